@@ -1,0 +1,1 @@
+"""Frozen values that know nothing of disks, networks or databases."""

@@ -1,0 +1,56 @@
+"""A relation: a SELECT and the columns it yields. What images are made of."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+
+class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One column of a catalog table.
+
+    Attributes:
+        name: The column's name.
+        type: Its DuckDB type as DuckDB spells it, such as ``BIGINT`` or ``STRUCT(a INTEGER)``.
+        nullable: Whether the table's DDL allows NULL.
+    """
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """The rows of one catalog table, not yet read.
+
+    Attributes:
+        name: The catalog table's name, such as ``ducklake_data_file``.
+        columns: Its columns, in the order of the table.
+        select: A SELECT statement that yields exactly these columns.
+        primary_key: The columns of its primary key; empty where there is none.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    select: str
+    primary_key: tuple[str, ...] = ()
+
+    def has(self, column: str) -> bool:
+        """Whether the relation has a column of that name."""
+        return any(c.name == column for c in self.columns)
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def file_literal(path: str) -> str:
+    """Quote a path for a function that reads files, which would take ``*``, ``?`` and ``[`` for a pattern."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", path))
+
+
+def literal(text: str) -> str:
+    """Quote a text for SQL."""
+    return "'" + text.replace("'", "''") + "'"
