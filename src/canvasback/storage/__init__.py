@@ -1,0 +1,1 @@
+"""Bytes under names: the contract of a store, and the stores."""

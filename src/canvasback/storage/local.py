@@ -1,0 +1,277 @@
+"""A store in a folder of the local file system."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from blake3 import blake3
+
+from canvasback.errors import (
+    AccessDeniedError,
+    CorruptError,
+    NoSpaceError,
+    ObjectExistsError,
+    ObjectMissingError,
+    RefusedError,
+    StorageError,
+)
+from canvasback.storage.staging import STAGED, staged_path
+from canvasback.storage.store import Copied, Source, Stat
+
+_PIECE = 4 * 1024 * 1024
+
+
+class LocalStore:
+    """Objects as files below a folder. The folder need not exist; writing creates it."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = os.path.abspath(root)
+        self.url = self.root.rstrip("/") + "/"
+        self._folders: set[str] = set()
+        self._unsynced: set[str] = set()
+
+    def path(self, name: str) -> str:
+        """The file that holds the object.
+
+        Raises:
+            RefusedError: The name could lead out of the store (``unsafe-name``).
+        """
+        parts = name.split("/")
+        if any(part in {"", ".", ".."} for part in parts) or "\0" in name:
+            raise RefusedError(
+                "unsafe-name",
+                f"the name {name!r} could lead out of {self.root}",
+                hint="No tool of ours writes such a name; find out who changed the repository or the catalog.",
+            )
+        return self.url + name
+
+    def stat(self, name: str) -> Stat | None:
+        """See `Store.stat`."""
+        path = self.path(name)
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            _translate(error, path)
+        return Stat(name, found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+    def get(self, name: str) -> bytes:
+        """See `Store.get`."""
+        with self.open(name) as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                _translate(error, self.path(name))
+
+    def open(self, name: str) -> BinaryIO:
+        """See `Store.open`."""
+        path = self.path(name)
+        try:
+            return open(path, "rb", buffering=0)
+        except OSError as error:
+            _translate(error, path)
+
+    def put_new(self, name: str, content: bytes) -> None:
+        """See `Store.put_new`."""
+        path = self.path(name)
+        staged = staged_path(path)
+        try:
+            self._make_folder(path)
+            try:
+                with open(staged, "xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.link(staged, path)  # fails where the name is taken, unlike rename
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(staged)
+            _flush_folder(os.path.dirname(path))
+        except OSError as error:
+            _translate(error, path)
+
+    def copy_new(self, name: str, source: Source, size: int, *, modified_ns: int = 0) -> Copied:
+        """See `Store.copy_new`.
+
+        Written under the final name at once: a rename would double the work of the file system, which is
+        what the time for small files goes into.
+        """
+        path = self.path(name)
+        # More threads only pay for large files; small ones are copied side by side anyway.
+        hasher = blake3(max_threads=blake3.AUTO if size >= _PIECE else 1)
+        total = 0
+        target = self._create(path)
+        try:
+            # One byte more than expected, so that a small file is read and found ended in one call.
+            while piece := source.read(min(size + 1, _PIECE)):
+                hasher.update(piece)
+                _write_all(target, piece, path)
+                total += len(piece)
+            if modified_ns:
+                os.utime(target, ns=(modified_ns, modified_ns))
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(target)
+        return Copied(total, hasher.hexdigest())
+
+    def place_new(
+        self, name: str, source: Source, size: int, blake3: str, *, modified_ns: int = 0, aside: str = ""
+    ) -> None:
+        """Create an object from a stream if its content is the expected one: whole, or not there at all.
+
+        Args:
+            name: The object's name.
+            source: Where the bytes come from.
+            size: How many are expected.
+            blake3: Their expected BLAKE3.
+            modified_ns: The time of modification to give to the object.
+            aside: If not empty, an object of that name is first renamed to the name with this at its end.
+
+        Raises:
+            ObjectExistsError: The name is taken.
+            CorruptError: The stream yields other bytes than expected (``object-corrupt``); nothing was changed.
+            OSError: Reading the source failed.
+        """
+        path = self.path(name)
+        staged = staged_path(path)
+        staged_name = name + staged.removeprefix(path)
+        try:
+            copied = self.copy_new(staged_name, source, size, modified_ns=modified_ns)
+            if copied.blake3 != blake3:
+                raise CorruptError(
+                    "object-corrupt",
+                    f"the repository's copy is not what was saved: it has {copied.size} bytes, and {size} were saved"
+                    if copied.size != size
+                    else "the repository's copy is not what was saved: its bytes have another checksum",
+                    hint="Run verify --all --level checksum to see which points are whole.",
+                )
+            if aside:
+                os.link(path, path + aside)
+                os.unlink(path)
+            os.link(staged, path)
+        except OSError as error:
+            _translate(error, path)
+        finally:
+            self.delete(staged_name)
+
+    def sync(self) -> None:
+        """See `Store.sync`. One call per file system for everything: per file it would take minutes."""
+        folders, self._unsynced = self._unsynced, set()
+        synced: set[int] = set()
+        for folder in sorted(folders):
+            try:
+                handle = os.open(folder, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            try:
+                device = os.fstat(handle).st_dev
+                if device not in synced:
+                    synced.add(device)
+                    _sync_file_system(handle)
+            except OSError as error:
+                _translate(error, folder)
+            finally:
+                os.close(handle)
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        """See `Store.list`."""
+        folder = prefix.rpartition("/")[0]
+        names = sorted(name for name in self._walk(folder) if name.startswith(prefix))
+        for name in names:
+            found = self.stat(name)
+            if found is not None:
+                yield found
+
+    def delete(self, name: str) -> None:
+        """See `Store.delete`."""
+        path = self.path(name)
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            _translate(error, path)
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        top = self.url + folder if folder else self.root
+
+        def fail(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                _translate(error, top)
+
+        for where, _, files in os.walk(top, onerror=fail):
+            below = os.path.relpath(where, self.root)
+            for file in files:
+                if not file.endswith(STAGED):
+                    yield file if below == "." else f"{below}/{file}"
+
+    def _create(self, path: str) -> int:
+        try:
+            self._make_folder(path)
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            _translate(error, path)
+
+    def _make_folder(self, path: str) -> None:
+        folder = os.path.dirname(path)
+        self._unsynced.add(folder)
+        if folder not in self._folders:
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise StorageError(
+                    f"cannot make the folder {folder}: a part of its path is a file",
+                    hint="Name another place, or move that file away.",
+                ) from error
+            self._folders.add(folder)
+
+
+def _write_all(target: int, piece: bytes, path: str) -> None:
+    try:
+        written = os.write(target, piece)
+        while written < len(piece):
+            written += os.write(target, memoryview(piece)[written:])
+    except OSError as error:
+        _translate(error, path)
+
+
+def _flush_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file_system(handle: int) -> None:
+    """Flush the file system that holds an open folder; the whole machine's where syncfs is unknown."""
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except AttributeError:
+        os.sync()
+        return
+    if syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _translate(error: OSError, path: str) -> NoReturn:
+    if isinstance(error, FileExistsError):
+        raise ObjectExistsError(path) from error
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise ObjectMissingError(path) from error
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        raise NoSpaceError(path) from error
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        raise AccessDeniedError(path) from error
+    raise StorageError(f"cannot access {path}: {error.strerror or error}") from error
