@@ -1,0 +1,1 @@
+"""Catalogs: reading one into an image, plain SQL on images, writing one out."""

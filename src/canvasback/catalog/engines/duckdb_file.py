@@ -1,0 +1,214 @@
+"""A DuckDB database as a file: its header, and a consistent copy of it while somebody else uses it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError
+
+_MAGIC = b"DUCK"
+_HEADERS = (4096, 8192)
+_HEADER_BYTES = 4096
+LOGS = (".wal", ".checkpoint.wal")
+"""What DuckDB adds to a database's path for its logs."""
+
+_TRIES = 50
+_COPY = "image.duckdb"
+
+STORAGE_VERSIONS = {64: "v1.0.0", 65: "v1.2.0", 66: "v1.3.0", 67: "v1.4.0", 68: "v1.5.0"}
+"""DuckDB's storage version numbers and the releases that write them; source: DuckDB's storage page."""
+
+
+class FileHeader(msgspec.Struct, frozen=True):
+    """The first page of a DuckDB file.
+
+    Attributes:
+        storage_version: The number that decides which releases can open the file.
+        library: The release that wrote the file last, such as ``v1.4.4``.
+    """
+
+    storage_version: int
+    library: str
+
+
+def read_header(path: str) -> FileHeader:
+    """Read the header of a DuckDB file.
+
+    Raises:
+        LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
+    """
+    try:
+        with open(path, "rb") as file:
+            page = file.read(128)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise LakeError(
+            "catalog-missing",
+            f"there is no catalog at {path}",
+            hint="Check the path; a relative one is relative to the folder in which you run the command.",
+        ) from error
+    except IsADirectoryError as error:
+        raise LakeError(
+            "not-a-duckdb-file", f"{path} is a folder, not a DuckDB catalog", hint="Name the catalog's file."
+        ) from error
+    except PermissionError as error:
+        raise AccessDeniedError(path) from error
+    if page[8:12] != _MAGIC:
+        sqlite = page.startswith(b"SQLite format 3")
+        raise LakeError(
+            "not-a-duckdb-file",
+            f"{path} is {'a SQLite' if sqlite else 'not a DuckDB'} database",
+            hint="Name it ducklake:sqlite:… if SQLite holds the catalog."
+            if sqlite
+            else "Name the file that you put after ducklake: in ATTACH; a damaged one restores from a point.",
+        )
+    library = page[52:84].split(b"\0", 1)[0].decode("ascii", "replace")
+    return FileHeader(int.from_bytes(page[12:20], "little"), library)
+
+
+def is_open_here(path: str) -> bool:
+    """Whether this very process has the file open.
+
+    DuckDB's lock is the process's, and POSIX drops it when the process closes *any* descriptor of the file: to
+    open and close such a file here would let other processes write into a database that is in use.
+    """
+    try:
+        wanted = os.stat(path)
+        descriptors = os.listdir("/dev/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        try:
+            found = os.fstat(int(descriptor))
+        except OSError:
+            continue  # the one through which the list was read
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
+
+
+def copy_from_outside(path: str, folder: str) -> str:
+    """`copy_hot` in a process of its own, for a database that this process has open.
+
+    Raises:
+        LockedError: It could not be copied (``catalog-busy``).
+    """
+    command = f"import sys; sys.path[:0] = {sys.path!r}; from {__name__} import copy_hot; copy_hot(*sys.argv[1:])"
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own function
+        [sys.executable, "-c", command, path, folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
+        raise LockedError(
+            "catalog-busy",
+            f"the catalog {path}, which this process has open, could not be copied: {reason}",
+            hint="Try again, or run the backup from another process.",
+        )
+    return os.path.join(folder, _COPY)
+
+
+def copy_hot(path: str, folder: str) -> str:
+    """Copy a DuckDB database to a folder as it stood at one instant, taking no lock.
+
+    DuckDB locks out all other processes while one has the file open, but the file can still be read. Its
+    pages are never changed in place: a checkpoint writes new ones and then one of two headers, a commit
+    appends to the log. So the log read first and the file read second belong together if neither header
+    changed meanwhile and the log is still the same file.
+
+    Returns:
+        The path of the copy; its logs lie beside it.
+
+    Raises:
+        LockedError: The database kept changing under every attempt (``catalog-busy``).
+        NoSpaceError: The folder's disk is full.
+    """
+    copy = os.path.join(folder, _COPY)
+    for _ in range(_TRIES):
+        before = _identity(path)
+        try:
+            sizes = [_copy_present(path + log, copy + log) for log in LOGS]
+            shutil.copyfile(path, copy)
+        except FileNotFoundError:
+            continue  # the log went away between two looks: a checkpoint
+        except PermissionError as error:
+            raise AccessDeniedError(str(error.filename)) from error
+        except OSError as error:
+            raise NoSpaceError(folder) from error
+        after = _identity(path)
+        if before == after and sizes == [_present(path + log) for log in LOGS]:
+            return copy
+    raise LockedError(
+        "catalog-busy",
+        f"the catalog {path} kept changing while it was copied, {_TRIES} times",
+        hint="Try again when fewer commits arrive.",
+    )
+
+
+def _identity(path: str) -> tuple[object, ...]:
+    """What changes with every checkpoint, and with a replaced file or log."""
+    with open(path, "rb") as file:
+        headers = []
+        for offset in _HEADERS:
+            file.seek(offset)
+            headers.append(file.read(_HEADER_BYTES))
+        inode = os.fstat(file.fileno()).st_ino
+    return (inode, *headers, *(_inode(path + log) for log in LOGS))
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _present(path: str) -> bool:
+    return Path(path).exists()
+
+
+def _copy_present(source: str, target: str) -> bool:
+    Path(target).unlink(missing_ok=True)
+    if not _present(source):
+        return False
+    shutil.copyfile(source, target)
+    return True
+
+
+def translate_open_error(error: duckdb.Error, path: str) -> Exception:
+    """Say in our words why DuckDB could not open a database file."""
+    text = str(error)
+    if "version number" in text or "newer version of DuckDB" in text:
+        header = read_header(path)
+        return LakeError(
+            "duckdb-too-old",
+            f"{path} was written by DuckDB {header.library} (storage version {header.storage_version}), which the "
+            f"installed DuckDB {duckdb.__version__} cannot open",
+            hint=f"Install a DuckDB that can: pip install 'duckdb>={header.library.removeprefix('v')}'.",
+        )
+    if "Could not set lock" in text or "already open" in text.lower():
+        return LockedError(
+            "catalog-in-use",
+            f"another process has {path} open",
+            hint="Close the programs that have the lake attached, and run the command again.",
+        )
+    if "encrypt" in text.lower():
+        return LakeError(
+            "catalog-encrypted",
+            f"{path} is an encrypted DuckDB file",
+            hint="Encrypted catalogs are not supported; an unencrypted catalog of encrypted Parquet files is.",
+        )
+    first = text.strip().splitlines()[0] if text.strip() else "no reason given"
+    return LakeError(
+        "catalog-unreadable",
+        f"DuckDB cannot open {path}: {first}",
+        hint="If the file is damaged, restore the newest point to a new file.",
+    )

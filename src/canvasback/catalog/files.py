@@ -1,0 +1,74 @@
+"""Which files an image names, and where they are.
+
+A path is joined from file, table, schema and data path; an absolute one at any level cuts the chain.
+Source: the specification's page on paths.
+"""
+
+from __future__ import annotations
+
+from canvasback.catalog.image import Image
+from canvasback.model.relation import literal
+
+KINDS = {"data": ("ducklake_data_file", "data_file_id"), "delete": ("ducklake_delete_file", "delete_file_id")}
+"""The kinds of files, with the table that names them and its key."""
+
+
+def files_select(image: Image, kind: str, data_root: str) -> str:
+    """A SELECT of all files of a kind that any snapshot of the image can need.
+
+    Its columns are ``file_id``; ``path``, below the data path, or absolute where ``elsewhere`` is true; and
+    ``expected``, the size in bytes that the catalog promises. A path that names a place below
+    ``data_root`` absolutely counts as below the data path.
+
+    Args:
+        image: The image.
+        kind: ``data`` or ``delete``.
+        data_root: The data path as an absolute folder or URL that ends in a slash.
+    """
+    table, key = KINDS[kind]
+    root = literal(data_root)
+    return f"""
+        SELECT file_id,
+            CASE WHEN inside THEN relative ELSE spelled END AS path,
+            NOT inside AS elsewhere, expected
+        FROM (
+            SELECT file_id, expected, spelled,
+                CASE WHEN NOT absolute THEN spelled ELSE substr(spelled, length({root}) + 1) END AS relative,
+                (NOT absolute OR starts_with(spelled, {root}))
+                    AND NOT list_contains(string_split(relative, '/'), '..') AS inside
+            FROM (
+                SELECT f.{key} AS file_id, f.file_size_bytes AS expected,
+                    (NOT coalesce(f.path_is_relative, true) OR coalesce(p.absolute, false)) AS absolute,
+                    regexp_replace(CASE WHEN coalesce(f.path_is_relative, true)
+                        THEN coalesce(p.prefix, '') || f.path ELSE f.path END, '^file://', '') AS spelled
+                FROM ({image.tables[table].select}) f LEFT JOIN ({prefixes_select(image)}) p USING (table_id)
+            )
+        )
+    """
+
+
+def prefixes_select(image: Image) -> str:
+    """A SELECT of each table's folder: ``table_id``, ``prefix`` (ends in a slash or is empty), ``absolute``."""
+    if not image.has("ducklake_table", "path"):  # DuckLake 0.1 keeps all files in one folder
+        return (
+            f"SELECT DISTINCT table_id, '' AS prefix, false AS absolute FROM ({image.tables['ducklake_table'].select})"
+        )
+    own = "regexp_replace(coalesce({0}.path, ''), '([^/])$', '\\1/')"
+    return f"""
+        SELECT t.table_id,
+            CASE WHEN t.relative THEN coalesce(s.path, '') ELSE '' END || t.path AS prefix,
+            NOT t.relative OR NOT coalesce(s.relative, true) AS absolute
+        FROM ({_newest(image, "ducklake_table", "table_id", own.format("x"), "x.schema_id")}) t
+        LEFT JOIN ({_newest(image, "ducklake_schema", "schema_id", own.format("x"), "NULL")}) s
+            ON s.schema_id = t.parent
+    """
+
+
+def _newest(image: Image, table: str, key: str, path: str, parent: str) -> str:
+    """One row per table or schema: a rename makes a second row of the same id, with the same path."""
+    return f"""
+        SELECT x.{key}, arg_max({path}, x.begin_snapshot) AS path,
+            arg_max(coalesce(x.path_is_relative, true), x.begin_snapshot) AS relative,
+            arg_max({parent}, x.begin_snapshot) AS parent
+        FROM ({image.tables[table].select}) x GROUP BY x.{key}
+    """

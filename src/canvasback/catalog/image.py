@@ -1,0 +1,129 @@
+"""The image: one consistent read of a whole catalog, as relations that plain SQL can work on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from canvasback.errors import LakeError
+from canvasback.model.manifest import CatalogRecord
+from canvasback.model.relation import Relation, identifier
+
+
+class Image:
+    """The tables of one catalog at one instant.
+
+    A transformation gives a new image with other relations over the same connection; nothing is read
+    before somebody reads a relation. Use as a context manager, or call `close`.
+
+    Attributes:
+        connection: The DuckDB connection in which the relations can be selected from.
+        tables: The catalog's tables by name.
+        record: What is known of the catalog besides its rows.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tables: Mapping[str, Relation],
+        record: CatalogRecord,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.connection = connection
+        self.tables = dict(sorted(tables.items()))
+        self.record = record
+        self._on_close = on_close
+
+    def __enter__(self) -> Self:
+        """Give the image itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection and of temporary files."""
+        self.connection.close()
+        self._on_close()
+
+    def transformed(self, replaced: Mapping[str, Relation]) -> Image:
+        """The same image with some of its relations replaced. Closing either closes both."""
+        return Image(self.connection, {**self.tables, **replaced}, self.record, self._on_close)
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a query in which ``{name}`` stands for the relation of the table of that name."""
+        spliced = re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
+        return self.connection.execute(spliced, parameters or None).fetchall()
+
+    def has(self, table: str, column: str) -> bool:
+        """Whether the catalog has that table with that column."""
+        return table in self.tables and self.tables[table].has(column)
+
+    def metadata(self, key: str) -> str | None:
+        """A value of ``ducklake_metadata`` that holds for the whole lake."""
+        scope = "AND scope IS NULL" if self.has("ducklake_metadata", "scope") else ""
+        found = self.rows(f'SELECT "value" FROM {{ducklake_metadata}} m WHERE "key" = ? {scope}', key)
+        return str(found[0][0]) if found else None
+
+    @property
+    def data_path(self) -> str:
+        """The lake's data path as the catalog spells it; see the specification's ``data_path``."""
+        return self.metadata("data_path") or ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the lake writes encrypted files."""
+        return (self.metadata("encrypted") or "").lower() in {"true", "1"}
+
+    def head(self) -> tuple[int, datetime, int]:
+        """The newest snapshot, the time of its commit, and how many snapshots there are.
+
+        Raises:
+            LakeError: There is no snapshot at all (``no-snapshot``).
+        """
+        row = self.rows(
+            "SELECT max(snapshot_id), arg_max(snapshot_time, snapshot_id)::TIMESTAMPTZ, count(*) "
+            "FROM {ducklake_snapshot} s"
+        )[0]
+        if row[0] is None:
+            raise LakeError(
+                "no-snapshot",
+                "the catalog has no snapshot, not even the one that DuckLake makes first",
+                hint="The catalog is damaged; restore an older point of it.",
+            )
+        return int(row[0]), row[1], int(row[2])
+
+    def schema_uuids(self) -> dict[int, str]:
+        """The ``schema_uuid`` of every schema, the dropped ones included, by ``schema_id``."""
+        found = self.rows("SELECT schema_id, schema_uuid::VARCHAR FROM {ducklake_schema} s ORDER BY 1")
+        return {int(schema_id): str(uuid) for schema_id, uuid in found}
+
+
+def connect(folder: str, *, memory: str = "512MB") -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection of our own that spills to the folder and loads no extension by itself."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory,
+            "temp_directory": folder,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # Tables have no order, and DuckDB writes them a third faster without keeping one.
+            "preserve_insertion_order": "false",
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def select_all(database: str, schema: str, table: str) -> str:
+    """A SELECT of all columns of a table."""
+    return f"SELECT * FROM {identifier(database)}.{identifier(schema)}.{identifier(table)}"

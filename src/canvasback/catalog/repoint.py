@@ -1,0 +1,79 @@
+"""Pointing a catalog at other places: the same lake with its files elsewhere.
+
+A catalog whose paths still lead to the original could delete the original's files through DuckLake's
+cleanup. So every absolute path is replaced, and what was scheduled for deletion is forgotten.
+"""
+
+from __future__ import annotations
+
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image
+from canvasback.model.relation import Relation, identifier, literal
+
+_SCHEDULED = "ducklake_files_scheduled_for_deletion"
+
+
+def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Image:
+    """The image with its data path at ``new_root``.
+
+    Args:
+        image: The image.
+        old_root: Where the data path was: an absolute folder or URL that ends in a slash.
+        new_root: Where it is now, likewise.
+        moved: A SELECT of ``kind``, ``file_id`` and ``location``, an absolute path, for the files whose new
+            place does not follow from the data path; None where there are none.
+    """
+    tables = image.tables
+    replaced = {
+        "ducklake_metadata": _with(
+            tables["ducklake_metadata"],
+            {"value": f"CASE WHEN key = 'data_path' THEN {literal(new_root)} ELSE value END"},
+        )
+    }
+    for table, key, kind in (("ducklake_schema", "schema_id", "schema"), ("ducklake_table", "table_id", "table")):
+        if image.has(table, "path"):
+            own = f"{literal(f'{new_root}external/{kind}-')} || {key} || '/'"
+            replaced[table] = _with(tables[table], {"path": _replaced_prefix("", old_root, new_root, own)})
+    for kind, (table, key) in KINDS.items():
+        if table in tables:
+            replaced[table] = _move_files(tables[table], kind, key, old_root, new_root, moved)
+    if _SCHEDULED in tables:
+        none = tables[_SCHEDULED]
+        replaced[_SCHEDULED] = Relation(none.name, none.columns, f"{none.select} LIMIT 0", none.primary_key)
+    return image.transformed(replaced)
+
+
+def _move_files(relation: Relation, kind: str, key: str, old_root: str, new_root: str, moved: str | None) -> Relation:
+    if moved is None:
+        return _with(relation, {"path": _replaced_prefix("", old_root, new_root, "path")})
+    prefixed = _replaced_prefix("x.", old_root, new_root, "x.path")
+    columns = {
+        "path": f"coalesce(m.location, {prefixed})",
+        "path_is_relative": "CASE WHEN m.location IS NULL THEN x.path_is_relative ELSE false END",
+    }
+    return _with(
+        relation,
+        columns,
+        f"LEFT JOIN (SELECT file_id, location FROM ({moved}) WHERE kind = {literal(kind)}) m ON m.file_id = x.{key}",
+    )
+
+
+def _replaced_prefix(alias: str, old_root: str, new_root: str, otherwise: str) -> str:
+    """A path expression: relative paths stay, absolute ones below the old root move, others become ``otherwise``."""
+    plain = f"regexp_replace({alias}path, '^file://', '')"
+    return (
+        f"CASE WHEN coalesce({alias}path_is_relative, true) THEN {alias}path "
+        f"WHEN starts_with({plain}, {literal(old_root)}) "
+        f"THEN {literal(new_root)} || substr({plain}, {len(old_root) + 1}) ELSE {otherwise} END"
+    )
+
+
+def _with(relation: Relation, expressions: dict[str, str], join: str = "") -> Relation:
+    """The relation with some columns computed."""
+    shown = ", ".join(
+        f"{expressions[c.name]} AS {identifier(c.name)}" if c.name in expressions else f"x.{identifier(c.name)}"
+        for c in relation.columns
+    )
+    return Relation(
+        relation.name, relation.columns, f"SELECT {shown} FROM ({relation.select}) x {join}", relation.primary_key
+    )
