@@ -1,0 +1,1 @@
+"""The repository: where recovery points live. docs/format.md describes every byte."""

@@ -1,0 +1,335 @@
+"""Tables as chunks: a table is divided by ranges of a key, and each range is one object named by its content.
+
+Ranges are dyadic: [i * 2**k, (i + 1) * 2**k), the widest that hold at most so many rows. So the ranges
+follow from the rows alone, a change moves few borders, and unchanged ranges keep their chunks.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+from blake3 import blake3
+
+from canvasback.errors import CorruptError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
+from canvasback.model.manifest import Chunk, Index, StoredTable
+from canvasback.model.relation import Column, Relation, file_literal, identifier, literal
+from canvasback.repository import layout
+from canvasback.repository.rows import one_row, rows_json, rows_select
+from canvasback.repository.types import stored_type
+from canvasback.storage.store import Store
+
+_PARQUET = (
+    "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+    "DICTIONARY_SIZE_LIMIT 0, WRITE_BLOOM_FILTER false"
+)
+"""Differences of neighbouring values compress ids and names better, and faster, than dictionaries do."""
+
+_INDEX = {
+    "hash": "VARCHAR",
+    "rows": "BIGINT",
+    "bytes": "BIGINT",
+    "lower": "BIGINT",
+    "upper": "BIGINT",
+    "fingerprint": "VARCHAR",
+}
+"""The columns of an index object: the fields of a chunk."""
+
+_WHOLE = (None, None)
+_REST = (-1, 0)
+"""The range of rows whose key is NULL, negative or at or past `_TOP`, which DuckLake never writes."""
+
+_TOP = 1 << 62
+
+Range = tuple[int | None, int | None]
+
+
+class ChunkWriter:
+    """Splits relations into chunks and writes those that the repository lacks.
+
+    Args:
+        connection: Where the relations can be selected from.
+        store: The repository.
+        jobs: How many chunks are written at a time.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, jobs: int) -> None:
+        self._connection = connection
+        self._store = store
+        self._jobs = jobs
+        self.written = 0
+        self.written_bytes = 0
+
+    def split(
+        self,
+        relation: Relation,
+        key: str | None,
+        order: Sequence[str],
+        limit: int,
+        previous: Sequence[Chunk],
+        hasher: str,
+    ) -> tuple[Chunk, ...]:
+        """Divide a relation, writing only ranges whose rows differ from the previous chunks'.
+
+        Args:
+            relation: The rows.
+            key: The BIGINT column that divides them; None keeps them in one chunk.
+            order: The columns that order the rows of a chunk; empty leaves them as they come.
+            limit: The most rows of a chunk, unless one key has more.
+            previous: The table's chunks in the point before, if its columns were the same.
+            hasher: The DuckDB release that made the previous fingerprints; ignored chunks if another.
+
+        Returns:
+            The chunks, by rising key.
+        """
+        known = {(c.lower, c.upper, c.rows, c.fingerprint): c for c in previous if hasher == duckdb.__version__}
+        ranges = self._ranges(relation, key, limit)
+        chunks: dict[Range, Chunk] = {}
+        for range_, (rows, fingerprint) in ranges.items():
+            same = known.get((*range_, rows, fingerprint))
+            if same is not None:
+                chunks[range_] = same
+        fresh = [range_ for range_ in ranges if range_ not in chunks]
+        for range_, chunk in zip(fresh, self.write(relation, key, order, fresh), strict=True):
+            chunks[range_] = Chunk(chunk.hash, chunk.rows, chunk.bytes, chunk.lower, chunk.upper, ranges[range_][1])
+        return tuple(chunks[range_] for range_ in ranges)
+
+    def write(self, relation: Relation, key: str | None, order: Sequence[str], ranges: Sequence[Range]) -> list[Chunk]:
+        """Write one chunk per range."""
+        if not ranges:
+            return []
+        columns = ", ".join(
+            f"CAST({identifier(c.name)} AS {stored}) AS {identifier(c.name)}"
+            if stored != c.type
+            else identifier(c.name)
+            for c in relation.columns
+            for stored in [stored_type(c.type)]
+        )
+        by = f"ORDER BY {', '.join(map(identifier, order))}" if order else ""
+        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+
+            def write_one(numbered: tuple[int, Range]) -> Chunk:
+                number, range_ = numbered
+                path = os.path.join(folder, f"{number}.parquet")
+                rows = _copy_out(
+                    self._connection,
+                    f"SELECT {columns} FROM ({relation.select}) WHERE {_condition(key, range_)} {by}",
+                    path,
+                )
+                hash_, size = self._publish(path)
+                return Chunk(hash_, rows, size, *range_)
+
+            # One thread per chunk beats DuckDB's own threads, which find too little to do in one.
+            self._connection.execute("SET threads = 1")
+            try:
+                with ThreadPoolExecutor(self._jobs) as pool:
+                    return list(pool.map(write_one, enumerate(ranges)))
+            finally:
+                self._connection.execute("RESET threads")
+
+    def store(self, relation: Relation, chunks: tuple[Chunk, ...]) -> StoredTable:
+        """Record a table's chunks, through an index object where they are many."""
+        table = StoredTable(
+            relation.name,
+            relation.columns,
+            sum(c.rows for c in chunks),
+            relation.primary_key,
+            duckdb.__version__,
+            chunks,
+        )
+        if len(chunks) <= layout.INLINE_CHUNKS:
+            return table
+        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+            path = os.path.join(folder, "index.parquet")
+            cursor = self._connection.cursor()
+            rows = [[getattr(chunk, field) for field in _INDEX] for chunk in chunks]
+            _copy_out(cursor, rows_select(_INDEX), path, [rows_json(_INDEX, rows)])
+            hash_, size = self._publish(path)
+        return StoredTable(
+            table.name,
+            table.columns,
+            table.rows,
+            table.primary_key,
+            table.hasher,
+            index=Index(hash_, size, len(chunks)),
+        )
+
+    def _ranges(self, relation: Relation, key: str | None, limit: int) -> dict[Range, tuple[int, str]]:
+        """The ranges that hold at most ``limit`` rows each, with their row counts and fingerprints."""
+        name = identifier(key) if key else "NULL"
+        usual = f"FILTER ({name} >= 0 AND {name} < {_TOP})"
+        rows, low, high = one_row(
+            self._connection, f"SELECT count(*), min({name}) {usual}, max({name}) {usual} FROM ({relation.select})"
+        )
+        if rows == 0:
+            return {}
+        if key is None or rows <= limit:
+            return {_WHOLE: self._buckets(relation, "0")[0]}
+        shift = _first_shift(rows, low, high, limit)
+        while True:
+            bucket = f"CASE WHEN {name} >= 0 AND {name} < {_TOP} THEN {name} >> {shift} ELSE -1 END"
+            buckets = self._buckets(relation, bucket)
+            if shift == 0 or all(found[0] <= limit for found in buckets.values()):
+                return _dyadic(buckets, shift, limit)
+            shift = max(0, shift - 4)
+
+    def _buckets(self, relation: Relation, bucket: str) -> dict[int, tuple[int, str]]:
+        columns = ", ".join(identifier(c.name) for c in relation.columns)
+        found = self._connection.execute(
+            f"SELECT {bucket}, count(*), sum(hash({columns})) FROM ({relation.select}) GROUP BY 1"
+        ).fetchall()
+        return {int(bucket): (int(rows), f"{int(total):x}") for bucket, rows, total in found}
+
+    def _publish(self, path: str) -> tuple[str, int]:
+        """Give a Parquet file its name in the repository, if it is not there yet."""
+        with open(path, "rb") as file:
+            content = file.read()
+        hash_ = blake3(content).hexdigest()
+        name = layout.chunk_name(hash_)
+        for _ in range(2):
+            try:
+                self._store.copy_new(name, io.BytesIO(content), len(content))
+            except ObjectExistsError:
+                if blake3(self._store.get(name)).hexdigest() == hash_:
+                    break
+                self._store.delete(name)  # left half-written by a run that died: its name proves it
+            else:
+                self.written += 1
+                self.written_bytes += len(content)
+                break
+        os.unlink(path)
+        return hash_, len(content)
+
+
+def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: StoredTable) -> tuple[Chunk, ...]:
+    """A table's chunks, from the manifest or from its index object.
+
+    Raises:
+        CorruptError: The index object is not what the manifest promises (``chunk-corrupt``).
+    """
+    if table.index is None:
+        return table.chunks
+    check_objects(store, [(table.index.hash, table.index.bytes)])
+    url = store.url + layout.chunk_name(table.index.hash)
+    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(url)})").fetchall()
+    return tuple(Chunk(*row) for row in found)
+
+
+def relation_of(
+    store: Store, name: str, columns: tuple[Column, ...], chunks: Sequence[Chunk], primary_key: tuple[str, ...] = ()
+) -> Relation:
+    """The rows of chunks with the types of the table: what a point is read through."""
+    if not chunks:
+        nothing = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
+        return Relation(name, columns, f"SELECT {nothing} WHERE false", primary_key)
+    shown = ", ".join(
+        identifier(c.name)
+        if stored_type(c.type) == c.type
+        else f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}"
+        for c in columns
+    )
+    urls = ", ".join(file_literal(store.url + layout.chunk_name(c.hash)) for c in chunks)
+    return Relation(name, columns, f"SELECT {shown} FROM read_parquet([{urls}])", primary_key)
+
+
+def check_objects(store: Store, objects: Iterable[tuple[str, int]], jobs: int = 1) -> None:
+    """Read chunks or index objects, and see that each hashes to its name.
+
+    Raises:
+        CorruptError: One is missing (``chunk-missing``) or holds other bytes (``chunk-corrupt``).
+    """
+
+    def check(item: tuple[str, int]) -> None:
+        name = layout.chunk_name(item[0])
+        try:
+            content = store.get(name)
+        except ObjectMissingError as error:
+            raise CorruptError(
+                "chunk-missing", f"{store.url}{name} is missing from the repository", hint=_CORRUPT_HINT
+            ) from error
+        if blake3(content).hexdigest() != item[0]:
+            raise CorruptError(
+                "chunk-corrupt", f"{store.url}{name} does not hold what its name promises", hint=_CORRUPT_HINT
+            )
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(check, objects))
+
+
+_CORRUPT_HINT = "Run verify --all to see which points are whole, and restore one of those."
+
+
+def _copy_out(
+    connection: duckdb.DuckDBPyConnection, select: str, path: str, parameters: list[str] | None = None
+) -> int:
+    cursor = connection.cursor()
+    try:
+        found = cursor.execute(
+            f"COPY ({select}) TO {literal(path)} ({_PARQUET})",
+            parameters,
+        ).fetchone()
+    except duckdb.Error as error:
+        if "No space left" in str(error):
+            raise NoSpaceError(path) from error
+        raise StorageError(f"cannot write a chunk to {path}: {str(error).splitlines()[0]}") from error
+    finally:
+        cursor.close()
+    return int(found[0]) if found else 0
+
+
+def in_ranges(column: str, ranges: Iterable[Range]) -> str:
+    """A condition that a column, quoted where need be, lies in one of the ranges."""
+    parts = []
+    for range_ in ranges:
+        lower, upper = range_
+        if lower is None:
+            return "true"
+        if range_ == _REST:
+            parts.append(f"({column} IS NULL OR {column} < 0 OR {column} >= {_TOP})")
+        else:
+            parts.append(f"({column} >= {lower} AND {column} < {upper})")
+    return " OR ".join(parts) or "false"
+
+
+def _condition(key: str | None, range_: Range) -> str:
+    return "true" if key is None else in_ranges(identifier(key), [range_])
+
+
+def _first_shift(rows: int, low: int | None, high: int | None, limit: int) -> int:
+    """Buckets so wide that a chunk takes about sixteen, if the rows are spread evenly."""
+    span = (high or 0) - (low or 0) + 1
+    per_bucket = max(1, span * limit // (16 * rows))
+    return per_bucket.bit_length() - 1
+
+
+def _dyadic(buckets: dict[int, tuple[int, str]], shift: int, limit: int) -> dict[Range, tuple[int, str]]:
+    """Join neighbouring buckets into the widest dyadic ranges that hold at most ``limit`` rows."""
+    ranges: dict[Range, tuple[int, str]] = {}
+    if -1 in buckets:
+        ranges[_REST] = buckets[-1]
+    present = sorted(bucket for bucket in buckets if bucket >= 0)
+    if not present:
+        return ranges
+
+    def visit(items: list[int], level: int) -> None:
+        rows = sum(buckets[item][0] for item in items)
+        if rows <= limit or level == 0:
+            index = items[0] >> level
+            width = shift + level
+            ranges[index << width, (index + 1) << width] = (
+                rows,
+                f"{sum(int(buckets[item][1], 16) for item in items):x}",
+            )
+            return
+        half = 1 << (level - 1)
+        upper = ((items[0] >> level) << level) + half
+        for part in ([i for i in items if i < upper], [i for i in items if i >= upper]):
+            if part:
+                visit(part, level - 1)
+
+    visit(present, present[-1].bit_length())
+    return ranges

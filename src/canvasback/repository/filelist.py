@@ -1,0 +1,139 @@
+"""The list of a lake's files: what is held, under which name, with which checksum.
+
+It is divided like the catalog table that names the files, so that a commit changes as few chunks of the
+one as of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import duckdb
+
+from canvasback.errors import CorruptError, RefusedError
+from canvasback.model.manifest import Chunk, Manifest
+from canvasback.model.relation import Column, Relation, literal
+from canvasback.repository.chunks import Range, read_chunks, relation_of
+from canvasback.repository.layout import DATA, copy_name
+from canvasback.repository.points import list_points, read_point
+from canvasback.repository.repository import Repository
+from canvasback.repository.rows import rows_json, rows_select
+from canvasback.storage.store import Store
+
+COLUMNS = (
+    Column("file_id", "BIGINT"),
+    Column("path", "VARCHAR"),
+    Column("elsewhere", "BOOLEAN"),
+    Column("size", "BIGINT"),
+    Column("blake3", "VARCHAR"),
+    Column("object", "VARCHAR"),
+    Column("modified_ns", "BIGINT"),
+)
+"""docs/format.md, "File lists", says what each means."""
+
+
+class HeldFiles:
+    """The file list of one kind in a point that exists already.
+
+    Args:
+        store: The repository.
+        chunks: The list's chunks.
+    """
+
+    def __init__(self, store: Store, chunks: Sequence[Chunk]) -> None:
+        self._store = store
+        self.chunks = tuple(chunks)
+
+    def relation(self, ranges: Collection[Range] | None = None) -> Relation:
+        """The rows of all chunks, or of those that touch one of the ranges."""
+        chosen = self.chunks if ranges is None else [c for c in self.chunks if _touches(c, ranges)]
+        return relation_of(self._store, "files", COLUMNS, chosen)
+
+    def by_range(self) -> dict[Range, Chunk]:
+        """The chunks by their ranges."""
+        return {(c.lower, c.upper): c for c in self.chunks}
+
+    def window(self, start: int, limit: int) -> tuple[Sequence[Chunk], int]:
+        """The next chunks to look at again, and where the next window begins.
+
+        Args:
+            start: The file id to begin at; beyond the last one, it begins anew.
+            limit: About how many files; 0 for none.
+        """
+        later = [c for c in self.chunks if c.upper is None or c.upper > start] or list(self.chunks)
+        chosen: list[Chunk] = []
+        rows = 0
+        for chunk in later:
+            if rows and rows + chunk.rows > limit:
+                break
+            if limit <= 0:
+                break
+            chosen.append(chunk)
+            rows += chunk.rows
+        if not chosen or chosen[-1].upper is None or chosen[-1] == self.chunks[-1]:
+            return chosen, 0
+        return chosen, chosen[-1].upper
+
+
+def files_relation(connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> Relation:
+    """All files of a point, of both kinds, with a column ``kind`` in front."""
+    selects = [
+        f"SELECT {literal(table.name)} AS kind, * FROM "
+        f"({relation_of(store, table.name, COLUMNS, read_chunks(connection, store, table)).select})"
+        for table in manifest.files
+    ]
+    return Relation("files", (Column("kind", "VARCHAR"), *COLUMNS), " UNION ALL ".join(selects))
+
+
+def refuse_unsafe_names(connection: duckdb.DuckDBPyConnection, held: str, *, also: str = "false") -> None:
+    """See that no file is held under a name that leads out of the repository.
+
+    Args:
+        connection: The connection.
+        held: A SELECT of the ``name`` and the ``blake3`` of files; both may be NULL.
+        also: A further condition on its rows that is refused.
+
+    Raises:
+        RefusedError: One is (``unsafe-name``).
+    """
+    found = connection.execute(
+        f"SELECT name FROM ({held}) WHERE {also} "
+        "OR (blake3 IS NOT NULL AND list_has_any(string_split(name, '/'), ['', '.', '..'])) LIMIT 1"
+    ).fetchone()
+    if found is not None:
+        raise RefusedError(
+            "unsafe-name",
+            f"the point names the file {found[0]!r}, which could lead out of its place",
+            hint="No backup writes such a name; find out who changed the repository.",
+        )
+
+
+def recorded_checksums(
+    connection: duckdb.DuckDBPyConnection, repository: Repository, paths: Sequence[str]
+) -> dict[tuple[str, bool], set[str]]:
+    """The checksums that points record for what the paths' usual objects hold. Asks every point, so ask rarely."""
+    wanted = {"path": "VARCHAR"}
+    wanted_paths = rows_json(wanted, [(path,) for path in paths])
+    recorded: dict[tuple[str, bool], set[str]] = {}
+    for id_ in list_points(repository.store):
+        try:
+            found = connection.execute(
+                f"SELECT path, elsewhere, blake3, object FROM "
+                f"({files_relation(connection, repository.store, read_point(repository.store, id_)).select}) "
+                f"WHERE blake3 IS NOT NULL AND path IN ({rows_select(wanted)})",
+                [wanted_paths],
+            ).fetchall()
+        except (CorruptError, duckdb.Error):
+            continue  # nobody can restore what such a point names
+        for path, elsewhere, blake3, object_ in found:
+            if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
+                recorded.setdefault((path, elsewhere), set()).add(blake3)
+    return recorded
+
+
+def _touches(chunk: Chunk, ranges: Collection[Range]) -> bool:
+    if chunk.lower is None or chunk.upper is None:
+        return True
+    return any(
+        lower is None or upper is None or (chunk.lower < upper and lower < chunk.upper) for lower, upper in ranges
+    )

@@ -1,0 +1,93 @@
+"""Every name in a repository, and the numbers of format 1. docs/format.md says the same in prose."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from blake3 import blake3
+
+FORMAT = 1
+MARKER = "canvasback.json"
+POINTS = "points/"
+LEASES = "leases/"
+DATA = "data/"
+EXTERNAL = "external/"
+
+CHUNK_ROWS = 8_192
+CHUNK_ROWS_OF = {"ducklake_file_column_stats": 122_880, "ducklake_file_column_statistics": 122_880}
+"""A chunk holds at most so many rows: 100 to 500 KiB, so that a commit that changes a few stays small."""
+
+INLINE_CHUNKS = 32
+"""A table with more chunks has an index object instead of a list in the manifest."""
+
+_LEASE_NAME = re.compile(r"leases/(\d{10})\.json")
+_POINT_NAME = re.compile(r"points/(\d{8}T\d{9}Z-s\d+)\.json")
+
+
+def chunk_name(hash_: str) -> str:
+    """The name of a chunk or of an index object."""
+    return f"catalog/{hash_[:2]}/{hash_}.parquet"
+
+
+def point_id(created: datetime, snapshot_id: int) -> str:
+    """A point's id: its time to the millisecond, and the snapshot."""
+    moment = created.astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03d}Z-s{snapshot_id}"
+
+
+def point_name(id_: str) -> str:
+    """The name of a point's manifest."""
+    return f"{POINTS}{id_}.json"
+
+
+def parse_point_name(name: str) -> str | None:
+    """The point's id, or None where the name is not a manifest's."""
+    found = _POINT_NAME.fullmatch(name)
+    return found[1] if found else None
+
+
+def lease_name(number: int) -> str:
+    """The name of the lease of that number."""
+    return f"{LEASES}{number:010d}.json"
+
+
+def parse_lease_name(name: str) -> int | None:
+    """The lease's number, or None where the name is not a lease's."""
+    found = _LEASE_NAME.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def copy_name(path: str, *, elsewhere: bool) -> str:
+    """Where the copy of a file is held: its own path below ``data/``, or a name made from its URL."""
+    if elsewhere:
+        return f"{EXTERNAL}{_short(path)}/{_last(path)}"
+    return DATA + "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def recorded_object(path: str, name: str, *, elsewhere: bool) -> str | None:
+    """What the file list says of the object: nothing where the path alone leads to it."""
+    return None if not elsewhere and name == DATA + path else name
+
+
+def version_name(path: str, content: str) -> str:
+    """Where a further content of a file is held whose usual name holds another content already.
+
+    Args:
+        path: The file's path as the file list has it.
+        content: BLAKE3 of the content.
+    """
+    return f"{EXTERNAL}{_short(path + chr(10) + content)}/{_last(path)}"
+
+
+def _short(text: str) -> str:
+    return blake3(text.encode()).hexdigest()[:32]
+
+
+def _last(path: str) -> str:
+    """The file's name, and the folders above it that are partitions: DuckLake reads values from ``key=value``."""
+    parts = [part for part in path.split("/") if part not in {"", ".", ".."}]
+    first = len(parts) - 1
+    while first > 0 and "=" in parts[first - 1]:
+        first -= 1
+    return "/".join(parts[first:]) or "file"

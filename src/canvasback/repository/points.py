@@ -1,0 +1,132 @@
+"""Manifests: published last and create-only, found by id, prefix or ``latest``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from blake3 import blake3
+
+from canvasback.errors import CorruptError, ObjectExistsError, ObjectMissingError, UsageError
+from canvasback.model.manifest import Manifest
+from canvasback.repository import layout
+from canvasback.storage.store import Store
+
+_BLANK = "0" * 64
+
+
+def list_points(store: Store) -> list[str]:
+    """The ids of all points, oldest first."""
+    ids = (layout.parse_point_name(stat.name) for stat in store.list(layout.POINTS))
+    return sorted(id_ for id_ in ids if id_ is not None)
+
+
+def find_point(store: Store, wanted: str) -> str:
+    """The id that ``latest``, an id or a unique prefix of one means.
+
+    Raises:
+        UsageError: There is no such point (``unknown-point``), or several (``ambiguous-point``).
+    """
+    ids = list_points(store)
+    if not ids:
+        raise UsageError(
+            "no-points", f"the repository {store.url} holds no recovery point yet", hint="Run backup first."
+        )
+    if wanted == "latest":
+        return ids[-1]
+    found = [id_ for id_ in ids if id_.startswith(wanted)] if wanted else []
+    if wanted in found or len(found) == 1:
+        return wanted if wanted in found else found[0]
+    if found:
+        raise UsageError(
+            "ambiguous-point",
+            f"{wanted!r} begins the ids of {len(found)} points, {found[0]} to {found[-1]}",
+            hint="Give more of the id.",
+        )
+    raise UsageError(
+        "unknown-point",
+        f"there is no point {wanted!r} in {store.url}",
+        hint="Run list to see the points; a unique beginning of an id will do.",
+    )
+
+
+def read_point(store: Store, id_: str) -> Manifest:
+    """A manifest, checked against its own checksum.
+
+    Raises:
+        CorruptError: It is missing, not readable, or not what was written (``manifest-corrupt``), or of a
+            newer format (``format-too-new``).
+    """
+    name = layout.point_name(id_)
+    hint = "Use another point: run list, and verify --all. Other points do not depend on this one."
+    try:
+        content = store.get(name)
+    except ObjectMissingError as error:
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is missing", hint=hint) from error
+    try:
+        check_format(content, f"{store.url}{name}")
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptError(
+            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error}", hint=hint
+        ) from error
+    if _checksum(content, manifest.self) != manifest.self or manifest.id != id_:
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=hint)
+    return manifest
+
+
+def publish_point(store: Store, manifest: Manifest, latest: str | None) -> Manifest:
+    """Write a manifest: the commit of a backup. All that it names must be durable by now.
+
+    Args:
+        store: The repository.
+        manifest: The manifest; its id and checksum are filled in here.
+        latest: The newest point's id; the new one sorts after it even if the clock went back.
+
+    Returns:
+        The manifest as it was written.
+    """
+    created = manifest.created
+    if latest is not None:
+        created = max(created, _time_of(latest) + timedelta(milliseconds=1))
+    while True:
+        id_ = layout.point_id(created, manifest.snapshot_id)
+        blank = msgspec.structs.replace(manifest, self=_BLANK, id=id_)
+        checksum = blake3(msgspec.json.encode(blank)).hexdigest()
+        finished = msgspec.structs.replace(blank, self=checksum)
+        try:
+            store.put_new(layout.point_name(id_), msgspec.json.encode(finished))
+        except ObjectExistsError:
+            created += timedelta(milliseconds=1)
+        else:
+            return finished
+
+
+def check_format(content: bytes, where: str) -> None:
+    """See that a JSON object is of a format that this release reads.
+
+    Raises:
+        CorruptError: It is newer (``format-too-new``).
+        msgspec.DecodeError: It is no JSON object with a format.
+    """
+    found = msgspec.json.decode(content, type=_Versioned).format
+    if found > layout.FORMAT:
+        raise CorruptError(
+            "format-too-new",
+            f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
+            hint="Install a newer release of Canvasback.",
+        )
+
+
+class _Versioned(msgspec.Struct):
+    format: int
+
+
+def _checksum(content: bytes, recorded: str) -> str:
+    return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest()
+
+
+def _time_of(id_: str) -> datetime:
+    stamp = id_.partition("Z")[0]
+    whole = datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return whole + timedelta(milliseconds=int(stamp[15:]))

@@ -1,0 +1,53 @@
+"""Rows of ours into DuckDB tables, and single rows out.
+
+DuckDB's client looks for numpy and pandas anew at each value that it is given as a parameter, some hundred
+microseconds each, so rows go in as one JSON text per batch: fifty times faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+
+from canvasback.model.relation import identifier, literal
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
+    """Create an empty table, in the place of one of that name.
+
+    Args:
+        connection: The connection.
+        table: The table's name, as SQL.
+        columns: Column names and DuckDB types.
+    """
+    listed = ", ".join(f"{identifier(name)} {type_}" for name, type_ in columns.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({listed})")
+
+
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]
+) -> None:
+    """Append rows of numbers, texts, truth values and NULLs to a table."""
+    if rows:
+        connection.execute(f"INSERT INTO {table} SELECT * FROM ({rows_select(columns)})", [rows_json(columns, rows)])
+
+
+def rows_select(columns: Mapping[str, str]) -> str:
+    """A SELECT of the rows that its parameter holds as `rows_json` writes them."""
+    shape = msgspec.json.encode([dict(columns)]).decode()
+    return f"SELECT row.* FROM (SELECT unnest(from_json($1, {literal(shape)})) AS row)"
+
+
+def rows_json(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as the JSON text that `rows_select` reads."""
+    return msgspec.json.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()
+
+
+def one_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    """The only row of an aggregate."""
+    found = connection.execute(sql).fetchone()
+    assert found is not None  # an aggregate without GROUP BY always has one row
+    return found

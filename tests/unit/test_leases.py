@@ -1,0 +1,289 @@
+"""Covers canvasback.repository.leases, with a clock that the test winds and processes that really die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from canvasback.errors import LockedError
+from canvasback.repository import layout
+from canvasback.repository.leases import LIFETIME, HeldLease, Lease, hold_lease
+from canvasback.storage.local import LocalStore
+from canvasback.storage.process import Process, this_process
+from canvasback.storage.store import Stat
+
+SECOND = timedelta(seconds=1)
+ELSEWHERE = Process("other-machine", "other-boot pid:[1]", 4242, "99")
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go(self, by: timedelta) -> None:
+        self.now += by
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def take(store: LocalStore, clock: Callable[[], datetime]) -> HeldLease:
+    return HeldLease(store, "backup", clock)
+
+
+def leases(store: LocalStore) -> list[str]:
+    return [stat.name for stat in store.list(layout.LEASES)]
+
+
+def leave(store: LocalStore, process: Process, expires: datetime, number: int = 1) -> None:
+    lease = Lease("token", "watch", process, expires)
+    store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
+
+
+def is_locked(store: LocalStore, clock: Callable[[], datetime]) -> LockedError:
+    before = leases(store)
+    with pytest.raises(LockedError) as refused:
+        take(store, clock)
+    assert refused.value.code == "repository-locked"
+    assert refused.value.exit_code == 5
+    assert leases(store) == before
+    return refused.value
+
+
+def is_lost(lease: HeldLease) -> None:
+    with pytest.raises(LockedError) as lost:
+        lease.check()
+    assert lost.value.code == "lease-lost"
+
+
+def test_one_holds_it(store: LocalStore, clock: Clock) -> None:
+    lease = take(store, clock)
+    lease.check()
+    assert f"backup by process {os.getpid()}" in is_locked(store, clock).message
+    lease.release()
+    assert leases(store) == []
+    take(store, clock).check()
+
+
+def test_of_many_one_gets_it(store: LocalStore, clock: Clock) -> None:
+    barrier = threading.Barrier(16)
+
+    def attempt(_: int) -> HeldLease | None:
+        barrier.wait()
+        try:
+            return take(store, clock)
+        except LockedError:
+            return None
+
+    for _ in range(5):
+        with ThreadPoolExecutor(16) as pool:
+            held = [lease for lease in pool.map(attempt, range(16)) if lease is not None]
+        assert len(held) == 1
+        held[0].check()
+        held[0].release()
+
+
+def test_it_expires(store: LocalStore, clock: Clock) -> None:
+    lease = take(store, clock)
+    clock.go(LIFETIME - SECOND)
+    lease.check()
+    clock.go(SECOND)
+    is_lost(lease)
+
+
+def test_renewal_puts_the_end_off(store: LocalStore, clock: Clock) -> None:
+    lease = take(store, clock)
+    for _ in range(10):
+        clock.go(LIFETIME - SECOND)
+        lease.renew()
+        lease.check()
+        assert len(leases(store)) == 1
+        is_locked(store, clock)
+    lease.release()
+    assert leases(store) == []
+
+
+def test_what_expired_is_not_renewed(store: LocalStore, clock: Clock) -> None:
+    lease = take(store, clock)
+    clock.go(LIFETIME)
+    lease.renew()
+    is_lost(lease)
+    clock.go(-LIFETIME)  # even if the clock is set back
+    is_lost(lease)
+
+
+def test_who_was_held_up_loses_it_to_the_next(store: LocalStore, clock: Clock) -> None:
+    slow = take(store, clock)
+    clock.go(LIFETIME + 11 * SECOND)
+    fast = take(store, clock)
+    fast.check()
+    is_lost(slow)
+    slow.renew()
+    is_lost(slow)
+    slow.release()
+    fast.check()
+    assert len(leases(store)) == 1
+    is_locked(store, clock)
+
+
+def test_a_live_lease_of_another_machine_is_respected(store: LocalStore, clock: Clock) -> None:
+    leave(store, ELSEWHERE, clock.now + LIFETIME)
+    error = is_locked(store, clock)
+    assert "watch by process 4242 on other-machine" in error.message
+    clock.go(LIFETIME + 9 * SECOND)  # its clock may be behind ours
+    is_locked(store, clock)
+    clock.go(2 * SECOND)
+    take(store, clock).check()
+    assert len(leases(store)) == 1
+
+
+def test_a_process_of_an_unknown_machine_is_not_taken_for_dead(store: LocalStore, clock: Clock) -> None:
+    leave(store, Process("somewhere", "", 2**22 + 1, ""), clock.now + LIFETIME)
+    is_locked(store, clock)
+
+
+def test_the_lease_of_another_process_with_the_same_id_is_void(store: LocalStore, clock: Clock) -> None:
+    us = this_process()
+    leave(store, msgspec.structs.replace(us, started="1"), clock.now + LIFETIME)
+    take(store, clock).check()
+
+
+def test_numbers_left_over_are_swept(store: LocalStore, clock: Clock) -> None:
+    for number in (3, 9, 10):
+        leave(store, ELSEWHERE, clock.now - timedelta(hours=1), number)
+    take(store, clock)
+    assert leases(store) == [layout.lease_name(11)]
+
+
+def test_any_live_lease_counts_not_only_the_newest(store: LocalStore, clock: Clock) -> None:
+    leave(store, ELSEWHERE, clock.now + LIFETIME, 3)
+    leave(store, ELSEWHERE, clock.now - timedelta(hours=1), 4)
+    is_locked(store, clock)
+
+
+@pytest.mark.parametrize("name", ["leases/README.txt", "leases/.DS_Store", "leases/1.json.bak"])
+def test_what_is_no_lease_is_no_lease(store: LocalStore, clock: Clock, name: str) -> None:
+    store.put_new(name, b"a stray file")
+    lease = take(store, clock)
+    lease.check()
+    is_locked(store, clock)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"token":', b"\0" * 200])
+def test_a_lease_that_cannot_be_read_blocks_nobody_for_ever(store: LocalStore, clock: Clock, content: bytes) -> None:
+    store.put_new(layout.lease_name(5), content)
+    take(store, clock).check()
+    assert leases(store) == [layout.lease_name(6)]
+
+
+def test_a_lease_taken_between_our_look_and_our_move(tmp_path: Path, clock: Clock) -> None:
+    """A run looks, is held up, and another run takes the lease and renews it: the first must not hold it too."""
+    rival: list[HeldLease] = []
+
+    class HeldUp(LocalStore):
+        def list(self, prefix: str) -> Iterator[Stat]:
+            found = list(super().list(prefix))
+            if not rival:
+                rival.append(take(LocalStore(tmp_path), clock))
+                clock.go(LIFETIME / 3)
+                rival[0].renew()
+            return iter(found)
+
+    with pytest.raises(LockedError) as refused:
+        HeldLease(HeldUp(tmp_path), "backup", clock).check()
+    assert refused.value.code == "repository-locked"
+    rival[0].check()
+
+
+_HOLDER = """
+import sys
+from datetime import UTC, datetime
+from canvasback.repository.leases import HeldLease
+from canvasback.storage.local import LocalStore
+from canvasback.storage.process import Process, this_process
+lease = HeldLease(LocalStore(sys.argv[1]), "backup", lambda: datetime.now(UTC))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lease until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def real_time() -> datetime:
+    return datetime.now(UTC)
+
+
+def test_a_live_process_keeps_its_lease(store: LocalStore, holder: subprocess.Popen[str]) -> None:
+    assert f"process {holder.pid}" in is_locked(store, real_time).message
+
+
+def test_a_stopped_process_keeps_its_lease(store: LocalStore, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGSTOP)
+    is_locked(store, real_time)
+
+
+def test_a_dead_process_lets_go_at_once(store: LocalStore, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert len(leases(store)) == 1
+    take(store, real_time).check()
+    assert len(leases(store)) == 1
+
+
+def test_a_zombie_is_dead(store: LocalStore, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked for its status
+    take(store, real_time).check()
+
+
+def test_a_block_holds_it_and_lets_go(store: LocalStore) -> None:
+    with hold_lease(store, "backup", real_time) as lease:
+        lease.check()
+        is_locked(store, real_time)
+    assert leases(store) == []
+    with pytest.raises(ZeroDivisionError), hold_lease(store, "backup", real_time):
+        raise ZeroDivisionError
+    assert leases(store) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "canvasback-lease"]
+
+
+def test_release_after_a_loss_leaves_the_lease_of_the_next(store: LocalStore, clock: Clock) -> None:
+    slow = take(store, clock)
+    clock.go(LIFETIME * 2)
+    fast = take(store, clock)
+    slow.release()
+    fast.check()
+    assert len(leases(store)) == 1
