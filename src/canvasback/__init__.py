@@ -1,0 +1,81 @@
+"""Canvasback: backup and recovery for DuckLake.
+
+Each command of the command line is a function here, with the same power:
+
+    import canvasback
+
+    canvasback.init("/backups/sales", "ducklake:sales.ducklake")
+    canvasback.backup("ducklake:sales.ducklake", "/backups/sales")
+    canvasback.restore("/backups/sales", "ducklake:sales.ducklake")
+
+What they find is in their results; what stops them is a `CanvasbackError`.
+"""
+
+from canvasback.__about__ import __version__
+from canvasback.errors import (
+    AccessDeniedError,
+    CanvasbackError,
+    CorruptError,
+    LakeError,
+    LockedError,
+    NoSpaceError,
+    ObjectExistsError,
+    ObjectMissingError,
+    RefusedError,
+    RepositoryError,
+    StorageError,
+    UsageError,
+)
+from canvasback.model.finding import Finding
+from canvasback.model.progress import Progress
+from canvasback.model.results import (
+    AttachResult,
+    BackupResult,
+    InitResult,
+    ListResult,
+    PointSummary,
+    RestoreResult,
+    ShowResult,
+    TableSummary,
+    VerifyResult,
+)
+from canvasback.operations.attach import attach
+from canvasback.operations.backup import backup
+from canvasback.operations.init import init
+from canvasback.operations.listing import list_points, show
+from canvasback.operations.restore import restore
+from canvasback.operations.verify import verify
+
+__all__ = [
+    "AccessDeniedError",
+    "AttachResult",
+    "BackupResult",
+    "CanvasbackError",
+    "CorruptError",
+    "Finding",
+    "InitResult",
+    "LakeError",
+    "ListResult",
+    "LockedError",
+    "NoSpaceError",
+    "ObjectExistsError",
+    "ObjectMissingError",
+    "PointSummary",
+    "Progress",
+    "RefusedError",
+    "RepositoryError",
+    "RestoreResult",
+    "ShowResult",
+    "StorageError",
+    "TableSummary",
+    "UsageError",
+    "VerifyResult",
+    "__version__",
+    "attach",
+    "backup",
+    "init",
+    "list_points",
+    "restore",
+    "show",
+    "verify",
+]

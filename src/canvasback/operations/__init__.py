@@ -1,0 +1,1 @@
+"""The verbs: one file each, first a plan, then its execution."""

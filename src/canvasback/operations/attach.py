@@ -1,0 +1,100 @@
+"""attach: a small DuckDB file through which a point can be read where it lies."""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+
+from canvasback.catalog.engines.duckdb_views import write_views
+from canvasback.catalog.image import Image
+from canvasback.catalog.repoint import repoint
+from canvasback.errors import CorruptError, RefusedError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.manifest import Manifest
+from canvasback.model.relation import literal
+from canvasback.model.results import AttachResult
+from canvasback.operations.points import image_of, open_point
+from canvasback.repository import layout
+from canvasback.repository.filelist import files_relation, refuse_unsafe_names
+from canvasback.storage.store import Store
+
+_READERS = {"0.1": "DuckDB 1.3.0", "0.2": "DuckDB 1.3.1 or 1.3.2", "0.3": "DuckDB 1.4", "1.0": "DuckDB 1.5"}
+
+
+def attach(repository: str, point: str = "latest", *, out: str | None = None) -> AttachResult:
+    """Make a DuckDB file of views over a point's chunks, whose data path is the repository.
+
+    It takes the same short time whatever the size of the lake. The repository must stay where it is while the
+    file is used, and the point can be read, not written to.
+
+    Args:
+        repository: The repository's folder.
+        point: An id, a unique beginning of one, or ``latest``.
+        out: The file to make; ``<point>.ducklake`` in the working folder if None.
+
+    Raises:
+        RefusedError: The file is there already (``target-not-empty``), or the point reads files outside of the
+            repository (``unsafe-name``).
+        CorruptError: The point's manifest or an index object is damaged.
+    """
+    opened, manifest = open_point(repository, point)
+    target = os.path.abspath(out or f"{manifest.id}.ducklake")
+    if os.path.lexists(target):
+        raise RefusedError(
+            "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
+        )
+    with image_of(opened.store, manifest) as image:
+        try:
+            write_views(_at_repository(image, opened.store, manifest), target)
+        except duckdb.Error as error:
+            raise CorruptError(
+                "chunk-missing" if isinstance(error, duckdb.IOException) else "chunk-corrupt",
+                f"the chunks of point {manifest.id} cannot be read: {str(error).splitlines()[0]}",
+                hint="Run verify --all to see which points are whole, and attach one of those.",
+            ) from error
+    findings = Findings()
+    if manifest.totals.absent:
+        findings.add(
+            Finding(
+                "files-absent",
+                "error",
+                manifest.id,
+                f"{manifest.totals.absent} of {manifest.totals.count} files were not saved: reading their tables fails",
+                "Run show to see which files, and try an older point for their tables.",
+            )
+        )
+    version = manifest.catalog.version
+    options = "READ_ONLY"
+    if manifest.catalog.schema != "main":
+        options += f", METADATA_SCHEMA {literal(manifest.catalog.schema)}"
+    if version in _READERS and not duckdb.__version__.startswith(_READERS[version].split()[1][:3]):
+        findings.add(
+            Finding(
+                "other-reader",
+                "info",
+                target,
+                f"the lake is of DuckLake version {version}: a newer extension wants to migrate it, which a file "
+                "for reading does not allow",
+                f"Attach it with {_READERS[version]}, or restore it to a new place and attach that.",
+            )
+        )
+    return AttachResult(
+        manifest.id,
+        target,
+        f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
+        version,
+        findings.kept,
+        findings.counts,
+    )
+
+
+def _at_repository(image: Image, store: Store, manifest: Manifest) -> Image:
+    """The image with all paths leading into the repository."""
+    moved = None
+    if manifest.totals.remapped:
+        files = files_relation(image.connection, store, manifest).select
+        held = f"SELECT kind, file_id, object AS name, blake3 FROM ({files}) WHERE object IS NOT NULL"
+        refuse_unsafe_names(image.connection, held)
+        moved = f"SELECT kind, file_id, {literal(store.url)} || name AS location FROM ({held})"
+    return repoint(image, manifest.data_root, store.url + layout.DATA, moved)

@@ -1,0 +1,250 @@
+"""backup: make a recovery point of a lake as it is now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from canvasback import __about__
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.image import Image
+from canvasback.catalog.spec import KNOWN_VERSIONS
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.manifest import FileTotals, Manifest
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results import BackupResult
+from canvasback.operations.catalog_chunks import SavedCatalog, save_catalog
+from canvasback.operations.data_root import find_data_root, refuse_nesting
+from canvasback.operations.defaults import RECHECK, default_jobs, now
+from canvasback.operations.file_copies import FileLists
+from canvasback.operations.identity import check_lake, next_timeline
+from canvasback.operations.previous import Previous, read_previous
+from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.layout import FORMAT
+from canvasback.repository.leases import HeldLease, hold_lease
+from canvasback.repository.points import publish_point
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.repository.rows import rows_json, rows_select
+from canvasback.storage.locations import open_store
+
+_ATTEMPTS = 20
+
+
+def backup(
+    lake: str,
+    repository: str,
+    *,
+    data_path: str | None = None,
+    jobs: int | None = None,
+    recheck: int = RECHECK,
+    full: bool = False,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> BackupResult:
+    """Make a recovery point of a lake, copying only what the repository lacks.
+
+    Args:
+        lake: The lake, as in ATTACH: ``ducklake:main.ducklake`` or a path.
+        repository: The repository's folder.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        jobs: How many files are copied at a time.
+        recheck: At how many of the files that the repository holds already it is looked again, by size and
+            time, whether the lake still has them unchanged; the next backup goes on with the next ones.
+        full: Rely on nothing that the repository holds: read every file of the lake and compare it, and put anew
+            what is missing or damaged there. This mends older points too.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Returns:
+        What was done. With findings the point is made all the same, of all that could be read.
+
+    Raises:
+        CanvasbackError: No point was made; every older one is as it was.
+    """
+    began = time.monotonic()
+    name = parse_lake(lake)
+    opened = open_repository(open_store(repository))
+    with hold_lease(opened.store, "backup", clock) as lease:
+        run = _Backup(name, opened, data_path, jobs or default_jobs(), recheck, not full, progress, clock)
+        manifest, written = run.make_point(lease)
+    return BackupResult(
+        manifest.id,
+        manifest.snapshot_id,
+        manifest.totals.count,
+        manifest.totals.bytes,
+        manifest.new_files,
+        manifest.new_bytes,
+        manifest.totals.count - manifest.totals.absent - manifest.new_files,
+        written,
+        round(time.monotonic() - began, 3),
+        manifest.findings,
+        manifest.finding_counts,
+    )
+
+
+class _Backup(msgspec.Struct):
+    lake: LakeName
+    repository: Repository
+    data_path: str | None
+    jobs: int
+    recheck: int
+    trust: bool
+    progress: Progress
+    clock: Callable[[], datetime]
+    earlier_files: int = 0
+    earlier_bytes: int = 0
+    damage: tuple[Finding, ...] = ()
+
+    def make_point(self, lease: HeldLease) -> tuple[Manifest, int]:
+        """Read, copy, and read again while files vanish between the two."""
+        engine = open_engine(self.lake)
+        image = engine.read()
+        try:
+            for attempt in range(1, _ATTEMPTS + 1):
+                findings = Findings()
+                findings.extend(self.damage)
+                previous = read_previous(image.connection, self.repository, findings, trust=self.trust)
+                try:
+                    saved = self._save(image, previous)
+                    lists = self._copy(image, previous, saved)
+                except duckdb.Error as error:
+                    if attempt == _ATTEMPTS or not self._can_go_on(error):
+                        raise
+                    image.close()
+                    image = engine.read()
+                    continue
+                if not lists.missing or attempt == _ATTEMPTS:
+                    break
+                # A file can vanish because it was expired and cleaned up meanwhile: then the catalog of
+                # now no longer names it, and what the catalog of now names is what we want.
+                again = engine.read()
+                still = self._named(again, lists.missing)
+                if still == lists.missing:
+                    again.close()
+                    break
+                image.close()
+                image = again
+                self.earlier_files += lists.new_files
+                self.earlier_bytes += lists.new_bytes
+            lists.report(findings)
+            return self._publish(image, previous, saved, lists, findings, lease)
+        finally:
+            image.close()
+
+    def _can_go_on(self, error: duckdb.Error) -> bool:
+        """Whether another attempt can do better than one that failed to read."""
+        if self.repository.store.url in str(error) and self.trust:
+            self.trust = False
+            self.damage = (
+                Finding(
+                    "repository-damaged",
+                    "error",
+                    self.repository.store.url,
+                    f"the point before cannot be relied on: {str(error).splitlines()[0]}",
+                    "This backup compared and mended what it could; run verify --all to see which points are whole.",
+                ),
+            )
+            return True
+        # What was read of a catalog in use can turn out to be torn when it is looked at.
+        return isinstance(error, duckdb.IOException)
+
+    def _save(self, image: Image, previous: Previous) -> SavedCatalog:
+        check_lake(image, self.repository.store, self.repository.marker.lake_id, previous)
+        self.progress.begin("reading the catalog")
+        saved = save_catalog(image, self.repository, previous, self.jobs)
+        self.progress.end()
+        return saved
+
+    def _copy(self, image: Image, previous: Previous, saved: SavedCatalog) -> FileLists:
+        last = previous.manifest.data_root if previous.manifest else None
+        root = find_data_root(image, self.lake.target, self.data_path, last)
+        refuse_nesting(self.repository.store.url, root)
+        lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
+        lists.copy(self.jobs, self.recheck, self.progress)
+        return lists
+
+    def _base(self, root: str, image: Image) -> str:
+        """What relative paths of files elsewhere are relative to: the folder that the data path is relative to."""
+        spelled = image.data_path.rstrip("/")
+        stem = root.rstrip("/").removesuffix(spelled)
+        return stem if spelled and stem != root.rstrip("/") and stem else os.getcwd() + "/"
+
+    def _named(self, image: Image, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
+        root = find_data_root(image, self.lake.target, self.data_path, None)
+        named: set[tuple[str, bool]] = set()
+        for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
+            select = files_select(image, kind, root)
+            wanted = {"path": "VARCHAR"}
+            named.update(
+                image.connection.execute(
+                    f"SELECT path, elsewhere FROM ({select}) WHERE path IN ({rows_select(wanted)})",
+                    [rows_json(wanted, [(path,) for path, _ in missing])],
+                ).fetchall()
+            )
+        return missing & named
+
+    def _publish(
+        self,
+        image: Image,
+        previous: Previous,
+        saved: SavedCatalog,
+        lists: FileLists,
+        findings: Findings,
+        lease: HeldLease,
+    ) -> tuple[Manifest, int]:
+        _remark_version(image, findings)
+        writer = ChunkWriter(image.connection, self.repository.store, self.jobs)
+        files, totals = lists.store(writer)
+        snapshot_id, snapshot_time, snapshots = image.head()
+        before = previous.manifest
+        manifest = Manifest(
+            self="",
+            format=FORMAT,
+            id="",
+            repository_id=self.repository.marker.repository_id,
+            lake_id=self.repository.marker.lake_id,
+            timeline=next_timeline(image, self.repository.store, previous, saved),
+            created=self.clock(),
+            snapshot_id=snapshot_id,
+            snapshot_time=snapshot_time,
+            snapshots=snapshots,
+            catalog=image.record,
+            data_path=image.data_path,
+            data_root=lists.root,
+            relative_to=lists.base,
+            encrypted=image.encrypted,
+            tables=saved.tables,
+            files=files,
+            totals=FileTotals(*totals),
+            new_files=self.earlier_files + lists.new_files,
+            new_bytes=self.earlier_bytes + lists.new_bytes,
+            recheck_from=lists.recheck_from,
+            findings=findings.kept,
+            finding_counts=findings.counts,
+            writer=__about__.__version__,
+            parent=before.id if before else "",
+        )
+        self.repository.store.sync()
+        lease.check()
+        written = saved.written_bytes + writer.written_bytes
+        return publish_point(self.repository.store, manifest, previous.latest_id), written
+
+
+def _remark_version(image: Image, findings: Findings) -> None:
+    if image.record.version not in KNOWN_VERSIONS:
+        findings.add(
+            Finding(
+                "unknown-version",
+                "warning",
+                "ducklake_metadata",
+                f"this release does not know DuckLake version {image.record.version or '(none)'} of the catalog",
+                "Everything is saved and restores unchanged; install a newer release to have its meaning checked.",
+            )
+        )

@@ -1,0 +1,36 @@
+"""init: create a repository for a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.catalog.engines import open_engine
+from canvasback.model.lake import parse_lake
+from canvasback.model.results import InitResult
+from canvasback.operations.data_root import find_data_root, refuse_nesting
+from canvasback.operations.defaults import now
+from canvasback.operations.identity import lake_id
+from canvasback.repository.repository import create_repository
+from canvasback.storage.locations import open_store
+
+
+def init(repository: str, lake: str, *, clock: Callable[[], datetime] = now) -> InitResult:
+    """Create a repository for a lake in an absent or empty folder.
+
+    Args:
+        repository: The folder.
+        lake: The lake, as in ATTACH.
+        clock: Tells the time.
+
+    Raises:
+        RefusedError: There is something in the folder already, or it lies in the lake's data path.
+        LakeError: The lake cannot be read, so it cannot be told which one it is.
+    """
+    name = parse_lake(lake)
+    store = open_store(repository)
+    with open_engine(name).read() as image:
+        id_ = lake_id(image)
+        refuse_nesting(store.url, find_data_root(image, name.target, None, None))
+    created = create_repository(store, id_, clock())
+    return InitResult(created.store.url, created.marker.repository_id, id_)

@@ -1,0 +1,54 @@
+"""Opening a point: its manifest, and its image read from chunks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+
+from canvasback.catalog.image import Image, connect
+from canvasback.model.manifest import Manifest
+from canvasback.repository.chunks import check_objects, read_chunks, relation_of
+from canvasback.repository.points import find_point, read_point
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.storage.locations import open_store
+from canvasback.storage.store import Store
+
+
+def open_point(repository: str, wanted: str) -> tuple[Repository, Manifest]:
+    """The manifest of a point that a user names.
+
+    Raises:
+        UsageError: There is no such point, or several.
+        RepositoryError: There is no repository, or the manifest cannot be read.
+    """
+    opened = open_repository(open_store(repository))
+    return opened, read_point(opened.store, find_point(opened.store, wanted))
+
+
+def image_of(store: Store, manifest: Manifest, *, check_with: int = 0) -> Image:
+    """The image of a point. Nothing is read but index objects until a relation is.
+
+    Args:
+        store: The repository.
+        manifest: The point.
+        check_with: With how many threads to check all chunks first, the file lists' too; 0 trusts them.
+
+    Raises:
+        CorruptError: An object is missing or holds other bytes than its name promises.
+    """
+    folder = tempfile.mkdtemp(prefix="canvasback-")
+    try:
+        connection = connect(folder)
+        chunks = {table.name: read_chunks(connection, store, table) for table in manifest.tables}
+        if check_with:
+            lists = (read_chunks(connection, store, table) for table in manifest.files)
+            objects = {(c.hash, c.bytes) for of_table in (*chunks.values(), *lists) for c in of_table}
+            check_objects(store, sorted(objects), check_with)
+        tables = {
+            table.name: relation_of(store, table.name, table.columns, chunks[table.name], table.primary_key)
+            for table in manifest.tables
+        }
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Image(connection, tables, manifest.catalog, lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -1,0 +1,91 @@
+"""The point before: what a backup need not write again."""
+
+from __future__ import annotations
+
+import duckdb
+import msgspec
+
+from canvasback.errors import CorruptError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.manifest import Chunk, Manifest, StoredTable
+from canvasback.repository.chunks import read_chunks
+from canvasback.repository.points import list_points, read_point
+from canvasback.repository.repository import Repository
+
+
+class PreviousTable(msgspec.Struct, frozen=True):
+    """A table of the point before, with its chunks at hand."""
+
+    table: StoredTable
+    chunks: tuple[Chunk, ...]
+
+
+class Previous(msgspec.Struct, frozen=True):
+    """The newest readable point.
+
+    Attributes:
+        manifest: Its manifest; None in a new repository.
+        tables: Its catalog tables whose chunks can be told.
+        files: Its file lists whose chunks can be told.
+        latest_id: The id of the newest point, readable or not.
+    """
+
+    manifest: Manifest | None
+    tables: dict[str, PreviousTable]
+    files: dict[str, PreviousTable]
+    latest_id: str | None
+
+
+def read_previous(
+    connection: duckdb.DuckDBPyConnection, repository: Repository, findings: Findings, *, trust: bool = True
+) -> Previous:
+    """Read the newest point that can be read. Damage costs only that more is written anew.
+
+    Args:
+        connection: Where index objects are read.
+        repository: The repository.
+        findings: Told about damage.
+        trust: Whether its chunks may be relied on; if not, all is compared with what is there.
+    """
+    ids = list_points(repository.store)
+    latest = ids[-1] if ids else None
+    for id_ in reversed(ids):
+        try:
+            manifest = read_point(repository.store, id_)
+        except CorruptError as error:
+            findings.add(_damage(id_, error))
+            continue
+        if not trust:
+            return Previous(manifest, {}, {}, latest)
+        return Previous(
+            manifest,
+            _with_chunks(connection, repository, manifest.tables, findings),
+            _with_chunks(connection, repository, manifest.files, findings),
+            latest,
+        )
+    return Previous(None, {}, {}, latest)
+
+
+def _with_chunks(
+    connection: duckdb.DuckDBPyConnection,
+    repository: Repository,
+    tables: tuple[StoredTable, ...],
+    findings: Findings,
+) -> dict[str, PreviousTable]:
+    found = {}
+    for table in tables:
+        try:
+            found[table.name] = PreviousTable(table, read_chunks(connection, repository.store, table))
+        except CorruptError as error:
+            findings.add(_damage(table.name, error))
+    return found
+
+
+def _damage(where: str, error: CorruptError) -> Finding:
+    return Finding(
+        "repository-damaged",
+        "error",
+        where,
+        error.message,
+        "Run backup --full to mend what the lake still has, and verify --all to see which points are whole.",
+    )

@@ -1,0 +1,133 @@
+"""restore: a point becomes a lake again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.image import Image
+from canvasback.catalog.repoint import repoint
+from canvasback.model.finding import Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results import RestoreResult
+from canvasback.operations.data_root import refuse_nesting
+from canvasback.operations.defaults import default_jobs, now
+from canvasback.operations.placing import FilePlan, execute_files, plan_files
+from canvasback.operations.points import image_of, open_point
+from canvasback.storage.locations import local_folder
+
+Level = Literal["exists", "checksum"]
+
+
+def restore(
+    repository: str,
+    to: str,
+    point: str = "latest",
+    *,
+    data_path: str | None = None,
+    level: Level = "exists",
+    replace: bool = False,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> RestoreResult:
+    """Bring a point back as a lake: first its files, then, as one step, its catalog.
+
+    Args:
+        repository: The repository's folder.
+        to: The catalog to write, as in ATTACH; it must be absent or empty.
+        point: An id, a unique beginning of one, or ``latest``.
+        data_path: Put all files here and point the catalog here. Without it they stay at the original data path,
+            and only those that are missing or damaged there are put back.
+        level: What counts as damaged: ``exists``, a wrong size; ``checksum``, other bytes.
+        replace: Move a catalog that is there aside first.
+        dry_run: Make the plan only.
+        jobs: How many files are worked on at a time.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Returns:
+        What was done, or would be. Files that could not be restored are findings; the catalog is written all
+        the same.
+
+    Raises:
+        RefusedError: There is something where the lake should go; nothing was changed.
+        CorruptError: The point's catalog is damaged; nothing was changed.
+    """
+    began = time.monotonic()
+    lake = parse_lake(to)
+    engine = open_engine(lake)
+    aside = engine.prepare(replace=replace)
+    opened, manifest = open_point(repository, point)
+    workers = jobs or default_jobs()
+    root = local_folder(data_path) if data_path is not None else manifest.data_root
+    refuse_nesting(opened.store.url, root)
+    refuse_nesting(opened.store.url, lake.target)
+    findings = Findings()
+    with image_of(opened.store, manifest, check_with=workers) as image:
+        files = plan_files(
+            image.connection,
+            opened.store,
+            manifest,
+            root,
+            level,
+            workers,
+            progress,
+            findings,
+            moving=data_path is not None,
+        )
+        steps = _steps(lake, root, files, aside, manifest)
+        if not dry_run:
+            execute_files(image.connection, opened.store, files, workers, progress, findings, clock())
+            remarks = _write_catalog(engine, image, manifest, data_path, root, clock(), replace=replace)
+            steps = (*steps, *remarks)
+    return RestoreResult(
+        manifest.id,
+        str(lake),
+        root,
+        steps,
+        dry_run,
+        files.kept,
+        files.wanted if dry_run else files.placed,
+        files.wanted_bytes if dry_run else files.placed_bytes,
+        round(time.monotonic() - began, 3),
+        findings.kept,
+        findings.counts,
+    )
+
+
+def _write_catalog(
+    engine: Engine,
+    image: Image,
+    manifest: Manifest,
+    data_path: str | None,
+    root: str,
+    moment: datetime,
+    *,
+    replace: bool,
+) -> tuple[str, ...]:
+    if data_path is not None:
+        moved = "SELECT kind, file_id, target AS location FROM memory.places WHERE elsewhere"
+        image = repoint(image, manifest.data_root, root, moved)
+    return engine.write(image, moment, replace=replace)
+
+
+def _steps(lake: LakeName, root: str, files: FilePlan, aside: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:
+    steps = [f"point {manifest.id}: snapshot {manifest.snapshot_id} of {manifest.snapshot_time:%Y-%m-%d %H:%M:%S} UTC"]
+    steps.append(f"{files.kept} files are at {root} already and stay")
+    if files.damaged:
+        steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
+    steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
+    if files.elsewhere and not files.moving:
+        steps.append(
+            f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"
+        )
+    steps += aside
+    steps.append(f"the catalog is written to {lake}")
+    return tuple(steps)

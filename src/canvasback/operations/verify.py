@@ -1,0 +1,212 @@
+"""verify: is a point still what was saved?"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import duckdb
+import msgspec
+
+from canvasback.catalog.image import connect
+from canvasback.errors import CorruptError, RefusedError, StorageError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.relation import literal
+from canvasback.model.results import VerifyResult
+from canvasback.operations.copying import hash_stream
+from canvasback.operations.defaults import default_jobs
+from canvasback.operations.footers import check_rows
+from canvasback.operations.parallel import Stop, in_parallel
+from canvasback.operations.points import image_of
+from canvasback.repository import layout
+from canvasback.repository.chunks import read_chunks
+from canvasback.repository.filelist import files_relation, refuse_unsafe_names
+from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.repository import open_repository
+from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.locations import open_store
+from canvasback.storage.store import Store
+
+Level = Literal["exists", "checksum", "rows"]
+
+_BATCH = 4096
+_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "blake3": "VARCHAR", "point": "VARCHAR"}
+_PRESENT = {"name": "VARCHAR", "size": "BIGINT"}
+_CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
+_ABSENT_CURE = "Run show to see which; another point may hold them."
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """An object that a point needs.
+
+    Attributes:
+        name: Its name.
+        size: Its bytes.
+        blake3: Their BLAKE3.
+    """
+
+    name: str
+    size: int
+    blake3: str
+
+
+def verify(
+    repository: str,
+    point: str = "latest",
+    *,
+    all_points: bool = False,
+    level: Level = "exists",
+    jobs: int | None = None,
+    progress: Progress = SILENT,
+) -> VerifyResult:
+    """See whether points can still be restored, without writing anything.
+
+    Args:
+        repository: The repository's folder.
+        point: An id, a unique beginning of one, or ``latest``.
+        all_points: Verify every point; ``point`` is ignored.
+        level: ``exists``: every object is there with its size. ``checksum``: every byte is as it was saved.
+            ``rows``: also, every data file is Parquet with the rows and columns that the catalog promises.
+        jobs: How many objects are worked on at a time.
+        progress: Told how the work goes on.
+
+    Returns:
+        What was found; no findings means that all is as it was saved.
+    """
+    began = time.monotonic()
+    store = open_repository(open_store(repository)).store
+    ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
+    findings = Findings()
+    workers = jobs or default_jobs()
+    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder, connect(folder) as connection:
+        manifests = list(_readable(store, ids, findings))
+        sound = _collect(connection, store, manifests, findings)
+        objects, bytes_ = _check_present(connection, store, progress, findings)
+        if level == "exists":
+            bytes_ = 0
+        else:
+            _check_content(connection, store, workers, progress, findings)
+    if level == "rows":
+        for manifest in sound:
+            with image_of(store, manifest) as image:
+                check_rows(image, store, manifest, findings, progress)
+    return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)
+
+
+def _readable(store: Store, ids: Iterable[str], findings: Findings) -> Iterator[Manifest]:
+    for id_ in ids:
+        try:
+            yield read_point(store, id_)
+        except CorruptError as error:
+            findings.add(Finding(error.code, "error", id_, error.message, error.hint))
+
+
+def _collect(
+    connection: duckdb.DuckDBPyConnection, store: Store, manifests: list[Manifest], findings: Findings
+) -> list[Manifest]:
+    """Fill ``memory.expected`` with every object that the points need, and answer which points can be read."""
+    create_table(connection, "memory.needed", _NEEDED)
+    sound = []
+    for manifest in manifests:
+        try:
+            _collect_point(connection, store, manifest)
+            sound.append(manifest)
+            if manifest.totals.absent:
+                message = (
+                    f"{manifest.totals.absent} of its {manifest.totals.count} files could not be saved by its backup"
+                )
+                findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
+        except (CorruptError, RefusedError) as error:
+            findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))
+        except duckdb.Error as error:
+            message = f"its list of files cannot be read: {str(error).splitlines()[0]}"
+            findings.add(Finding("chunk-corrupt", "error", manifest.id, message, _CURE))
+    connection.execute(
+        "CREATE TABLE memory.expected AS SELECT name, size, blake3, min(point) AS point FROM memory.needed GROUP BY ALL"
+    )
+    return sound
+
+
+def _collect_point(connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
+    objects: dict[str, tuple[int, str]] = {}
+    for table in (*manifest.tables, *manifest.files):
+        if table.index is not None:
+            objects[layout.chunk_name(table.index.hash)] = (table.index.bytes, table.index.hash)
+        for chunk in read_chunks(connection, store, table):
+            objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
+    rows = [(name, size, hash_, manifest.id) for name, (size, hash_) in objects.items()]
+    insert_rows(connection, "memory.needed", _NEEDED, rows)
+    files = files_relation(connection, store, manifest).select
+    held = f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size, blake3 FROM ({files})"
+    refuse_unsafe_names(connection, held)
+    connection.execute(
+        f"INSERT INTO memory.needed SELECT *, {literal(manifest.id)} FROM ({held}) WHERE blake3 IS NOT NULL"
+    )
+
+
+def _check_present(
+    connection: duckdb.DuckDBPyConnection, store: Store, progress: Progress, findings: Findings
+) -> tuple[int, int]:
+    """Compare names and sizes with one listing of the repository."""
+    create_table(connection, "memory.present", _PRESENT)
+    count, bytes_ = one_row(connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.expected")
+    progress.begin("looking for objects", files=count)
+    batch: list[tuple[str, int]] = []
+
+    def note() -> None:
+        insert_rows(connection, "memory.present", _PRESENT, batch)
+        progress.advance(files=len(batch))
+        batch.clear()
+
+    for prefix in ("catalog/", layout.DATA, layout.EXTERNAL):
+        for stat in store.list(prefix):
+            batch.append((stat.name, stat.size))
+            if len(batch) >= _BATCH:
+                note()
+    note()
+    progress.end()
+    for name, size, found, point in connection.execute(
+        "SELECT e.name, e.size, p.size, e.point FROM memory.expected e LEFT JOIN memory.present p USING (name) "
+        "WHERE p.size IS DISTINCT FROM e.size ORDER BY e.name"
+    ).fetchall():
+        code, what = ("object-missing", "is missing") if found is None else ("object-size", f"has {found} bytes")
+        findings.add(Finding(code, "error", name, f"{what}; point {point} needs {size} bytes of it", _CURE))
+    return int(count), int(bytes_)
+
+
+def _check_content(
+    connection: duckdb.DuckDBPyConnection, store: Store, jobs: int, progress: Progress, findings: Findings
+) -> None:
+    """Read every object that is there with its size, and compare its checksum."""
+    sound = "FROM memory.expected e JOIN memory.present p USING (name) WHERE p.size = e.size"
+    files, bytes_ = one_row(connection, f"SELECT count(*), coalesce(sum(e.size), 0) {sound}")
+    progress.begin("reading objects", files=files, bytes_=bytes_)
+
+    def check(expected: Expected, stop: Stop) -> Finding | None:
+        try:
+            with store.open(expected.name) as stream:
+                found = hash_stream(stop.guard(stream))[1]
+        except (StorageError, OSError) as error:
+            return Finding("object-unreadable", "error", expected.name, f"cannot be read: {error}", _CURE)
+        finally:
+            progress.advance(files=1, bytes_=expected.size)
+        if found == expected.blake3:
+            return None
+        code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
+        return Finding(code, "error", expected.name, "does not hold the bytes that were saved", _CURE)
+
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT e.name, e.size, e.blake3 {sound} ORDER BY e.name")
+    with in_parallel(_expected(cursor), check, jobs, lambda expected: expected.size) as checked:
+        findings.extend(finding for finding in checked if finding is not None)
+    progress.end()
+
+
+def _expected(cursor: duckdb.DuckDBPyConnection) -> Iterator[Expected]:
+    while rows := cursor.fetchmany(_BATCH):
+        for row in rows:
+            yield Expected(*row)
