@@ -1,0 +1,5 @@
+"""Lets ``python -m canvasback`` be the command line."""
+
+from canvasback.cli.app import main
+
+main()

@@ -1,0 +1,86 @@
+"""``canvasback.toml`` and the environment: names for lakes, and which repository belongs to which."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from canvasback.errors import UsageError
+
+_NAME = "canvasback.toml"
+
+
+class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """One ``[lakes.NAME]`` of the file.
+
+    Attributes:
+        lake: What the name stands for, as in ATTACH.
+        repository: Its repository.
+        data_path: Where its data path is, if the catalog's spelling does not lead there.
+    """
+
+    lake: str
+    repository: str | None = None
+    data_path: str | None = None
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file.
+
+    Attributes:
+        repository: The repository where nothing else names one.
+        lakes: Lakes by name.
+    """
+
+    repository: str | None = None
+    lakes: dict[str, LakeSettings] = {}
+
+    def lake(self, name: str) -> LakeSettings:
+        """What a LAKE argument stands for: a name of the file, else an attach string."""
+        return self.lakes.get(name) or LakeSettings(name)
+
+    def find_repository(self, given: str | None, lake: LakeSettings | None = None) -> str:
+        """The repository: the option, else CANVASBACK_REPO, else the file's.
+
+        Raises:
+            UsageError: None of them names one (``no-repository``).
+        """
+        candidates = [given, os.environ.get("CANVASBACK_REPO"), lake.repository if lake else None, self.repository]
+        if lake is None and len(self.lakes) == 1:
+            candidates.append(next(iter(self.lakes.values())).repository)
+        for candidate in candidates:
+            if candidate:
+                return candidate
+        raise UsageError(
+            "no-repository",
+            "no repository is named",
+            hint="Give --repo, or set CANVASBACK_REPO, or name one in canvasback.toml.",
+        )
+
+
+def read_settings() -> Settings:
+    """Read ``canvasback.toml`` from the working folder, else from the user's configuration folder.
+
+    Raises:
+        UsageError: The file cannot be understood (``settings-file``).
+    """
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    for path in (Path(_NAME), Path(home) / "canvasback" / _NAME):
+        try:
+            content = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                "settings-file", f"{path} cannot be read: {error}", hint="Correct it, or move it away."
+            ) from error
+        try:
+            return msgspec.convert(tomllib.loads(content), Settings)
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+            raise UsageError(
+                "settings-file", f"{path} cannot be understood: {error}", hint="docs/command-line.md shows an example."
+            ) from error
+    return Settings()
