@@ -1,0 +1,233 @@
+"""The picture of the house, held: what may import what, and what a module may be, in src/canvasback."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "canvasback"
+
+# A module imports its own part of the house and parts of a lower number, so `repository` and `catalog` never
+# import each other. The root package is the public API: it shows operations, and only cli is above it.
+LEVELS = {
+    "__about__": 0,
+    "errors": 0,
+    "model": 1,
+    "storage": 2,
+    "catalog": 3,
+    "repository": 3,
+    "operations": 4,
+    "": 5,
+    "cli": 6,
+    "__main__": 7,
+}
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "base"}
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+LONGEST = 350
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file."""
+
+    name: str
+    """Dotted, relative to canvasback; the root package itself is the empty string."""
+    text: str
+    is_package: bool = False
+
+    @property
+    def part(self) -> str:
+        """The part of the house that the module belongs to."""
+        return self.name.split(".")[0]
+
+    @property
+    def tree(self) -> ast.Module:
+        """The parsed file."""
+        return ast.parse(self.text, self.name)
+
+
+def load() -> list[Module]:
+    """Read every module of the package.
+
+    Raises:
+        AssertionError: There are none, so that no contract holds for want of anything to hold it.
+    """
+    modules = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        modules.append(Module(name, path.read_text(encoding="utf-8"), is_package))
+    assert modules, f"no modules in {SOURCE}"
+    return modules
+
+
+def imported(module: Module) -> list[str]:
+    """List what a module imports of canvasback, dotted and relative to it, in any place and form."""
+    package = ["canvasback", *module.name.split(".")] if module.name else ["canvasback"]
+    if not module.is_package:
+        package = package[:-1]
+    found: list[str] = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            up = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*up, *([node.module] if node.module else [])])
+            if origin == "canvasback":
+                # `from canvasback import model` names a part; any other name is of the public API.
+                parts = {alias.name for alias in node.names if alias.name in LEVELS}
+                found += [f"canvasback.{part}" for part in parts]
+                found += ["canvasback"] if len(parts) < len(node.names) else []
+            else:
+                found.append(origin)
+    return [
+        name.removeprefix("canvasback").removeprefix(".")
+        for name in found
+        if name == "canvasback" or name.startswith("canvasback.")
+    ]
+
+
+def upward_imports(module: Module) -> list[str]:
+    """List the imports that do not point down."""
+    if module.part not in LEVELS:
+        return [f"{module.name} belongs to no part of the house"]
+    return [
+        f"{module.name or 'canvasback'} imports {name or 'canvasback'}"
+        for name in imported(module)
+        if name.split(".")[0] != module.part
+        and LEVELS.get(name.split(".")[0], max(LEVELS.values())) >= LEVELS[module.part]
+    ]
+
+
+def environment_reads(module: Module) -> list[str]:
+    """List the places where a module outside cli reads or changes the environment."""
+    if module.part in {"cli", "__main__"}:
+        return []
+    nodes = list(ast.walk(module.tree))
+    aliases = {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name == "os"
+    }
+    lines = [
+        node.lineno
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and node.attr in ENVIRONMENT
+        and isinstance(node.value, ast.Name)
+        and node.value.id in aliases
+    ] + [
+        node.lineno
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "os"
+        and any(alias.name in {*ENVIRONMENT, "*"} for alias in node.names)
+    ]
+    return [f"{module.name}:{line}" for line in lines]
+
+
+def forbidden_names(module: Module) -> list[str]:
+    """List the words in a module's name that say nothing about it."""
+    return [part for part in module.name.split(".") if part.strip("_") in FORBIDDEN_NAMES]
+
+
+def exported(module: Module) -> list[str]:
+    """Return the literal `__all__` of a module."""
+    (value,) = (
+        node.value
+        for node in module.tree.body
+        if isinstance(node, ast.Assign)
+        and [target.id for target in node.targets if isinstance(target, ast.Name)] == ["__all__"]
+    )
+    names: list[str] = ast.literal_eval(value)
+    return names
+
+
+def test_every_part_of_the_house_is_there() -> None:
+    found = {module.part for module in load()}
+    assert found >= LEVELS.keys() - {"__about__", "__main__"}
+
+
+def test_imports_point_down() -> None:
+    modules = load()
+    assert any(imported(module) for module in modules), "no module imports another: the check sees nothing"
+    assert [line for module in modules for line in upward_imports(module)] == []
+
+
+def test_only_cli_reads_the_environment() -> None:
+    assert [line for module in load() for line in environment_reads(module)] == []
+
+
+def test_names_say_what_a_module_is() -> None:
+    assert [module.name for module in load() if forbidden_names(module)] == []
+
+
+def test_files_are_short() -> None:
+    lengths = {module.name: len(module.text.splitlines()) for module in load()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_public_names_are_sorted() -> None:
+    (root,) = (module for module in load() if not module.name)
+    names = exported(root)
+    assert names
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("repository.chunks", "from canvasback.catalog import image"),
+        ("catalog.image", "import canvasback.repository.chunks"),
+        ("catalog.image", "from ..repository import chunks"),
+        ("catalog.image", "from .. import repository"),
+        ("model.lake", "def f():\n    from canvasback.storage import local"),
+        ("model.lake", "if TYPE_CHECKING:\n    from canvasback import storage"),
+        ("errors", "from .model import lake"),
+        ("operations.backup", "from canvasback import backup"),
+        ("operations.backup", "from canvasback.cli.app import main"),
+        ("", "from canvasback.cli import app"),
+        ("errors", "import canvasback.unknown"),
+        ("unknown", ""),
+    ],
+)
+def test_an_upward_import_is_noticed(name: str, text: str) -> None:
+    assert upward_imports(Module(name, text, is_package=not name))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("repository.chunks", "from canvasback.storage import local"),
+        ("repository.chunks", "from . import layout\nfrom ..errors import CanvasbackError"),
+        ("cli.app", "from canvasback import __version__, operations"),
+        ("operations.backup", "from canvasback import __about__, catalog, repository\nimport json"),
+    ],
+)
+def test_a_downward_import_is_allowed(name: str, text: str) -> None:
+    assert upward_imports(Module(name, text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nos.environ['HOME']",
+        "import os as system\nsystem.getenv('HOME')",
+        "from os import environ",
+        "from os import *",
+    ],
+)
+def test_a_read_of_the_environment_is_noticed(text: str) -> None:
+    assert environment_reads(Module("storage.local", text))
+    assert environment_reads(Module("cli.app", text)) == []
+
+
+@pytest.mark.parametrize("name", ["storage.utils", "catalog._base", "operations.common.backup"])
+def test_an_empty_name_is_noticed(name: str) -> None:
+    assert forbidden_names(Module(name, ""))
