@@ -1,0 +1,49 @@
+"""What the tests of lakes share; `tests.lake.builder` says what a lake can do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lake.builder import Lake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake with two tables, seven files that compaction can merge in part, deletes and inlined rows."""
+    made = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 5",))
+    made.run(
+        "CREATE TABLE lake.t (i INTEGER, s VARCHAR)",
+        "INSERT INTO lake.t SELECT i, 'one ' || i FROM range(20) r(i)",
+        "INSERT INTO lake.t SELECT i, 'two ' || i FROM range(20, 50) r(i)",
+        "DELETE FROM lake.t WHERE i % 10 = 3 AND i < 20",
+        "CREATE TABLE lake.u (d DATE, n BIGINT)",
+        "ALTER TABLE lake.u SET PARTITIONED BY (d)",
+        "INSERT INTO lake.u SELECT DATE '2026-01-01' + (i % 2)::INTEGER, i FROM range(10) r(i)",
+        "INSERT INTO lake.u SELECT DATE '2026-01-01' + (i % 2)::INTEGER, i FROM range(10, 30) r(i)",
+        "INSERT INTO lake.t VALUES (1000, 'inlined'), (1001, NULL)",
+    )
+    return made
+
+
+@pytest.fixture
+def new_lake(tmp_path: Path) -> Lake:
+    """A lake that does not exist yet."""
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def cli() -> Callable[..., int]:
+    """Run the command line as a user does, and answer its exit code."""
+
+    def run(*arguments: str) -> int:
+        return subprocess.run([sys.executable, "-m", "canvasback", *arguments], check=False).returncode
+
+    return run

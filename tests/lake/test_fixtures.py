@@ -1,0 +1,149 @@
+"""Every lake of tests/fixtures, saved and brought back in each of the three ways."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+import canvasback
+from tests.lake.values import (
+    PRIMARY_KEYS,
+    SCHEDULED,
+    Catalog,
+    Tree,
+    catalog_of,
+    data_path_of,
+    files_named_by,
+    tree_of,
+    without,
+)
+from tests.oracle import FIXTURES, Fixture, Version, conflict, load_fixture, read_lake, write_lake
+
+Way = Literal["in place", "moved", "attached"]
+Level = Literal["exists", "checksum", "rows"]
+
+ALL = [pytest.param(name, marks=() if version else pytest.mark.newest, id=name) for name, version in FIXTURES]
+READABLE = [name for name, version in FIXTURES if version]
+WAYS: list[Way] = ["in place", "moved", "attached"]
+KINDS: list[Literal["delete", "alter"]] = ["delete", "alter"]
+LEVELS: list[Level] = ["exists", "checksum", "rows"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A fixture that was backed up."""
+
+    fixture: Fixture
+    repository: Path
+    catalog: Catalog
+    files: Tree
+    result: canvasback.BackupResult
+
+    @property
+    def version(self) -> Version:
+        """The DuckDB whose extension reads it."""
+        assert self.fixture.reader_version is not None
+        return self.fixture.reader_version
+
+    def come_back(self, way: Way, folder: Path) -> str:
+        """Lose the lake and bring it back, at its own place or in the folder; answer its attach string."""
+        shutil.rmtree(self.fixture.path)
+        self.fixture.path.mkdir()
+        repository = str(self.repository)
+        if way == "attached":
+            result = canvasback.attach(repository, out=str(folder / "attached.ducklake"))
+            assert f"'ducklake:{result.file}'" in result.statement
+            return f"ducklake:{result.file}"
+        to, data_path = self.fixture.attach, None
+        if way == "moved":
+            to, data_path = f"ducklake:{folder}/main.ducklake", f"{folder}/files"
+        restored = canvasback.restore(repository, to, data_path=data_path)
+        assert restored.findings == ()
+        assert restored.restored_files == len(self.files)
+        return to
+
+
+@pytest.fixture(scope="module")
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """The fixture of the parameter's name, saved and lost."""
+    folder = tmp_path_factory.mktemp("saved")
+    fixture = load_fixture(request.param, folder)
+    repository = folder / "repository"
+    catalog, files, named = catalog_of(fixture.catalog), tree_of(fixture.data), files_named_by(fixture.catalog)
+    assert named <= files.keys()
+    canvasback.init(str(repository), fixture.attach)
+    result = canvasback.backup(fixture.attach, str(repository))
+    return Saved(fixture, repository, catalog, {path: files[path] for path in named}, result)
+
+
+@pytest.mark.parametrize("saved", ALL, indirect=True)
+def test_backup_saves_all_without_a_finding(saved: Saved) -> None:
+    assert saved.result.findings == ()
+    assert saved.result.files == saved.result.new_files == len(saved.files) > 0
+    assert tree_of(saved.repository / "data") == saved.files
+    for level in LEVELS:
+        assert canvasback.verify(str(saved.repository), level=level).finding_counts == {}
+
+
+@pytest.mark.parametrize("saved", ALL, indirect=True)
+def test_a_lake_in_place_is_identical(saved: Saved, tmp_path: Path) -> None:
+    saved.come_back("in place", tmp_path)
+
+    assert catalog_of(saved.fixture.catalog) == saved.catalog
+    assert keys_of(saved.fixture.catalog) == PRIMARY_KEYS
+    assert tree_of(saved.fixture.data) == saved.files
+    assert tree_of(tmp_path) == {}
+
+
+@pytest.mark.parametrize("saved", ALL, indirect=True)
+def test_a_moved_lake_differs_in_its_place_only(saved: Saved, tmp_path: Path) -> None:
+    saved.come_back("moved", tmp_path)
+
+    moved = catalog_of(tmp_path / "main.ducklake")
+    assert data_path_of(moved) == f"{tmp_path}/files/"
+    assert not moved[SCHEDULED][2]
+    assert without(moved) == without(saved.catalog)
+    assert keys_of(tmp_path / "main.ducklake") == PRIMARY_KEYS
+    assert tree_of(tmp_path / "files") == saved.files
+    assert tree_of(saved.fixture.path) == {}
+
+
+@pytest.mark.parametrize("saved", ALL, indirect=True)
+def test_an_attached_point_has_the_same_rows(saved: Saved, tmp_path: Path) -> None:
+    file = saved.come_back("attached", tmp_path).removeprefix("ducklake:")
+
+    assert rows_of(without(catalog_of(Path(file)))) == rows_of(without(saved.catalog))
+    assert tree_of(saved.fixture.path) == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("saved", READABLE, indirect=True)
+def test_every_table_reads_as_the_writer_saw_it(saved: Saved, way: Way, tmp_path: Path) -> None:
+    """And a lake that can be written to goes on: of two commits that conflict exactly one comes through."""
+    back = saved.come_back(way, tmp_path)
+
+    assert read_lake(back, saved.version, cwd=saved.fixture.path) == saved.fixture.expected
+    if way == "attached":
+        return
+    for kind in KINDS:
+        raced = conflict(back, kind, saved.version, cwd=saved.fixture.path)
+        assert raced["ok"], raced
+    written = write_lake(back, saved.version, cwd=saved.fixture.path)
+    assert written["ok"], written
+
+
+def keys_of(catalog: Path) -> dict[str, tuple[str, ...]]:
+    """The primary keys of a catalog's tables."""
+    return {table: key for table, (_, key, _) in catalog_of(catalog).items() if key}
+
+
+def rows_of(catalog: Catalog) -> dict[str, list[tuple[object, ...]]]:
+    """The rows and the column types; views have neither keys nor NOT NULL."""
+    return {
+        table: [tuple((name, type_) for name, type_, _ in columns), *sorted(rows.elements(), key=str)]
+        for table, (columns, _, rows) in catalog.items()
+    }

@@ -1,0 +1,191 @@
+"""What real DuckLake extensions see in a lake, and lakes that real DuckLake writers left behind.
+
+Each DuckLake version lives in an environment of its own, which `make test` creates. A helper starts
+`reader.py` with that environment's Python, so a test never loads the extension into its own process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = [
+    "FIXTURES",
+    "Fixture",
+    "OracleError",
+    "Version",
+    "conflict",
+    "load_fixture",
+    "read_lake",
+    "write_lake",
+]
+
+Version = Literal["1.3.0", "1.3.2", "1.4.4"]
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+PYTHONS: dict[Version, Path] = {
+    "1.3.0": ROOT / ".oracles/1.3.0/bin/python",
+    "1.3.2": ROOT / ".oracles/1.3.2/bin/python",
+    "1.4.4": ROOT / ".venv/bin/python",
+}
+
+WITHOUT_OVERRIDE: set[Version] = {"1.3.0", "1.3.2"}
+
+FIXTURES: list[tuple[str, Version | None]] = [
+    ("duckdb-0.1", "1.3.0"),
+    ("duckdb-0.2", "1.3.2"),
+    ("duckdb-0.3", "1.4.4"),
+    ("duckdb-0.3-encrypted", "1.4.4"),
+    ("duckdb-0.3-maintained", "1.4.4"),
+    ("duckdb-1.0", None),
+    ("duckdb-1.0-encrypted", None),
+    ("duckdb-1.0-maintained", None),
+]
+"""Every lake in tests/fixtures, with the version that reads it without migrating it if pip has one."""
+
+
+class OracleError(Exception):
+    """The real DuckLake refused a lake, or cannot be asked; the message is the extension's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """A private copy of a lake that a real DuckLake wrote."""
+
+    path: Path
+    """The folder to run in, as the lake's data path is relative to it."""
+    attach: str
+    """The attach string, with an absolute path."""
+    catalog: Path
+    data: Path
+    expected: Json
+    """What the writer saw: `expected["snapshots"]["42"]["main.events"] == {"rows": …, "md5": …}`."""
+    ducklake_version: str
+    reader_version: Version | None
+
+
+def load_fixture(name: str, target_dir: Path) -> Fixture:
+    """Unpack a fixture into `target_dir / name`.
+
+    Args:
+        name: One of `FIXTURES`.
+        target_dir: Where the copy may live, a test's `tmp_path` as a rule.
+    """
+    reader_version = dict(FIXTURES)[name]
+    with tarfile.open(Path(__file__).parent.parent / "fixtures" / f"{name}.tar.gz") as archive:
+        # Early releases of Python 3.11 have no filters; the archives are this project's own.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
+        archive.extractall(target_dir)  # noqa: S202
+    path = target_dir / name
+    catalog = path / "main.ducklake"
+    expected = json.loads((path / "expected.json").read_text())
+    return Fixture(
+        path=path,
+        attach=f"ducklake:{catalog}",
+        catalog=catalog,
+        data=path / "data",
+        expected=expected,
+        ducklake_version=expected["ducklake"],
+        reader_version=reader_version,
+    )
+
+
+def read_lake(
+    attach: str,
+    version: Version = "1.4.4",
+    data_path: str | None = None,
+    *,
+    read_only: bool = True,
+    cwd: Path | None = None,
+) -> Json:
+    """Read every table at every snapshot, in the shape of expected.json.
+
+    Args:
+        attach: The string a user puts in ATTACH, such as `ducklake:/path/main.ducklake`.
+        version: The DuckDB version whose DuckLake is asked. One newer than the lake cannot read it while
+            `read_only`, and migrates it otherwise.
+        data_path: Where the files are, if not where the catalog says. Asked for with OVERRIDE_DATA_PATH,
+            which the 1.3 versions neither know nor need.
+        read_only: Whether the lake is attached READ_ONLY.
+        cwd: The folder that a relative data path is relative to.
+
+    Raises:
+        OracleError: The extension refused the lake or one of its tables at one of its snapshots.
+    """
+    return _ask({"do": "read"}, attach, version, data_path, read_only=read_only, cwd=cwd)
+
+
+def write_lake(
+    attach: str, version: Version = "1.4.4", data_path: str | None = None, *, cwd: Path | None = None
+) -> Json:
+    """Commit a CREATE TABLE with rows, an INSERT, a DELETE of one row and an ADD COLUMN, one after the other.
+
+    Returns:
+        `ok`, and for each of the `steps` its `step`, `table`, `ok`, `error`, `snapshot` and `head`. A step is
+        ok if a client that attaches anew sees the next snapshot, the right number of rows in the changed
+        table, and every other table as it was.
+
+    Raises:
+        OracleError: The extension refused the lake before anything was written.
+    """
+    return _ask({"do": "write"}, attach, version, data_path, read_only=False, cwd=cwd)
+
+
+def conflict(
+    attach: str,
+    kind: Literal["delete", "alter"],
+    version: Version = "1.4.4",
+    data_path: str | None = None,
+    *,
+    cwd: Path | None = None,
+) -> Json:
+    """Commit two overlapping transactions that delete the same row, or alter the same table.
+
+    Returns:
+        `succeeded`, how many came through; `lost`, what the others were told; `ok`, whether it was exactly
+        one, as it is on a sound catalog, and its effect is there; `head` and `snapshot` thereafter, or the
+        `error` that the next client meets.
+
+    Raises:
+        OracleError: The extension refused the lake before anything was committed.
+    """
+    return _ask({"do": "conflict", "kind": kind}, attach, version, data_path, read_only=False, cwd=cwd)
+
+
+def _ask(
+    action: Json, attach: str, version: Version, data_path: str | None, *, read_only: bool, cwd: Path | None
+) -> Json:
+    """Run one action in the environment of `version` and return its answer."""
+    python = PYTHONS[version]
+    if not python.exists():
+        message = f"no environment with duckdb {version} at {python.relative_to(ROOT)}: `make test` creates it"
+        raise OracleError(message)
+    request = {
+        "attach": attach,
+        "data_path": data_path,
+        "override": data_path is not None and version not in WITHOUT_OVERRIDE,
+        "read_only": read_only,
+        "actions": [action],
+    }
+    reader = Path(__file__).parent / "reader.py"
+    process = subprocess.run(
+        [python, reader], input=json.dumps(request), cwd=cwd, capture_output=True, text=True, check=False
+    )
+    if process.returncode:
+        # A crash of the extension (0.3 crashes on some bad catalogs) ends the process without an answer.
+        message = f"duckdb {version} ended with status {process.returncode} on {attach}: {process.stderr}"
+        raise OracleError(message)
+    answer = json.loads(process.stdout)
+    if "error" in answer:
+        message = f"duckdb {version} on {attach}: {answer['error']}"
+        raise OracleError(message)
+    if answer["duckdb"] != version:
+        message = f"{python.relative_to(ROOT)} has duckdb {answer['duckdb']}, not {version}: `make test` mends it"
+        raise OracleError(message)
+    result: Json = answer["answers"][0]
+    return result

@@ -1,0 +1,255 @@
+"""Asks the real DuckLake extension of this Python's DuckDB what it sees in a lake.
+
+Run as a script: one JSON request on stdin, one JSON answer on stdout. It needs the standard library, duckdb,
+duckdb_ext and the extension, because it runs in environments that hold nothing else.
+
+    {"attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false, "read_only": true,
+     "actions": [{"do": "read"}, {"do": "write"}, {"do": "conflict", "kind": "delete"}]}
+
+The answer is {"duckdb": version, "answers": [one per action]} or, when the extension raised, {"error": text}.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import duckdb_ext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+Head = dict[str, dict[str, Any]]
+
+
+class Lake:
+    """How to attach one lake, as `lake`."""
+
+    def __init__(self, request: Json) -> None:
+        self._uri: str = request["attach"]
+        self._options = ["READ_ONLY"] if request["read_only"] else []
+        if request["data_path"] is not None:
+            self._options.append(f"DATA_PATH {literal(request['data_path'])}")
+        if request["override"]:
+            self._options.append("OVERRIDE_DATA_PATH true")
+
+    @contextmanager
+    def attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Attach the lake in a fresh DuckDB for as long as a `with` block lasts."""
+        connection = duckdb.connect()
+        try:
+            duckdb_ext.init(connection)
+            connection.execute("LOAD ducklake")
+            connection.execute("SET TimeZone = 'UTC'")
+            self.attach(connection)
+            yield connection
+            # After a commit that lost a race, 1.4.4 keeps the catalog's file open past close() and no later
+            # attach of this process succeeds; only DETACH lets go of it.
+            connection.execute("DETACH lake")
+        finally:
+            connection.close()
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, *options: str) -> None:
+        """Attach the lake to a DuckDB that has it detached."""
+        clause = ", ".join([*self._options, *options])
+        connection.execute(f"ATTACH {literal(self._uri)} AS lake" + (f" ({clause})" if clause else ""))
+
+
+def literal(text: str) -> str:
+    """Quote a string for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(*parts: str) -> str:
+    """Quote a qualified name for SQL."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """List the tables of the attached lake as the extension's own catalog shows them."""
+    return connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
+    ).fetchall()
+
+
+def fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str, at: str = "") -> Json:
+    """Count and hash a table's rows, in the way that expected.json was made.
+
+    Raises:
+        RuntimeError: The extension cannot read the table.
+    """
+    query = f"SELECT t::VARCHAR FROM (SELECT * FROM {name('lake', schema, table)}{at}) t"
+    try:
+        rows = sorted(str(row) for (row,) in connection.execute(query).fetchall())
+    except duckdb.Error as error:
+        message = f"{schema}.{table}{at}: {error}"
+        raise RuntimeError(message) from error
+    return {"rows": len(rows), "md5": hashlib.md5("\n".join(rows).encode()).hexdigest()}
+
+
+def head(connection: duckdb.DuckDBPyConnection) -> Head:
+    """Fingerprint every table at the newest snapshot."""
+    return {f"{schema}.{table}": fingerprint(connection, schema, table) for schema, table in tables(connection)}
+
+
+def newest(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the id of the newest snapshot."""
+    return int(connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchall()[0][0])
+
+
+def read(lake: Lake, _action: Json) -> Json:
+    """Fingerprint every table at every snapshot, in the shape of expected.json."""
+    with lake.attached() as connection:
+        version = connection.execute(
+            "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key = 'version'"
+        ).fetchall()[0][0]
+        query = "SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY 1"
+        ids = [int(row[0]) for row in connection.execute(query).fetchall()]
+        # The list of a snapshot's tables is asked of the extension too, not of ducklake_table. A DuckDB
+        # catalog cannot be attached twice at a time, hence the lists first and the contents afterwards.
+        visible: dict[int, list[tuple[str, str]]] = {}
+        for snapshot in ids:
+            connection.execute("DETACH lake")
+            lake.attach(connection, f"SNAPSHOT_VERSION {snapshot}")
+            visible[snapshot] = tables(connection)
+        connection.execute("DETACH lake")
+        lake.attach(connection)
+        snapshots = {
+            str(snapshot): {
+                f"{schema}.{table}": fingerprint(connection, schema, table, f" AT (VERSION => {snapshot})")
+                for schema, table in visible[snapshot]
+            }
+            for snapshot in ids
+        }
+    return {"duckdb": duckdb.__version__, "ducklake": version, "snapshots": snapshots}
+
+
+def target_of(state: Head, connection: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
+    """Choose the table with most rows, whose writes have most to collide with; None if all are empty."""
+    filled = [parts for parts in tables(connection) if state[".".join(parts)]["rows"]]
+    return max(filled, key=lambda parts: int(state[".".join(parts)]["rows"]), default=None)
+
+
+def creation(schema: str, table: str) -> list[str]:
+    """Return the statements that make a table of three rows."""
+    created = name("lake", schema, table)
+    return [
+        f"CREATE TABLE {created} (i INTEGER, s VARCHAR)",
+        f"INSERT INTO {created} SELECT i, 'row ' || i FROM range(3) r(i)",
+    ]
+
+
+def deletion(target: str) -> str:
+    """Return the statement that deletes one row, whatever the columns of the table are."""
+    return f"DELETE FROM {target} WHERE rowid = (SELECT min(rowid) FROM {target})"
+
+
+def changed_rows(before: Head, after: Head, key: str) -> int:
+    """Count the rows that table `key` gained.
+
+    Raises:
+        RuntimeError: Another table came, went or reads differently than before.
+    """
+    for other in sorted((before.keys() | after.keys()) - {key}):
+        if before.get(other) != after.get(other):
+            message = f"a commit to {key} changed {other}: {before.get(other)} became {after.get(other)}"
+            raise RuntimeError(message)
+    return int(after.get(key, {"rows": 0})["rows"]) - int(before.get(key, {"rows": 0})["rows"])
+
+
+def write(lake: Lake, _action: Json) -> Json:
+    """Commit a creation, an insert, a delete and an alter, and look with a fresh client after each."""
+    with lake.attached() as connection:
+        before, snapshot = head(connection), newest(connection)
+        # A name of this snapshot's own, so that a lake can be written to again and again.
+        created = f"canvasback_{snapshot}"
+        schema, table = target_of(before, connection) or ("main", created)
+    target = name("lake", schema, table)
+    steps = [
+        ("create", created, 3, creation(schema, created)),
+        ("insert", table, 1, [f"INSERT INTO {target} SELECT * FROM {target} LIMIT 1"]),
+        ("delete", table, -1, [deletion(target)]),
+        ("alter", table, 0, [f"ALTER TABLE {target} ADD COLUMN {created} INTEGER"]),
+    ]
+    done: list[Json] = []
+    for step, changes, gain, statements in steps:
+        report: Json = {"step": step, "table": f"{schema}.{changes}", "ok": False, "error": None}
+        done.append(report)
+        try:
+            with lake.attached() as connection:
+                connection.execute("BEGIN")
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+            with lake.attached() as connection:
+                report["head"], report["snapshot"] = head(connection), newest(connection)
+            gained = changed_rows(before, report["head"], report["table"])
+        except (duckdb.Error, RuntimeError) as error:
+            report["error"] = str(error)
+            break
+        report["ok"] = gained == gain and report["snapshot"] == snapshot + 1
+        before, snapshot = report["head"], report["snapshot"]
+    return {"ok": len(done) == len(steps) and all(one["ok"] for one in done), "steps": done}
+
+
+def conflict(lake: Lake, action: Json) -> Json:
+    """Commit two overlapping transactions that cannot both be right, and count the ones that came through."""
+    with lake.attached() as connection:
+        before = head(connection)
+        found = target_of(before, connection)
+        if found is None:
+            # Two deletes of nothing would both succeed and say nothing about the catalog.
+            found = ("main", f"canvasback_{newest(connection)}")
+            for statement in creation(*found):
+                connection.execute(statement)
+            before = head(connection)
+        base = newest(connection)
+        target = name("lake", *found)
+        # Both look at the same snapshot and both change the same row or the same table definition.
+        statements = {
+            "delete": [deletion(target)] * 2,
+            "alter": [f"ALTER TABLE {target} ADD COLUMN canvasback_{n} INTEGER" for n in ("one", "two")],
+        }[action["kind"]]
+        # Two cursors of one process, because a DuckDB catalog admits a single process.
+        sessions = [connection.cursor() for _ in statements]
+        for session, statement in zip(sessions, statements, strict=True):
+            session.execute("BEGIN")
+            session.execute(statement)
+        errors: list[str] = []
+        for session in sessions:
+            try:
+                session.execute("COMMIT")
+            except duckdb.Error as error:
+                errors.append(str(error))
+    report: Json = {"ok": False, "error": None, "succeeded": len(statements) - len(errors), "lost": errors}
+    try:
+        with lake.attached() as connection:
+            report["head"], report["snapshot"] = head(connection), newest(connection)
+        gained = changed_rows(before, report["head"], ".".join(found))
+    except (duckdb.Error, RuntimeError) as error:
+        # Where both came through, the catalog has two snapshots of one id and no longer attaches.
+        report["error"] = str(error)
+        return report
+    expected = (1, {"delete": -1, "alter": 0}[action["kind"]], base + 1)
+    report["ok"] = (report["succeeded"], gained, report["snapshot"]) == expected
+    return report
+
+
+def answer(request: Json) -> Json:
+    """Carry out the actions of a request in their order."""
+    lake = Lake(request)
+    actions = {"read": read, "write": write, "conflict": conflict}
+    try:
+        answers = [actions[action["do"]](lake, action) for action in request["actions"]]
+    except (duckdb.Error, RuntimeError) as error:
+        return {"error": str(error)}
+    return {"duckdb": duckdb.__version__, "answers": answers}
+
+
+if __name__ == "__main__":
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)
