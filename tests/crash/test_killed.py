@@ -1,0 +1,103 @@
+"""Backup and restore, killed by SIGKILL at every step by which they change what is on disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.lakes import Stages
+
+Run = Callable[[str], dict[str, Any]]
+
+DRIVER = Path(__file__).parent / "driver.py"
+
+
+@pytest.fixture(scope="module")
+def truth(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("truth") / "truth.json"
+    path.write_text(json.dumps(stages.truth))
+    return path
+
+
+@pytest.fixture(scope="module")
+def kill_everywhere(
+    stages: Stages, truth: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], dict[str, Any]]:
+    """Run a scenario, the first time that a test asks for it."""
+
+    @cache
+    def once(scenario: str) -> dict[str, Any]:
+        return run(scenario, stages, truth, tmp_path_factory.mktemp(scenario))
+
+    return once
+
+
+def run(scenario: str, stages: Stages, truth: Path, scratch: Path) -> dict[str, Any]:
+    request = {
+        "scenario": scenario,
+        "stages": {name: str(path) for name, path in stages.folders.items()},
+        "truth": str(truth),
+        "scratch": str(scratch),
+    }
+    process = subprocess.run([sys.executable, DRIVER, json.dumps(request)], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    answer: dict[str, Any] = json.loads(process.stdout)
+    assert answer["killed"] >= len(answer["steps"])
+    return answer
+
+
+def positions(log: list[str], start: str) -> list[int]:
+    return [n for n, label in enumerate(log) if label.startswith(start)]
+
+
+def test_backup(kill_everywhere: Run) -> None:
+    answer = kill_everywhere("backup")
+    assert answer["problems"] == []
+    steps, log = answer["steps"], answer["log"]
+    # The kills came at every step that this test is about, and left many states.
+    assert len(positions(steps, "half of write repo/data/")) == 4
+    assert len(positions(steps, "half of write repo/external/")) == 1
+    assert len(positions(steps, "half of write repo/catalog/")) >= 10
+    assert len(positions(steps, "half of create repo/points/")) == 1
+    assert answer["states"] > 3 * 15
+    # A manifest is published after all that it names is durable, flushed before it has its name, and last.
+    [synced] = positions(log, "after syncfs repo/")
+    [published] = positions(log, "after link repo/points/")
+    flushed = positions(log, "after fsync repo/points/")
+    assert max(positions(log, "after store.copy_new")) < synced < flushed[0] < published < flushed[-1]
+    assert max(positions(log, "after write")) < synced
+
+
+def test_backup_after_one_that_died(kill_everywhere: Run) -> None:
+    answer = kill_everywhere("resumed-backup")
+    assert answer["problems"] == []
+    deleted = [label for label in answer["log"] if label.startswith("after store.delete")]
+    assert {label.split("/")[1] for label in deleted} == {"catalog", "data", "external", "leases"}
+
+
+@pytest.mark.parametrize("scenario", ["restore", "restore-replacing", "restore-elsewhere"])
+def test_restore(scenario: str, kill_everywhere: Run) -> None:
+    answer = kill_everywhere(scenario)
+    assert answer["problems"] == []
+    steps, log = answer["steps"], answer["log"]
+    assert positions(steps, "half of write lake/")
+    assert positions(steps, "after write_table ")
+    # Files first, and durable, then the catalog under its name.
+    [synced] = positions(log, "after syncfs lake/")
+    named = positions(log, "after link lake/main.ducklake.")[-1]
+    assert max(positions(log, "after store.place_new")) < synced < named
+    assert [n for n in positions(log, "after fsync lake/main.ducklake.") if n < named]
+    assert [n for n in positions(log, "after fsync lake/") if n > named]
+
+
+@pytest.mark.parametrize("scenario", ["restore", "restore-replacing", "restore-elsewhere"])
+def test_killed_restore_litters_only_until_the_next(scenario: str, kill_everywhere: Run) -> None:
+    # A lake is its owner's place: what a run that died left half-done there goes when the next is done.
+    assert kill_everywhere(scenario)["litter"] == []
