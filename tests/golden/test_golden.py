@@ -1,0 +1,126 @@
+"""Repositories of every format that was ever released: this release lists, verifies, shows and restores them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import canvasback
+from canvasback.repository.layout import FORMAT
+from tests.cli.running import tree
+from tests.golden.contents import files_of, heads
+from tests.oracle import read_lake
+
+HERE = Path(__file__).parent
+FORMATS = sorted(int(path.stem.removeprefix("repository-format-")) for path in HERE.glob("repository-format-*.json"))
+LOST = {"main.lost"}
+
+
+def expected(format_: int) -> list[dict[str, Any]]:
+    points: list[dict[str, Any]] = json.loads((HERE / f"repository-format-{format_}.json").read_text())["points"]
+    return points
+
+
+@pytest.fixture(params=FORMATS)
+def format_(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def repo(format_: int, tmp_path: Path) -> Path:
+    return unpack(format_, tmp_path)
+
+
+def unpack(format_: int, folder: Path) -> Path:
+    with tarfile.open(HERE / f"repository-format-{format_}.tar.gz") as archive:
+        # Early releases of Python 3.11 have no filters; the archives are this project's own.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
+        archive.extractall(folder)  # noqa: S202
+    return folder / "repository"
+
+
+def test_every_format_has_a_repository() -> None:
+    assert list(range(1, FORMAT + 1)) == FORMATS
+    for number in FORMATS:
+        assert (HERE / f"repository-format-{number}.tar.gz").stat().st_size < 300_000
+
+
+def test_it_holds_what_it_is_meant_to(repo: Path, format_: int) -> None:
+    """That the archive was not made anew from something easier."""
+    assert json.loads((repo / "canvasback.json").read_text())["format"] == format_
+    assert len(list(repo.glob("points/*.json"))) == 3
+    assert len(list(repo.glob("external/*/added by hand.parquet"))) == 1
+    last = json.loads((repo / "points" / f"{expected(format_)[2]['point']}.json").read_bytes())
+    assert last["totals"]["absent"] == 1
+    assert last["totals"]["remapped"] == 2  # the one outside, and the one that changed
+    assert len(list(repo.glob("external/*/*.parquet"))) == 2
+
+
+def test_it_is_listed_and_shown(repo: Path, format_: int) -> None:
+    before = tree(repo)
+    listed = canvasback.list_points(str(repo)).points
+    assert [point.point for point in listed] == [point["point"] for point in expected(format_)]
+    assert [point.problem for point in listed] == ["", "", ""]
+    assert [point.snapshot_id for point in listed] == [37, 42, 42]
+    for point in expected(format_):
+        shown = canvasback.show(str(repo), point["point"])
+        assert {f"{table.schema}.{table.table}" for table in shown.tables} == {*point["tables"], *lost(point)}
+        assert shown.finding_counts == point["findings"]
+        assert shown.absent == len(lost(point))
+    assert tree(repo) == before
+
+
+def lost(point: dict[str, Any]) -> set[str]:
+    return LOST if point["lost"] else set()
+
+
+@pytest.mark.parametrize("level", ["exists", "checksum", "rows"])
+def test_it_is_sound(repo: Path, level: Any) -> None:
+    before = tree(repo)
+    assert canvasback.verify(str(repo), all_points=True, level=level).finding_counts == {"files-absent": 2}
+    assert tree(repo) == before
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_every_point_is_restored(repo: Path, format_: int, number: int, tmp_path: Path) -> None:
+    point = expected(format_)[number]
+    catalog = tmp_path / "lake" / "main.ducklake"
+    restored = canvasback.restore(str(repo), str(catalog), point["point"], data_path=str(tmp_path / "lake" / "data"))
+    assert restored.finding_counts == ({"file-absent": 1} if point["lost"] else {})
+    files = files_of(catalog.parent)
+    assert {path: hash_ for path, hash_ in files.items() if not path.startswith("external/")} == {
+        path: hash_ for path, hash_ in point["files"].items() if files.get(path) == hash_
+    }
+    assert set(point["files"].values()) <= set(files.values())
+    assert heads(f"ducklake:{catalog}", lost(point)) == point["tables"]
+    if "snapshots" in point:
+        assert read_lake(f"ducklake:{catalog}")["snapshots"] == point["snapshots"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_every_point_is_attached(repo: Path, format_: int, number: int, tmp_path: Path) -> None:
+    point = expected(format_)[number]
+    attached = canvasback.attach(str(repo), point["point"], out=str(tmp_path / "attached.ducklake"))
+    assert attached.finding_counts == ({"files-absent": 1} if point["lost"] else {})
+    assert heads(f"ducklake:{attached.file}", lost(point)) == point["tables"]
+
+
+def test_backups_go_on_in_it(repo: Path, format_: int, tmp_path: Path) -> None:
+    point = expected(format_)[0]
+    catalog = tmp_path / "lake" / "main.ducklake"
+    canvasback.restore(str(repo), str(catalog), point["point"], data_path=str(tmp_path / "lake" / "data"))
+    before = tree(repo)
+    made = canvasback.backup(str(catalog), str(repo))
+    assert (made.findings, made.new_files, made.files) == ((), 0, len(point["files"]))
+    after = tree(repo)
+    assert before.items() <= after.items()
+    listed = canvasback.list_points(str(repo)).points
+    assert (listed[-1].point, listed[-1].timeline) == (made.point, 2)  # the lake went back to the first point
+    again = tmp_path / "again" / "main.ducklake"
+    canvasback.restore(str(repo), str(again), data_path=str(tmp_path / "again" / "data"))
+    assert read_lake(f"ducklake:{again}")["snapshots"] == point["snapshots"]
