@@ -1,0 +1,21 @@
+"""The cases, in the order they are run: each takes a session and returns rows of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.cases import catalog, commit_scale, files_commit, files_large, files_small
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.report import Row
+    from bench.session import Session
+
+CASES: dict[str, Callable[[Session], list[Row]]] = {
+    files_small.NAME: files_small.run,
+    files_large.NAME: files_large.run,
+    files_commit.NAME: files_commit.run,
+    commit_scale.NAME: commit_scale.run,
+    catalog.NAME: catalog.run,
+}

@@ -1,0 +1,61 @@
+"""Command lines of canvasback."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from bench.measure import PROJECT, Command, ProcessFailedError, run_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.lakes import Lake
+
+
+def canvasback(*arguments: str | Path) -> Command:
+    """The CLI as a process of this Python."""
+    return Command((sys.executable, "-m", "canvasback", *map(str, arguments)))
+
+
+def warm_up() -> None:
+    """Let Python compile the package before anything is timed."""
+    with contextlib.suppress(ProcessFailedError):  # every measurement will say so
+        run_process(canvasback("--help"))
+
+
+def init(lake: Lake, repository: Path) -> None:
+    """Make an empty repository (untimed)."""
+    run_process(canvasback("init", repository, "--lake", lake.attach_string))
+
+
+def backup(lake: Lake, repository: Path) -> Command:
+    """Make a recovery point."""
+    return canvasback("backup", lake.attach_string, "-r", repository)
+
+
+def first_backup(lake: Lake, repository: Path) -> Command:
+    """Make a repository (untimed) and return the process that makes its first point."""
+    init(lake, repository)
+    return backup(lake, repository)
+
+
+def attach(repository: Path, out: Path) -> Command:
+    """Write the file of views that opens the latest point where it lies."""
+    return canvasback("attach", "-r", repository, "--out", out)
+
+
+def catalog_only(mode: str, lake: Lake, repository: Path, out: Path | None = None) -> Command:
+    """The catalog part alone, without data files; see `bench/catalog_only.py`."""
+    arguments = [sys.executable, "-m", "bench.catalog_only", mode, lake.attach_string, str(repository)]
+    return Command((*arguments, *([str(out)] if out else [])))
+
+
+def revision() -> str:
+    """The commit under test."""
+    found = subprocess.run(
+        ["git", "-C", PROJECT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "not committed"

@@ -1,0 +1,79 @@
+"""Command lines of the programs canvasback is compared with."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bench.measure import Command, run_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def rclone_copy(source: Path, target: Path) -> Command:
+    """Copy what the target lacks, found by listing both sides."""
+    return Command(("rclone", "copy", str(source), str(target)), {"RCLONE_CONFIG": "/dev/null"})
+
+
+def restic_init(repository: Path) -> None:
+    """Make an empty restic repository (untimed)."""
+    run_process(_restic(repository, "init"))
+
+
+def restic_backup(source: Path, repository: Path) -> Command:
+    """A restic snapshot of a folder."""
+    return _restic(repository, "backup", str(source))
+
+
+def first_restic_backup(source: Path, repository: Path) -> Command:
+    """Make a restic repository (untimed) and return the process that makes its first snapshot."""
+    restic_init(repository)
+    return restic_backup(source, repository)
+
+
+def _restic(repository: Path, *arguments: str) -> Command:
+    cache = repository.with_name(repository.name + "-cache")
+    return Command(
+        ("restic", "--repo", str(repository), "--cache-dir", str(cache), *arguments),
+        {"RESTIC_PASSWORD": "bench"},
+    )
+
+
+def cp(source: Path, target: Path) -> Command:
+    """A plain recursive copy, which leaves the data in the page cache."""
+    return Command(("cp", "-r", str(source), str(target)))
+
+
+def cp_durable(source: Path, target: Path) -> Command:
+    """A recursive copy that ends when the data is on the disk, as a backup's does."""
+    return Command(("sh", "-c", 'cp -r "$1" "$2" && sync -f "$2"', "sh", str(source), str(target)))
+
+
+def copy_database(catalog: Path, target: Path) -> Command:
+    """DuckDB's own copy of a catalog."""
+    return _child("copy-database", catalog, target)
+
+
+def read_catalog(catalog: Path) -> Command:
+    """Read every value of a catalog once."""
+    return _child("read-catalog", catalog)
+
+
+def plan_query(attached: Path) -> Command:
+    """Open an attached point with the real extension and plan one filtered query."""
+    return _child("plan", attached)
+
+
+def start_plain() -> Command:
+    """Start Python and import duckdb."""
+    return _child("start-plain")
+
+
+def start_extension() -> Command:
+    """Start Python, import duckdb and load the ducklake extension."""
+    return _child("start-extension")
+
+
+def _child(*arguments: str | Path) -> Command:
+    return Command((sys.executable, "-m", "bench.children", *map(str, arguments)))
