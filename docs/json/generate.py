@@ -1,0 +1,87 @@
+# ruff: noqa: INP001 - a script, not a package
+"""Write the JSON schemas of what `--json` prints, from the types that it prints.
+
+    python docs/json/generate.py
+
+tests/test_docs.py fails while a schema here differs from what this script would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from canvasback.model import results
+from canvasback.model.finding import Finding
+
+FOLDER = Path(__file__).parent
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.error/1"):
+    """The command failed or was refused.
+
+    Attributes:
+        code: Stable kebab-case name; docs/errors.md lists them.
+        message: What was wrong, and where.
+        hint: What to do next, or empty.
+    """
+
+    code: str
+    message: str
+    hint: str
+
+
+STRUCTS = {
+    name: kind
+    for name, kind in {**vars(results), "Finding": Finding, "Error": Error}.items()
+    if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
+}
+
+
+def schemas() -> dict[str, str]:
+    """The content of every schema file, by file name."""
+    found = {}
+    for kind in STRUCTS.values():
+        tag = kind.__struct_config__.tag
+        if tag is not None:
+            name = str(tag).removeprefix("canvasback.").partition("/")[0]
+            found[f"{name}.schema.json"] = json.dumps(_schema(kind), indent=2) + "\n"
+    return found
+
+
+def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    schema = {"$schema": DIALECT, **msgspec.json.schema(kind)}
+    for name, definition in schema["$defs"].items():
+        summary, attributes = _described(STRUCTS[name])
+        definition["description"] = summary
+        for attribute, text in attributes.items():
+            definition["properties"][attribute]["description"] = text
+    return schema
+
+
+def _described(kind: type[msgspec.Struct]) -> tuple[str, dict[str, str]]:
+    """The first paragraph of a type's docstring, and what it says of each attribute."""
+    text = inspect.getdoc(kind) or ""
+    summary, _, attributes = text.partition("\n\nAttributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    return " ".join(summary.split()), {name: " ".join(said.split()) for name, said in found}
+
+
+def main() -> None:
+    """Write the files, and remove those of types that are gone."""
+    wanted = schemas()
+    for path in FOLDER.glob("*.schema.json"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        (FOLDER / name).write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
