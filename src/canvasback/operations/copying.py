@@ -13,7 +13,7 @@ from canvasback.model.progress import Progress
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.repository import layout
 from canvasback.storage.local import LocalStore
-from canvasback.storage.store import Source, Store
+from canvasback.storage.store import OpenObject, Source, Store
 
 _PIECE = 4 * 1024 * 1024
 
@@ -100,10 +100,10 @@ class Copier:
         if not recorded or arrived.blake3 in recorded:
             name = usual
             self._store.delete(usual)
-        settled = self._put(task, name, arrived.size, arrived.modified_ns, Stop())
+        settled = self._put(task, name, Stop())
         if settled.conflict:  # the name of a version holds the hash of its content, so this one is half-written
             self._store.delete(name)
-            settled = self._put(task, name, arrived.size, arrived.modified_ns, Stop())
+            settled = self._put(task, name, Stop())
         return settled
 
     def modified_ns(self, task: Task) -> tuple[int, int] | None:
@@ -116,37 +116,34 @@ class Copier:
         return None if stat is None else (stat.size, stat.modified_ns)
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
-        source, name = self._locate(task)
-        try:
-            stat = source.stat(name)
-        except (StorageError, RefusedError) as error:
-            return Arrived(task, "file-unreadable", error.message)
-        if stat is None:
-            return Arrived(task, "file-missing", "the file is not there")
-        if stat.size != task.expected:
-            return Arrived(task, "file-size", f"the file has {stat.size} bytes and the catalog says {task.expected}")
-        usual = layout.copy_name(task.path, elsewhere=task.elsewhere)
-        arrived = self._put(task, usual, stat.size, stat.modified_ns, stop)
-        self._progress.advance(files=1, bytes_=stat.size)
+        arrived = self._put(task, layout.copy_name(task.path, elsewhere=task.elsewhere), stop)
+        self._progress.advance(files=1, bytes_=arrived.size)
         return arrived
 
-    def _put(self, task: Task, name: str, size: int, modified_ns: int, stop: Stop) -> Arrived:
-        recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
+    def _put(self, task: Task, name: str, stop: Stop) -> Arrived:
         source, source_name = self._locate(task)
         try:
             opened = source.open(source_name)
         except ObjectMissingError:
-            return Arrived(task, "file-missing", "the file went away while it was about to be copied")
-        except StorageError as error:
+            return Arrived(task, "file-missing", "the file is not there")
+        except (StorageError, RefusedError) as error:
             return Arrived(task, "file-unreadable", error.message)
         with opened as file:
-            stream = stop.guard(file)
-            try:
-                copied = self._store.copy_new(name, stream, size)
-            except ObjectExistsError:
-                return self._compare(task, name, recorded, stream, modified_ns, stop)
-            except OSError as error:
-                return _unreadable(task, error)
+            if file.stat.size != task.expected:
+                detail = f"the file has {file.stat.size} bytes and the catalog says {task.expected}"
+                return Arrived(task, "file-size", detail)
+            return self._put_open(task, name, file, stop)
+
+    def _put_open(self, task: Task, name: str, file: OpenObject, stop: Stop) -> Arrived:
+        recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
+        modified_ns = file.stat.modified_ns
+        stream = stop.guard(file) if task.expected > _PIECE else file
+        try:
+            copied = self._store.copy_new(name, stream, task.expected)
+        except ObjectExistsError:
+            return self._compare(task, name, recorded, stream, modified_ns, stop)
+        except OSError as error:
+            return _unreadable(task, error)
         if copied.size != task.expected:
             self._store.delete(name)
             return Arrived(task, "file-size", f"the file changed to {copied.size} bytes while it was copied")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import msgspec
 
@@ -38,7 +39,29 @@ class Source(Protocol):
     """Where the bytes of an object come from."""
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many; none at the end."""
+        """The next bytes, at most so many; none at the end.
+
+        Raises:
+            OSError: Reading failed.
+        """
+
+
+class OpenObject(Source, Protocol):
+    """An object that is being read. Use as a context manager, which closes it.
+
+    Attributes:
+        stat: What the store knows of it, of the same instant as its content.
+    """
+
+    stat: Stat
+
+    def __enter__(self) -> Self:
+        """Give the object itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
 
 
 class Store(Protocol):
@@ -62,7 +85,7 @@ class Store(Protocol):
             ObjectMissingError: There is no such object.
         """
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> OpenObject:
         """An object's content as a stream, for content of any size.
 
         Raises:
