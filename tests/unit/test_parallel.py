@@ -10,16 +10,16 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from canvasback.operations.parallel import Stop, in_parallel
+from canvasback.operations.parallel import Stop, each, in_parallel
 
 
 def test_answers_come_in_the_order_of_the_items() -> None:
-    with in_parallel(range(1000), lambda item, _: item * 2, 3, lambda _: 1) as answers:
+    with in_parallel(range(1000), each(lambda item, _: item * 2), 3, lambda _: 1) as answers:
         assert list(answers) == [item * 2 for item in range(1000)]
 
 
 def test_nothing_to_do() -> None:
-    with in_parallel([], lambda item, _: item, 3, lambda _: 1) as answers:
+    with in_parallel([], each(lambda item, _: item), 3, lambda _: 1) as answers:
         assert list(answers) == []
 
 
@@ -32,7 +32,7 @@ def test_items_are_taken_as_they_are_needed() -> None:
             taken += 1
             yield item
 
-    with in_parallel(items(), lambda item, _: item, 2, lambda _: 1) as answers:
+    with in_parallel(items(), each(lambda item, _: item), 2, lambda _: 1) as answers:
         next(answers)
         assert taken < 1000
         assert sum(1 for _ in answers) == 99_999
@@ -47,7 +47,10 @@ def test_an_error_of_the_work_reaches_the_caller_and_ends_it() -> None:
         done.append(item)
         return item
 
-    with pytest.raises(ValueError, match="no"), in_parallel(range(1_000_000), work, 2, lambda _: 10**9) as answers:
+    with (
+        pytest.raises(ValueError, match="no"),
+        in_parallel(range(1_000_000), each(work), 2, lambda _: 10**9) as answers,
+    ):
         list(answers)
     assert len(done) < 100
 
@@ -76,7 +79,7 @@ def test_who_leaves_early_leaves_no_thread_at_work(error: type[BaseException]) -
             raise
         return item
 
-    with pytest.raises(error), in_parallel(range(100), work, 3, lambda _: 10**9):
+    with pytest.raises(error), in_parallel(range(100), each(work), 3, lambda _: 10**9):
         raise error
     assert threading.active_count() == before
     assert len(ended) <= 3

@@ -12,7 +12,8 @@ from canvasback.errors import ObjectExistsError, ObjectMissingError, RefusedErro
 from canvasback.model.progress import Progress
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.repository import layout
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local import LocalStore, is_safe_name
+from canvasback.storage.local_batch import SMALL, SmallFile, copy_small
 from canvasback.storage.store import OpenObject, Source, Store
 
 _PIECE = 4 * 1024 * 1024
@@ -83,7 +84,7 @@ class Copier:
         A file that is missing, unreadable or of the wrong size is answered with its problem; a store that
         fails ends it all.
         """
-        return in_parallel(tasks, self._copy_one, self._jobs, lambda task: task.expected)
+        return in_parallel(tasks, self._copy_batch, self._jobs, lambda task: task.expected)
 
     def settle(self, arrived: Arrived, recorded: Collection[str]) -> Arrived:
         """Copy a file whose usual object holds another content.
@@ -114,6 +115,24 @@ class Copier:
         except (StorageError, RefusedError):
             return None
         return None if stat is None else (stat.size, stat.modified_ns)
+
+    def _copy_batch(self, tasks: list[Task], stop: Stop) -> list[Arrived]:
+        quick = self._copy_small(tasks)
+        return [*quick.values(), *(self._copy_one(task, stop) for task in tasks if task not in quick)]
+
+    def _copy_small(self, tasks: list[Task]) -> dict[Task, Arrived]:
+        """Copy what is small, is at its usual place, and goes smoothly."""
+        if not isinstance(self._store, LocalStore):
+            return {}
+        small = [task for task in tasks if task.expected <= SMALL and not task.elsewhere and is_safe_name(task.path)]
+        files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
+        arrived = {
+            task: Arrived(task, "", "", task.expected, copy.blake3, None, copy.modified_ns, copied=True)
+            for task, copy in zip(small, copy_small(self._inside, self._store, files), strict=True)
+            if copy is not None
+        }
+        self._progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
+        return arrived
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
         arrived = self._put(task, layout.copy_name(task.path, elsewhere=task.elsewhere), stop)

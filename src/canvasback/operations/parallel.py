@@ -45,9 +45,14 @@ class _Guarded:
         return self._source.read(size)
 
 
+def each(work: Callable[[T, Stop], R]) -> Callable[[list[T], Stop], list[R]]:
+    """Work on a batch that is done to each of its items by itself."""
+    return lambda batch, stop: [work(item, stop) for item in batch]
+
+
 @contextlib.contextmanager
 def in_parallel(
-    items: Iterable[T], work: Callable[[T, Stop], R], jobs: int, size: Callable[[T], int]
+    items: Iterable[T], work: Callable[[list[T], Stop], list[R]], jobs: int, size: Callable[[T], int]
 ) -> Iterator[Iterator[R]]:
     """Map over items with threads, holding only a few batches at a time however many items there are.
 
@@ -56,23 +61,21 @@ def in_parallel(
 
     Args:
         items: What to work on.
-        work: Done to each item, in a thread. What it reads for long it reads through `Stop.guard`.
+        work: Done to each batch of items, in a thread; see also `each`. What it reads for long it reads through
+            `Stop.guard`.
         jobs: How many threads.
         size: The bytes of an item: small ones share a batch, large ones have one each.
     """
     batches = _batches(iter(items), size)
     stop = Stop()
 
-    def run(batch: list[T]) -> list[R]:
-        return [work(item, stop) for item in batch]
-
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = deque(pool.submit(run, batch) for batch in itertools.islice(batches, jobs * 2))
+        waiting = deque(pool.submit(work, batch, stop) for batch in itertools.islice(batches, jobs * 2))
 
         def answers() -> Iterator[R]:
             while waiting:
                 yield from waiting.popleft().result()
-                waiting.extend(pool.submit(run, batch) for batch in itertools.islice(batches, 1))
+                waiting.extend(pool.submit(work, batch, stop) for batch in itertools.islice(batches, 1))
 
         try:
             yield answers()

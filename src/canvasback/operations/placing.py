@@ -16,7 +16,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.copying import hash_stream
-from canvasback.operations.parallel import Stop, in_parallel
+from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation, refuse_unsafe_names
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -120,7 +120,7 @@ def plan_files(
         return place, _state(place, level, stop, progress)
 
     sizes = (lambda p: p.size) if level == "checksum" else (lambda _: 0)
-    with in_parallel(_places(connection), look, jobs, sizes) as looked:
+    with in_parallel(_places(connection), each(look), jobs, sizes) as looked:
         for place, state in looked:
             plan.elsewhere += place.elsewhere
             if state == "whole":
@@ -171,7 +171,7 @@ def execute_files(
         return place, finding
 
     todo = (Placement(*row) for row in _stream(connection, "FROM memory.todo"))
-    with in_parallel(todo, put, jobs, lambda place: place.size) as done:
+    with in_parallel(todo, each(put), jobs, lambda place: place.size) as done:
         for place, finding in done:
             if finding is not None:
                 findings.add(finding)

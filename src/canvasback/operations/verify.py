@@ -20,7 +20,7 @@ from canvasback.model.results import VerifyResult
 from canvasback.operations.copying import hash_stream
 from canvasback.operations.defaults import default_jobs
 from canvasback.operations.footers import check_rows
-from canvasback.operations.parallel import Stop, in_parallel
+from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
@@ -201,7 +201,7 @@ def _check_content(
 
     cursor = connection.cursor()
     cursor.execute(f"SELECT e.name, e.size, e.blake3 {sound} ORDER BY e.name")
-    with in_parallel(_expected(cursor), check, jobs, lambda expected: expected.size) as checked:
+    with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size) as checked:
         findings.extend(finding for finding in checked if finding is not None)
     progress.end()
 

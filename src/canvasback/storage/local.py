@@ -32,6 +32,14 @@ _UNSAFE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
 """An empty, ``.`` or ``..`` part of a name, or what no file system takes."""
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether an object may have that name: it cannot lead out of its store."""
+    # Asked of every file, so it is told at a glance in most cases.
+    if "/." not in name and "//" not in name and "\0" not in name and name[:1] not in "./" and name[-1:] != "/":
+        return True
+    return _UNSAFE.search(name) is None
+
+
 class OpenFile:
     """A file that is being read; see `canvasback.storage.store.OpenObject`."""
 
@@ -69,13 +77,23 @@ class LocalStore:
         Raises:
             RefusedError: The name could lead out of the store (``unsafe-name``).
         """
-        if _UNSAFE.search(name):
+        if not is_safe_name(name):
             raise RefusedError(
                 "unsafe-name",
                 f"the name {name!r} could lead out of {self.root}",
                 hint="No tool of ours writes such a name; find out who changed the repository or the catalog.",
             )
         return self.url + name
+
+    def new_path(self, name: str) -> str:
+        """The file that will hold an object that is about to be created; the next `sync` flushes it.
+
+        Raises:
+            RefusedError: See `path`.
+        """
+        path = self.path(name)
+        self._unsynced.add(path.rpartition("/")[0])
+        return path
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`."""
@@ -135,7 +153,7 @@ class LocalStore:
         Written under the final name at once: a rename would double the work of the file system, which is
         what the time for small files goes into.
         """
-        path = self.path(name)
+        path = self.new_path(name)
         total = 0
         target = self._create(path)
         try:
@@ -258,7 +276,6 @@ class LocalStore:
 
     def _make_folder(self, path: str) -> None:
         folder = os.path.dirname(path)
-        self._unsynced.add(folder)
         if folder not in self._folders:
             try:
                 os.makedirs(folder, exist_ok=True)
