@@ -20,6 +20,7 @@ demo: $(VENV)  ## Lose a lake and bring it back
 
 test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES)  ## Run all tests, with duckdb 1.4.4 and with the newest
 	.venv/bin/python -m pytest tests
+	.venv-newest/bin/python -m pytest tests/unit tests/contract
 	.venv-newest/bin/python -m pytest tests/lake -m newest
 
 lint: $(VENV)  ## Check style, format and types
@@ -27,13 +28,13 @@ lint: $(VENV)  ## Check style, format and types
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-bench: $(VENV)  ## Measure against rclone and restic
-	@for tool in rclone restic; do command -v $$tool >/dev/null || \
-		{ echo "make bench compares with $$tool: apt-get install rclone restic" >&2; exit 1; }; done
+bench: $(VENV)  ## Measure against rclone, restic, pg_dump and others
+	@for tool in rclone restic zstd; do command -v $$tool >/dev/null || \
+		{ echo "make bench compares with $$tool: apt-get install rclone restic zstd" >&2; exit 1; }; done
 	.venv/bin/python -m bench
 
-soak: $(VENV) $(VENV_ORACLES)  ## Run the property and crash tests for a long time
-	.venv/bin/python -m pytest tests/property tests/crash --hypothesis-profile=soak --timeout=0
+soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a long time
+	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py --hypothesis-profile=soak --timeout=0
 
 # A recipe ends with its stamp, so an interrupted installation is taken up again.
 $(VENV): pyproject.toml
@@ -41,10 +42,11 @@ $(VENV): pyproject.toml
 	$(@D)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-# No extensions here: the newest duckdb's are not on pip. It opens the catalogs that only it can open.
+# No extensions here: the newest duckdb's are not on pip. It opens the catalogs that only it can open, and the SDK
+# writes others.
 $(VENV_NEWEST): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --editable '.[test]' duckdb==$(NEWEST)
+	$(@D)/bin/python -m pip install --quiet --editable '.[newest]' duckdb==$(NEWEST)
 	touch $@
 
 # The real DuckLake of the versions that wrote the older fixtures; tests/oracle asks them what they see.
