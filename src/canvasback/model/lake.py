@@ -2,54 +2,103 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
 
 from canvasback.errors import UsageError
 
-Engine = Literal["duckdb", "sqlite", "postgres"]
+EngineName = Literal["duckdb", "sqlite", "postgres"]
 
-_ENGINES: dict[str, Engine] = {"duckdb": "duckdb", "sqlite": "sqlite", "postgres": "postgres"}
+_ENGINES: dict[str, EngineName] = {
+    "duckdb": "duckdb",
+    "sqlite": "sqlite",
+    "postgres": "postgres",
+    "postgresql": "postgres",
+}
+_REFUSED = {
+    "mysql": "DuckLake's own documentation advises against MySQL: it has no transactions around changes of tables, "
+    "and the extension loses its way in it",
+    "md": "a catalog that MotherDuck manages cannot be read as a database",
+    "motherduck": "a catalog that MotherDuck manages cannot be read as a database",
+    "quack": "a catalog behind a server of DuckDB's own protocol cannot be read as a database",
+}
+_SCHEMA = re.compile(r"\(\s*METADATA_SCHEMA\s+'((?:[^']|'')+)'\s*\)$", re.IGNORECASE)
+_PASSWORDS = (
+    re.compile(r"(?P<before>\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE),
+    re.compile(r"(?P<before>://[^/?@\s:]*:)[^/@\s]*(?=@)"),
+)
 
 
 class LakeName(msgspec.Struct, frozen=True):
-    """Where a lake's catalog is.
+    """Where a lake's catalog is. As text it is fit to be shown: passwords are left out.
 
     Attributes:
         engine: The kind of database that holds the catalog.
-        target: The engine's own name for it; a file path for DuckDB.
+        target: The engine's own name for it: a file's path, or a connection string of PostgreSQL.
+        schema: The database schema, where the user names one; the only one that holds a catalog if empty.
     """
 
-    engine: Engine
+    engine: EngineName
     target: str
+    schema: str = ""
 
     def __str__(self) -> str:
-        return f"ducklake:{self.target}" if self.engine == "duckdb" else f"ducklake:{self.engine}:{self.target}"
+        name = f"ducklake:{self.target}" if self.engine == "duckdb" else f"ducklake:{self.engine}:{self.shown_target}"
+        return f"{name} (METADATA_SCHEMA '{self.schema.replace(chr(39), chr(39) * 2)}')" if self.schema else name
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the catalog is a file on this machine."""
+        return self.engine != "postgres"
+
+    @property
+    def shown_target(self) -> str:
+        """The target without its secrets."""
+        return without_secrets(self.target) if self.engine == "postgres" else self.target
+
+
+def without_secrets(text: str) -> str:
+    """A connection string, or a message that quotes one, with ``***`` for each password."""
+    for pattern in _PASSWORDS:
+        text = pattern.sub(r"\g<before>***", text)
+    return text
 
 
 def parse_lake(text: str) -> LakeName:
-    """Read an attach string: ``ducklake:main.ducklake``, ``ducklake:duckdb:main.ducklake``, or a bare path.
+    """Read an attach string.
+
+    ``ducklake:main.ducklake``, ``ducklake:duckdb:main.ducklake``, ``ducklake:sqlite:main.db``,
+    ``ducklake:postgres:dbname=catalog host=…``, or the path of a DuckDB file. ``(METADATA_SCHEMA 'name')`` may
+    follow, as it does in ATTACH.
 
     Raises:
-        UsageError: The string is empty or names a kind of catalog that is not supported (``lake-name``).
+        UsageError: The string is empty (``lake-name``), or names a kind of catalog that is not supported
+            (``engine-not-supported``).
     """
     rest = text.removeprefix("ducklake:")
+    named = _SCHEMA.search(rest)
+    schema = named[1].replace("''", "'") if named else ""
+    rest = rest[: named.start()].rstrip() if named else rest
     prefix, colon, after = rest.partition(":")
-    if colon and prefix in _ENGINES:
-        engine, target = _ENGINES[prefix], after
-    elif colon and prefix in {"mysql", "postgresql", "md", "motherduck"}:
+    if colon and prefix in _REFUSED:
         raise UsageError(
-            "lake-name",
-            f"catalogs of the kind {prefix!r} are not supported: {text}",
-            hint="Name a DuckDB catalog, such as ducklake:main.ducklake.",
+            "engine-not-supported",
+            f"catalogs of the kind {prefix!r} are not supported: {_REFUSED[prefix]}",
+            hint="Keep the catalog in DuckDB, SQLite or PostgreSQL, such as ducklake:main.ducklake.",
         )
+    engine: EngineName
+    if rest.startswith(("postgresql://", "postgres://")):
+        engine, target = "postgres", rest
+    elif colon and prefix in _ENGINES:
+        engine, target = _ENGINES[prefix], after
     else:
         engine, target = "duckdb", rest
-    if not target:
+    if not target and engine != "postgres":  # the environment may say all that PostgreSQL's client needs
         raise UsageError(
             "lake-name",
             f"the lake name {text!r} names no catalog",
             hint="Give what you put into ATTACH, such as ducklake:main.ducklake.",
         )
-    return LakeName(engine, target)
+    return LakeName(engine, target, schema)

@@ -75,7 +75,8 @@ class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         schema: The database schema that holds the catalog's tables.
         version: DuckLake's version of the catalog, such as ``0.3``.
         storage_version: DuckDB's storage version number of the catalog's file; 64 opens in all since 1.0.
-        library: The DuckDB release that wrote the file last.
+        library: The release that wrote the file last, or that served the catalog.
+        journal_mode: SQLite's, ``wal`` or ``delete``.
     """
 
     engine: str
@@ -83,6 +84,7 @@ class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str
     storage_version: int | None = None
     library: str = ""
+    journal_mode: str = ""
 
 
 class FileTotals(msgspec.Struct, frozen=True):

@@ -12,13 +12,22 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         name: The column's name.
-        type: Its DuckDB type as DuckDB spells it, such as ``BIGINT`` or ``STRUCT(a INTEGER)``.
+        type: The DuckDB type of its values as DuckDB spells it, such as ``BIGINT`` or ``STRUCT(a INTEGER)``.
         nullable: Whether the table's DDL allows NULL.
+        declared: The type as the catalog's own engine spells it, where that is not DuckDB.
+        logical: The type that the column has in a catalog in DuckDB, where it is not ``type``.
     """
 
     name: str
     type: str
     nullable: bool = True
+    declared: str = ""
+    logical: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The type that the column has in a catalog in DuckDB."""
+        return self.logical or self.type
 
 
 class Relation(msgspec.Struct, frozen=True):
