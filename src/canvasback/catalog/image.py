@@ -54,9 +54,9 @@ class Image:
         self.connection.close()
         self._on_close()
 
-    def transformed(self, replaced: Mapping[str, Relation]) -> Image:
+    def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
-        return Image(self.connection, {**self.tables, **replaced}, self.record, self._on_close)
+        return Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""
@@ -121,6 +121,7 @@ def connect(folder: str, *, memory: str = "512MB") -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn on stdout
     return connection
 
 

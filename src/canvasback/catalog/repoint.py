@@ -11,6 +11,7 @@ from canvasback.catalog.image import Image
 from canvasback.model.relation import Relation, identifier, literal
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
+_URL = "file://"
 
 
 def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Image:
@@ -24,6 +25,8 @@ def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Im
             place does not follow from the data path; None where there are none.
     """
     tables = image.tables
+    # Who writes paths as URLs reads only URLs.
+    new_root = (_URL if image.data_path.startswith(_URL) else "") + new_root
     replaced = {
         "ducklake_metadata": _with(
             tables["ducklake_metadata"],
@@ -47,9 +50,10 @@ def _move_files(relation: Relation, kind: str, key: str, old_root: str, new_root
     if moved is None:
         return _with(relation, {"path": _replaced_prefix("", old_root, new_root, "path")})
     prefixed = _replaced_prefix("x.", old_root, new_root, "x.path")
+    flag = next(c.type for c in relation.columns if c.name == "path_is_relative")  # a number in SQLite
     columns = {
         "path": f"coalesce(m.location, {prefixed})",
-        "path_is_relative": "CASE WHEN m.location IS NULL THEN x.path_is_relative ELSE false END",
+        "path_is_relative": f"CASE WHEN m.location IS NULL THEN x.path_is_relative ELSE CAST(false AS {flag}) END",
     }
     return _with(
         relation,
@@ -62,7 +66,7 @@ def _replaced_prefix(alias: str, old_root: str, new_root: str, otherwise: str) -
     """A path expression: relative paths stay, absolute ones below the old root move, others become ``otherwise``."""
     plain = f"regexp_replace({alias}path, '^file://', '')"
     return (
-        f"CASE WHEN coalesce({alias}path_is_relative, true) THEN {alias}path "
+        f"CASE WHEN coalesce(CAST({alias}path_is_relative AS BOOLEAN), true) THEN {alias}path "
         f"WHEN starts_with({plain}, {literal(old_root)}) "
         f"THEN {literal(new_root)} || substr({plain}, {len(old_root) + 1}) ELSE {otherwise} END"
     )

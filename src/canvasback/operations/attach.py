@@ -6,6 +6,7 @@ import os
 
 import duckdb
 
+from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import repoint
@@ -46,7 +47,7 @@ def attach(repository: str, point: str = "latest", *, out: str | None = None) ->
         )
     with image_of(opened.store, manifest) as image:
         try:
-            write_views(_at_repository(image, opened.store, manifest), target)
+            write_views(_at_repository(in_dialect(image, "duckdb"), opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(
                 "chunk-missing" if isinstance(error, duckdb.IOException) else "chunk-corrupt",
@@ -66,7 +67,7 @@ def attach(repository: str, point: str = "latest", *, out: str | None = None) ->
         )
     version = manifest.catalog.version
     options = "READ_ONLY"
-    if manifest.catalog.schema != "main":
+    if manifest.catalog.engine == "duckdb" and manifest.catalog.schema != "main":
         options += f", METADATA_SCHEMA {literal(manifest.catalog.schema)}"
     if version in _READERS and not duckdb.__version__.startswith(_READERS[version].split()[1][:3]):
         findings.add(

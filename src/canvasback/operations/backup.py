@@ -6,15 +6,19 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import overload
 
 import duckdb
 import msgspec
 
 from canvasback import __about__
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import Reader, open_engine
+from canvasback.catalog.engines.attached import AttachedLake
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import KNOWN_VERSIONS
+from canvasback.errors import LockedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
@@ -37,10 +41,41 @@ from canvasback.storage.locations import open_store
 _ATTEMPTS = 20
 
 
+@overload
 def backup(
     lake: str,
     repository: str,
+    /,
     *,
+    data_path: str | None = None,
+    jobs: int | None = None,
+    recheck: int = RECHECK,
+    full: bool = False,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> BackupResult: ...
+
+
+@overload
+def backup(
+    lake: duckdb.DuckDBPyConnection,
+    alias: str,
+    repository: str,
+    /,
+    *,
+    data_path: str | None = None,
+    jobs: int | None = None,
+    recheck: int = RECHECK,
+    full: bool = False,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> BackupResult: ...
+
+
+def backup(
+    lake: str | duckdb.DuckDBPyConnection,
+    /,
+    *names: str,
     data_path: str | None = None,
     jobs: int | None = None,
     recheck: int = RECHECK,
@@ -50,9 +85,13 @@ def backup(
 ) -> BackupResult:
     """Make a recovery point of a lake, copying only what the repository lacks.
 
+    ``backup("ducklake:sales.ducklake", "/backups/sales")`` from outside, or from inside of the application that has
+    the lake attached: ``backup(connection, "alias", "/backups/sales")``.
+
     Args:
-        lake: The lake, as in ATTACH: ``ducklake:main.ducklake`` or a path.
-        repository: The repository's folder.
+        lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
+            Or the application's own connection, of DuckDB, that has it attached.
+        names: The repository's folder; before it, with a connection, the name under which the lake is attached.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         jobs: How many files are copied at a time.
         recheck: At how many of the files that the repository holds already it is looked again, by size and
@@ -69,10 +108,16 @@ def backup(
         CanvasbackError: No point was made; every older one is as it was.
     """
     began = time.monotonic()
-    name = parse_lake(lake)
+    *alias, repository = names
+    if isinstance(lake, str):
+        name = parse_lake(lake)
+        engine: Reader = open_engine(name)
+    else:
+        attached = AttachedLake(lake, *alias)
+        name, engine = attached.name, attached.engine()
     opened = open_repository(open_store(repository))
     with hold_lease(opened.store, "backup", clock) as lease:
-        run = _Backup(name, opened, data_path, jobs or default_jobs(), recheck, not full, progress, clock)
+        run = _Backup(name, engine, opened, data_path, jobs or default_jobs(), recheck, not full, progress, clock)
         manifest, written = run.make_point(lease)
     return BackupResult(
         manifest.id,
@@ -91,6 +136,7 @@ def backup(
 
 class _Backup(msgspec.Struct):
     lake: LakeName
+    engine: Reader
     repository: Repository
     data_path: str | None
     jobs: int
@@ -104,8 +150,7 @@ class _Backup(msgspec.Struct):
 
     def make_point(self, lease: HeldLease) -> tuple[Manifest, int]:
         """Read, copy, and read again while files vanish between the two."""
-        engine = open_engine(self.lake)
-        image = engine.read()
+        image = self.engine.read()
         try:
             for attempt in range(1, _ATTEMPTS + 1):
                 findings = Findings()
@@ -118,19 +163,26 @@ class _Backup(msgspec.Struct):
                     if attempt == _ATTEMPTS or not self._can_go_on(error):
                         raise
                     image.close()
-                    image = engine.read()
+                    image = self.engine.read()
                     continue
-                if not lists.missing or attempt == _ATTEMPTS:
+                if not lists.missing:
                     break
                 # A file can vanish because it was expired and cleaned up meanwhile: then the catalog of
                 # now no longer names it, and what the catalog of now names is what we want.
-                again = engine.read()
+                again = self.engine.read()
                 still = self._named(again, lists.missing)
                 if still == lists.missing:
                     again.close()
                     break
                 image.close()
                 image = again
+                if attempt == _ATTEMPTS:
+                    raise LockedError(
+                        "catalog-busy",
+                        f"files of the lake went away before they could be copied, {_ATTEMPTS} times: "
+                        "it is merged, expired and cleaned up faster than it is read",
+                        hint="Run it again when less maintenance runs, or let cleanup spare files of the last minutes.",
+                    )
                 self.earlier_files += lists.new_files
                 self.earlier_bytes += lists.new_bytes
             lists.report(findings)
@@ -163,8 +215,9 @@ class _Backup(msgspec.Struct):
         return saved
 
     def _copy(self, image: Image, previous: Previous, saved: SavedCatalog) -> FileLists:
+        image = in_dialect(image, "duckdb")
         last = previous.manifest.data_root if previous.manifest else None
-        root = find_data_root(image, self.lake.target, self.data_path, last)
+        root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
         lists.copy(self.jobs, self.recheck, self.progress)
@@ -177,7 +230,8 @@ class _Backup(msgspec.Struct):
         return stem if spelled and stem != root.rstrip("/") and stem else os.getcwd() + "/"
 
     def _named(self, image: Image, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
-        root = find_data_root(image, self.lake.target, self.data_path, None)
+        image = in_dialect(image, "duckdb")
+        root = find_data_root(image, self.lake, self.data_path, None)
         named: set[tuple[str, bool]] = set()
         for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
             select = files_select(image, kind, root)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import unquote
 
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
+from canvasback.model.lake import LakeName
 from canvasback.storage.locations import local_folder
 
 _SAMPLE = 20
 
 
-def find_data_root(image: Image, catalog: str, given: str | None, last: str | None) -> str:
+def find_data_root(image: Image, lake: LakeName, given: str | None, last: str | None) -> str:
     """The data path as an absolute folder that ends in a slash.
 
     DuckLake takes a relative data path as relative to the folder in which a program runs, so it can be
-    run from elsewhere and find nothing. We look there, then beside the catalog, then where it was last,
-    and take the place that holds the lake's files.
+    run from elsewhere and find nothing. We look there, then beside the catalog if that is a file, then where it
+    was last, and take the place that holds the lake's files.
 
     Args:
         image: The image.
-        catalog: The catalog's file.
+        lake: The lake.
         given: What the user says, if anything.
         last: Where the point before found it.
 
@@ -33,8 +35,12 @@ def find_data_root(image: Image, catalog: str, given: str | None, last: str | No
         return local_folder(given)
     spelled = image.data_path
     if os.path.isabs(spelled.removeprefix("file://")) or "://" in spelled.removeprefix("file://"):
-        return local_folder(spelled)
-    places = [local_folder(spelled), local_folder(spelled, os.path.dirname(os.path.abspath(catalog)))]
+        literally, decoded = local_folder(spelled), local_folder(unquote(spelled))
+        # DuckDB takes what follows file:// as it stands, others as a URL in which a space is %20.
+        return decoded if spelled.startswith("file://") and not os.path.isdir(literally) else literally
+    places = [local_folder(spelled)]
+    if lake.is_file:
+        places.append(local_folder(spelled, os.path.dirname(os.path.abspath(lake.target))))
     if last is not None:
         places.append(last)
     places = list(dict.fromkeys(places))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from canvasback.model.results import InitResult
@@ -31,6 +32,6 @@ def init(repository: str, lake: str, *, clock: Callable[[], datetime] = now) -> 
     store = open_store(repository)
     with open_engine(name).read() as image:
         id_ = lake_id(image)
-        refuse_nesting(store.url, find_data_root(image, name.target, None, None))
+        refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
     created = create_repository(store, id_, clock())
     return InitResult(created.store.url, created.marker.repository_id, id_)

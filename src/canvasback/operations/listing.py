@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError
 from canvasback.model.manifest import Manifest
@@ -34,7 +35,7 @@ def show(repository: str, point: str = "latest") -> ShowResult:
     """
     opened, manifest = open_point(repository, point)
     with image_of(opened.store, manifest, check_with=1) as image:
-        tables = _tables(image, manifest.snapshot_id)
+        tables = _tables(in_dialect(image, "duckdb"), manifest.snapshot_id)
     return ShowResult(
         _summary(manifest),
         manifest.catalog.version,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import repoint
@@ -68,7 +69,8 @@ def restore(
     workers = jobs or default_jobs()
     root = local_folder(data_path) if data_path is not None else manifest.data_root
     refuse_nesting(opened.store.url, root)
-    refuse_nesting(opened.store.url, lake.target)
+    if lake.is_file:
+        refuse_nesting(opened.store.url, lake.target)
     findings = Findings()
     with image_of(opened.store, manifest, check_with=workers) as image:
         files = plan_files(
@@ -85,7 +87,7 @@ def restore(
         steps = _steps(lake, root, files, aside, manifest)
         if not dry_run:
             execute_files(image.connection, opened.store, files, workers, progress, findings, clock())
-            remarks = _write_catalog(engine, image, manifest, data_path, root, clock(), replace=replace)
+            remarks = _write_catalog(engine, lake, image, manifest, data_path, root, clock(), replace=replace)
             steps = (*steps, *remarks)
     return RestoreResult(
         manifest.id,
@@ -104,6 +106,7 @@ def restore(
 
 def _write_catalog(
     engine: Engine,
+    lake: LakeName,
     image: Image,
     manifest: Manifest,
     data_path: str | None,
@@ -112,6 +115,7 @@ def _write_catalog(
     *,
     replace: bool,
 ) -> tuple[str, ...]:
+    image = in_dialect(image, lake.engine)
     if data_path is not None:
         moved = "SELECT kind, file_id, target AS location FROM memory.places WHERE elsewhere"
         image = repoint(image, manifest.data_root, root, moved)

@@ -10,6 +10,7 @@ from typing import Literal
 import duckdb
 import msgspec
 
+from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.image import connect
 from canvasback.errors import CorruptError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
@@ -93,7 +94,7 @@ def verify(
     if level == "rows":
         for manifest in sound:
             with image_of(store, manifest) as image:
-                check_rows(image, store, manifest, findings, progress)
+                check_rows(in_dialect(image, "duckdb"), store, manifest, findings, progress)
     return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)
 
 

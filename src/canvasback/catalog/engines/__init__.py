@@ -7,12 +7,11 @@ from typing import Protocol
 
 from canvasback.catalog.engines.duckdb import DuckDBEngine
 from canvasback.catalog.image import Image
-from canvasback.errors import UsageError
 from canvasback.model.lake import LakeName
 
 
-class Engine(Protocol):
-    """Reads a catalog into an image and writes one out. Never migrates, never writes to what it reads."""
+class Reader(Protocol):
+    """Reads a catalog into an image. Never migrates, never writes to what it reads."""
 
     def read(self) -> Image:
         """One consistent read of the catalog.
@@ -21,6 +20,10 @@ class Engine(Protocol):
             LakeError: There is no catalog, it is none of DuckLake's, or it cannot be read.
             LockedError: It changes too fast to be read, or somebody has locked it.
         """
+
+
+class Engine(Reader, Protocol):
+    """Reads a catalog, and writes one out."""
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
         """See whether a catalog can be written here, without changing anything.
@@ -49,13 +52,14 @@ class Engine(Protocol):
 def open_engine(lake: LakeName) -> Engine:
     """The engine that knows the kind of catalog.
 
-    Raises:
-        UsageError: This release does not know it (``engine-not-supported``).
+    The drivers of the others are loaded when they are needed: a command for a catalog in DuckDB starts without.
     """
-    if lake.engine == "duckdb":
-        return DuckDBEngine(lake.target)
-    raise UsageError(
-        "engine-not-supported",
-        f"catalogs in {lake.engine} are not supported yet: {lake}",
-        hint="This release backs up lakes whose catalog is a DuckDB file.",
-    )
+    if lake.engine == "sqlite":
+        from canvasback.catalog.engines.sqlite import SQLiteEngine  # noqa: PLC0415
+
+        return SQLiteEngine(lake.target)
+    if lake.engine == "postgres":
+        from canvasback.catalog.engines.postgres import PostgresEngine  # noqa: PLC0415
+
+        return PostgresEngine(lake)
+    return DuckDBEngine(lake.target, lake.schema)

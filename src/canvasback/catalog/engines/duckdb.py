@@ -7,36 +7,40 @@ import os
 import shutil
 import tempfile
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
+import msgspec
 
 from canvasback.catalog.engines.duckdb_file import (
     LOGS,
     STORAGE_VERSIONS,
-    copy_from_outside,
     copy_hot,
-    is_open_here,
     read_header,
     translate_open_error,
 )
-from canvasback.catalog.image import Image, connect, select_all
+from canvasback.catalog.engines.duckdb_tables import find_schema, read_tables
+from canvasback.catalog.engines.files import (
+    from_outside,
+    is_open_here,
+    prepare_file,
+    publish_file,
+    translate_write_error,
+)
+from canvasback.catalog.image import Image, connect
 from canvasback.catalog.spec import PRIMARY_KEYS
-from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError, RefusedError, StorageError
+from canvasback.errors import LakeError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
-from canvasback.storage.staging import staged_path, sweep
 
 _ATTEMPTS = 5
-_MARKS = ("ducklake_metadata", "ducklake_snapshot")
-"""The tables without which a database is not a catalog."""
 
 
 class DuckDBEngine:
     """See `canvasback.catalog.engines.Engine` for what the methods promise."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, schema: str = "") -> None:
         self.path = os.path.abspath(path)
+        self.schema = schema
 
     def read(self) -> Image:
         """Copy the database at one instant, and open the copy: the original is never opened by DuckDB."""
@@ -54,7 +58,7 @@ class DuckDBEngine:
 
     def _read(self, folder: str) -> Image:
         if is_open_here(self.path):
-            copy = copy_from_outside(self.path, folder)
+            copy = from_outside(copy_hot, self.path, folder)
         else:
             read_header(self.path)  # says clearly what is wrong with a file that is no catalog
             copy = copy_hot(self.path, folder)
@@ -64,8 +68,8 @@ class DuckDBEngine:
             # Only a database without a log can be opened read-only by every release.
             logged = any(name.endswith(".wal") for name in os.listdir(folder))
             connection.execute(f"ATTACH {literal(copy)} AS image" + ("" if logged else " (READ_ONLY)"))
-            schema = _find_schema(connection, self.path)
-            tables = _read_tables(connection, schema)
+            schema = find_schema(connection, "image", self.schema, f"{self.path} is a DuckDB database")
+            tables = read_tables(connection, "image", schema)
             version = connection.execute(
                 f"SELECT value FROM ({tables['ducklake_metadata'].select}) WHERE key = 'version'"
             ).fetchone()
@@ -75,52 +79,15 @@ class DuckDBEngine:
         return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
-        """An absent file is free; one without tables is too; any other needs ``replace``."""
-        above = os.path.dirname(self.path)
-        while not os.path.lexists(above):
-            above = os.path.dirname(above)
-        if not os.path.isdir(above):
-            raise RefusedError("target-not-empty", f"{above} is not a folder", hint="Name a file in a folder.")
-        if not os.path.lexists(self.path):
-            return (_aside_step(self.path),) if any(os.path.lexists(self.path + log) for log in LOGS) else ()
-        if is_open_here(self.path):
-            raise LockedError(
-                "catalog-in-use", f"this process has {self.path} open", hint="Detach the lake before you restore it."
-            )
-        if os.path.isdir(self.path):
-            raise RefusedError("target-not-empty", f"{self.path} is a folder", hint="Name a new file.")
-        if os.path.getsize(self.path) > 0 and not self._is_empty() and not replace:
-            raise RefusedError(
-                "target-not-empty",
-                f"there is a database at {self.path} already",
-                hint="Name a new file, or add --replace: it moves the old one aside first.",
-            )
-        return (_aside_step(self.path),)
+        """See `prepare_file`."""
+        return prepare_file(self.path, LOGS, self._is_empty, replace=replace)
 
     def write(self, image: Image, moment: datetime, *, replace: bool) -> tuple[str, ...]:
-        """Write to a file beside the target, flush it, and give it its name last."""
+        """See `publish_file`."""
         self.prepare(replace=replace)
-        remarks: list[str] = []
-        folder, name = os.path.split(self.path)
-        staged = staged_path(self.path)
-        sweep(folder, name)
-        try:
-            os.makedirs(folder, exist_ok=True)
-            remarks += write_tables(image, staged)
-            _flush(staged)
-            remarks += self._move_aside(moment)
-            os.link(staged, self.path)
-            _flush(folder)
-        except FileExistsError as error:
-            raise RefusedError(
-                "target-not-empty", f"{self.path} appeared meanwhile", hint="See who writes there, and try again."
-            ) from error
-        except OSError as error:
-            raise translate_write_error(error, self.path) from error
-        finally:
-            for leftover in (staged, staged + ".wal"):
-                Path(leftover).unlink(missing_ok=True)
-        return tuple(remarks)
+        if self.schema:
+            image = image.transformed({}, msgspec.structs.replace(image.record, schema=self.schema))
+        return tuple(publish_file(self.path, LOGS, moment, lambda staged: write_tables(image, staged)))
 
     def _is_empty(self) -> bool:
         with contextlib.closing(duckdb.connect(":memory:")) as connection:
@@ -133,26 +100,6 @@ class DuckDBEngine:
                 return False
             found = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'target'").fetchone()
             return found is not None and found[0] == 0
-
-    def _move_aside(self, moment: datetime) -> list[str]:
-        """Give a catalog and its logs other names, so that at any instant there is a catalog with its own log.
-
-        A log goes too, even of a catalog that is gone: DuckDB would replay it into the new one. For the same
-        reason it loses its old name first.
-        """
-        aside = f"{self.path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
-        moved = [part for part in (*LOGS, "") if os.path.lexists(self.path + part)]
-        for part in moved:
-            os.link(self.path + part, aside + part, follow_symlinks=False)
-        if moved:
-            _flush(os.path.dirname(self.path))
-        for part in moved:
-            os.unlink(self.path + part)
-        return [f"the old catalog was moved to {aside}"] if moved else []
-
-
-def _aside_step(path: str) -> str:
-    return f"what is at {path} is moved to {path}.replaced-<time>"
 
 
 def write_tables(image: Image, path: str) -> list[str]:
@@ -212,73 +159,9 @@ def _create_statement(target: str, columns: tuple[Column, ...], key: tuple[str, 
     return f"CREATE TABLE {target} ({', '.join(parts)})"
 
 
-def _find_schema(connection: duckdb.DuckDBPyConnection, path: str) -> str:
-    found = connection.execute(
-        "SELECT schema_name FROM duckdb_tables() WHERE database_name = 'image' AND list_contains(?, table_name) "
-        "GROUP BY ALL HAVING count(*) = ? ORDER BY ALL",
-        [list(_MARKS), len(_MARKS)],
-    ).fetchall()
-    if len(found) == 1:
-        return str(found[0][0])
-    if not found:
-        raise LakeError(
-            "not-a-ducklake",
-            f"{path} is a DuckDB database, but there is no DuckLake catalog in it",
-            hint="Name the file that you put after ducklake: in ATTACH, not one of a database of your own.",
-        )
-    raise LakeError(
-        "several-catalogs",
-        f"{path} holds {len(found)} DuckLake catalogs, in the schemas {', '.join(row[0] for row in found)}",
-        hint="Keep one catalog in a file; which of several is meant cannot be told.",
-    )
-
-
-def _read_tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, Relation]:
-    where = "database_name = 'image' AND schema_name = ? AND starts_with(table_name, 'ducklake_')"
-    columns: dict[str, list[Column]] = {}
-    for table, name, type_, nullable in connection.execute(
-        f"SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE {where} "
-        "AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE database_name = 'image' AND schema_name = ?) "
-        "ORDER BY table_name, column_index",
-        [schema, schema],
-    ).fetchall():
-        columns.setdefault(table, []).append(Column(name, type_, bool(nullable)))
-    keys = dict(
-        connection.execute(
-            "SELECT table_name, constraint_column_names FROM duckdb_constraints() "
-            f"WHERE constraint_type = 'PRIMARY KEY' AND {where}",
-            [schema],
-        ).fetchall()
-    )
-    return {
-        table: Relation(table, tuple(found), select_all("image", schema, table), tuple(keys.get(table, ())))
-        for table, found in columns.items()
-    }
-
-
 def _is_duckdb(path: str) -> bool:
     try:
         read_header(path)
     except LakeError:
         return False
     return True
-
-
-def _flush(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def translate_write_error(error: Exception, path: str) -> StorageError:
-    """Say in our words why a catalog could not be written."""
-    text = str(error)
-    if "No space left" in text or "disk is full" in text.lower() or "out of disk" in text.lower():
-        return NoSpaceError(path)
-    if isinstance(error, PermissionError) or "Permission denied" in text:
-        return AccessDeniedError(path)
-    return StorageError(
-        f"cannot write {path}: {text.splitlines()[0]}", hint="See whether the folder and the disk can be written to."
-    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -70,50 +68,6 @@ def read_header(path: str) -> FileHeader:
         )
     library = page[52:84].split(b"\0", 1)[0].decode("ascii", "replace")
     return FileHeader(int.from_bytes(page[12:20], "little"), library)
-
-
-def is_open_here(path: str) -> bool:
-    """Whether this very process has the file open.
-
-    DuckDB's lock is the process's, and POSIX drops it when the process closes *any* descriptor of the file: to
-    open and close such a file here would let other processes write into a database that is in use.
-    """
-    try:
-        wanted = os.stat(path)
-        descriptors = os.listdir("/dev/fd")
-    except OSError:
-        return False
-    for descriptor in descriptors:
-        try:
-            found = os.fstat(int(descriptor))
-        except OSError:
-            continue  # the one through which the list was read
-        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-            return True
-    return False
-
-
-def copy_from_outside(path: str, folder: str) -> str:
-    """`copy_hot` in a process of its own, for a database that this process has open.
-
-    Raises:
-        LockedError: It could not be copied (``catalog-busy``).
-    """
-    command = f"import sys; sys.path[:0] = {sys.path!r}; from {__name__} import copy_hot; copy_hot(*sys.argv[1:])"
-    done = subprocess.run(  # noqa: S603 - our own interpreter and our own function
-        [sys.executable, "-c", command, path, folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
-        raise LockedError(
-            "catalog-busy",
-            f"the catalog {path}, which this process has open, could not be copied: {reason}",
-            hint="Try again, or run the backup from another process.",
-        )
-    return os.path.join(folder, _COPY)
 
 
 def copy_hot(path: str, folder: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from canvasback.catalog.engines.duckdb import translate_write_error
+from canvasback.catalog.engines.files import translate_write_error
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
 from canvasback.model.relation import identifier, literal

@@ -1,0 +1,188 @@
+"""Catalogs that are files: who has them open, and how one takes the place of another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from canvasback.errors import (
+    AccessDeniedError,
+    LockedError,
+    NoSpaceError,
+    RefusedError,
+    StorageError,
+)
+from canvasback.storage.staging import staged_path, sweep
+
+
+def is_open_here(path: str) -> bool:
+    """Whether this very process has the file open.
+
+    The locks of DuckDB and SQLite are the process's, and POSIX drops them when the process closes *any* descriptor
+    of the file: to open and close such a file here would let other processes write into a database that is in use.
+    """
+    return _has_open("self", path)
+
+
+def is_open_elsewhere(path: str) -> bool:
+    """Whether another process of this machine has the file open, as far as we may look."""
+    here = str(os.getpid())
+    try:
+        others = [entry for entry in os.listdir("/proc") if entry.isdigit() and entry != here]
+    except OSError:
+        return False
+    return any(_has_open(pid, path) for pid in others)
+
+
+def _has_open(process: str, path: str) -> bool:
+    folder = f"/proc/{process}/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    try:
+        wanted = os.stat(path)
+        descriptors = os.listdir(folder)
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        try:
+            found = os.stat(f"{folder}/{descriptor}")
+        except OSError:
+            continue  # the one through which the list was read, or one that was closed meanwhile
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
+
+
+def from_outside(copy: Callable[[str, str], str], path: str, folder: str) -> str:
+    """Let a process of its own copy a database that this process has open.
+
+    Args:
+        copy: A function of a module, which copies a database to a folder and answers where it is.
+        path: The database.
+        folder: The folder.
+
+    Raises:
+        LockedError: It could not be copied (``catalog-busy``).
+    """
+    name = copy.__name__
+    command = (
+        f"import sys; sys.path[:0] = {sys.path!r}; from {copy.__module__} import {name}; print({name}(*sys.argv[1:]))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own function
+        [sys.executable, "-c", command, path, folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
+        raise LockedError(
+            "catalog-busy",
+            f"the catalog {path}, which this process has open, could not be copied: {reason}",
+            hint="Try again, or run the backup from another process.",
+        )
+    return done.stdout.removesuffix("\n")
+
+
+def prepare_file(path: str, logs: Sequence[str], is_empty: Callable[[], bool], *, replace: bool) -> tuple[str, ...]:
+    """See whether a catalog can be written to a file; see `canvasback.catalog.engines.Engine.prepare`.
+
+    An absent file is free; one without tables is too; any other needs ``replace``.
+    """
+    above = os.path.dirname(path)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise RefusedError("target-not-empty", f"{above} is not a folder", hint="Name a file in a folder.")
+    if not os.path.lexists(path):
+        return (_aside_step(path),) if any(os.path.lexists(path + log) for log in logs) else ()
+    if is_open_here(path):
+        raise LockedError(
+            "catalog-in-use", f"this process has {path} open", hint="Detach the lake before you restore it."
+        )
+    if os.path.isdir(path):
+        raise RefusedError("target-not-empty", f"{path} is a folder", hint="Name a new file.")
+    if os.path.getsize(path) > 0 and not is_empty() and not replace:
+        raise RefusedError(
+            "target-not-empty",
+            f"there is a database at {path} already",
+            hint="Name a new file, or add --replace: it moves the old one aside first.",
+        )
+    return (_aside_step(path),)
+
+
+def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callable[[str], list[str]]) -> list[str]:
+    """Write a catalog to a file beside its place, flush it, and give it its name last.
+
+    Args:
+        path: The catalog's place.
+        logs: What the engine adds to a database's path for its logs.
+        moment: Names what is moved aside.
+        write: Writes the catalog to the path that it is given, and answers departures from the image, in words.
+
+    Returns:
+        Those, and what was moved aside.
+    """
+    folder, name = os.path.split(path)
+    staged = staged_path(path)
+    sweep(folder, name)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        remarks = write(staged)
+        _flush(staged)
+        remarks += _move_aside(path, logs, moment)
+        os.link(staged, path)
+        _flush(folder)
+    except FileExistsError as error:
+        raise RefusedError(
+            "target-not-empty", f"{path} appeared meanwhile", hint="See who writes there, and try again."
+        ) from error
+    except OSError as error:
+        raise translate_write_error(error, path) from error
+    finally:
+        for part in ("", *logs):
+            Path(staged + part).unlink(missing_ok=True)
+    return remarks
+
+
+def _move_aside(path: str, logs: Sequence[str], moment: datetime) -> list[str]:
+    """Give a catalog and its logs other names, so that at any instant there is a catalog with its own log.
+
+    A log goes too, even of a catalog that is gone: the engine would replay it into the new one. For the same
+    reason it loses its old name first.
+    """
+    aside = f"{path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
+    moved = [part for part in (*logs, "") if os.path.lexists(path + part)]
+    for part in moved:
+        os.link(path + part, aside + part, follow_symlinks=False)
+    if moved:
+        _flush(os.path.dirname(path))
+    for part in moved:
+        os.unlink(path + part)
+    return [f"the old catalog was moved to {aside}"] if moved else []
+
+
+def _aside_step(path: str) -> str:
+    return f"what is at {path} is moved to {path}.replaced-<time>"
+
+
+def _flush(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def translate_write_error(error: Exception, path: str) -> StorageError:
+    """Say in our words why a catalog could not be written."""
+    text = str(error)
+    if "No space left" in text or "disk is full" in text.lower() or "out of disk" in text.lower():
+        return NoSpaceError(path)
+    if isinstance(error, PermissionError) or "Permission denied" in text:
+        return AccessDeniedError(path)
+    return StorageError(
+        f"cannot write {path}: {text.splitlines()[0]}", hint="See whether the folder and the disk can be written to."
+    )
