@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
-if TYPE_CHECKING:
-    import pytest
+from tests.postgres import Server, running
 
 settings.register_profile("soak", max_examples=5000, deadline=None)
 
@@ -18,3 +20,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "newest: needs pip's newest duckdb and no extension; `make test` runs these in .venv-newest",
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server. The path of its socket has to be short, and pytest's are not."""
+    with tempfile.TemporaryDirectory(prefix="canvasback-pg-") as folder, running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_16() -> Iterator[Server]:
+    """The oldest one that a wheel has."""
+    with tempfile.TemporaryDirectory(prefix="canvasback-pg-") as folder, running(Path(folder), 16) as server:
+        yield server

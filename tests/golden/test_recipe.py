@@ -11,10 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import canvasback
 from canvasback.repository.layout import FORMAT
 from tests.golden.contents import files_of, heads
 from tests.golden.test_golden import expected, lost, unpack
-from tests.oracle import conflict, read_lake, write_lake
+from tests.oracle import OTHER_ENGINES, conflict, load_fixture, read_lake, write_lake
+from tests.postgres import Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 
@@ -75,6 +77,24 @@ def test_what_it_restores_is_a_whole_lake(repo: Path, tmp_path: Path) -> None:
     attach = f"ducklake:{tmp_path / 'target' / 'main.ducklake'}"
     assert write_lake(attach)["ok"]
     assert conflict(attach, "delete")["ok"]  # the primary keys are there
+
+
+@pytest.mark.parametrize("name", OTHER_ENGINES)
+def test_it_makes_a_catalog_in_duckdb_of_any(name: str, tmp_path: Path, postgres: Server) -> None:
+    fixture = load_fixture(name, tmp_path)
+    attach, repository = fixture.attach, tmp_path / "repository"
+    if name.startswith("postgres"):
+        string = postgres.create()
+        postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
+        attach = f"ducklake:postgres:{string}"
+    canvasback.init(str(repository), attach)
+    point = canvasback.backup(attach, str(repository), data_path=str(fixture.data)).point
+
+    ran = cook(repository, point, tmp_path / "target")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = read_lake(f"ducklake:{tmp_path / 'target' / 'main.ducklake'}", read_only=fixture.ducklake_version == "0.3")
+    assert found["snapshots"] == fixture.expected["snapshots"]
 
 
 def flip(path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 __all__ = [
     "FIXTURES",
+    "OTHER_ENGINES",
     "Fixture",
     "OracleError",
     "Version",
@@ -46,7 +47,8 @@ FIXTURES: list[tuple[str, Version | None]] = [
     ("duckdb-1.0-encrypted", None),
     ("duckdb-1.0-maintained", None),
 ]
-"""Every lake in tests/fixtures, with the version that reads it without migrating it if pip has one."""
+OTHER_ENGINES = ["sqlite-0.2", "sqlite-0.3", "postgres-0.3"]
+"""The lakes of tests/fixtures: those in DuckDB with the version that reads them without migrating, if pip has one."""
 
 
 class OracleError(Exception):
@@ -73,20 +75,22 @@ def load_fixture(name: str, target_dir: Path) -> Fixture:
     """Unpack a fixture into `target_dir / name`.
 
     Args:
-        name: One of `FIXTURES`.
+        name: One of `FIXTURES` or of `OTHER_ENGINES`; a dump of PostgreSQL is `catalog`, and the attach string is
+            for whoever loads it to make.
         target_dir: Where the copy may live, a test's `tmp_path` as a rule.
     """
-    reader_version = dict(FIXTURES)[name]
+    reader_version = dict(FIXTURES).get(name, "1.4.4")
     with tarfile.open(Path(__file__).parent.parent / "fixtures" / f"{name}.tar.gz") as archive:
         # Early releases of Python 3.11 have no filters; the archives are this project's own.
         archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
         archive.extractall(target_dir)  # noqa: S202
     path = target_dir / name
-    catalog = path / "main.ducklake"
+    engine = name.partition("-")[0]
+    catalog = path / {"duckdb": "main.ducklake", "sqlite": "main.sqlite", "postgres": "catalog.sql"}[engine]
     expected = json.loads((path / "expected.json").read_text())
     return Fixture(
         path=path,
-        attach=f"ducklake:{catalog}",
+        attach=f"ducklake:{catalog}" if engine == "duckdb" else f"ducklake:{engine}:{catalog}",
         catalog=catalog,
         data=path / "data",
         expected=expected,
