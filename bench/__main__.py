@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench import machine, ours
 from bench.cases import CASES
-from bench.measure import note
-from bench.report import Row, markdown
+from bench.measure import ProcessFailedError, note
+from bench.report import Row, markdown, not_measured
 from bench.session import QUICK_DIVISOR, Session
 
 
@@ -28,7 +28,11 @@ def main() -> int:
     try:
         for name in given.only or CASES:
             note(f"== {name}")
-            rows += CASES[name](session)
+            try:
+                rows += CASES[name](session)
+            except ProcessFailedError as problem:
+                note(f"  {problem}")
+                rows.append(not_measured(name, str(problem)))
     finally:
         if rows:
             print(markdown(rows, _heading(quick=given.quick), notes), flush=True)

@@ -4,7 +4,9 @@ A backup also copies data files, which would hide what the catalog costs. This s
 
     python -m bench.catalog_only first   LAKE REPOSITORY        make a repository and its first point
     python -m bench.catalog_only next    LAKE REPOSITORY        one more point, after a small commit
-    python -m bench.catalog_only restore LAKE REPOSITORY OUT    latest point → the new DuckDB catalog OUT
+    python -m bench.catalog_only restore LAKE REPOSITORY OUT    latest point → the new catalog OUT
+
+LAKE and OUT are what one puts into ATTACH, of the same kind of database.
 """
 
 from __future__ import annotations
@@ -30,19 +32,19 @@ from canvasback.storage.locations import open_store
 Mode = Literal["first", "next", "restore"]
 
 
-def catalog_part(mode: Mode, lake: str, repository: Path, out: Path | None) -> None:
+def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> None:
     """Do one mode with canvasback's own functions, and no work on data files nor on the list of them.
 
     first    REPOSITORY does not exist: make it, read LAKE's catalog into an image, split it into chunks,
              and publish the manifest.
     next     the same on the repository that `first` made; LAKE has one new snapshot with one data file.
-    restore  check and join the chunks of the latest point, and write them as a new DuckDB catalog at OUT,
-             with its primary keys.
+    restore  check and join the chunks of the latest point, and write them as a new catalog at OUT, with its
+             primary keys.
     """
     store = open_store(str(repository))
-    if mode == "restore":
+    if out is not None:
         with image_of(store, read_point(store, find_point(store, "latest")), check_with=default_jobs()) as image:
-            open_engine(parse_lake(str(out))).write(image, now(), replace=False)
+            open_engine(parse_lake(out)).write(image, now(), replace=False)
         return
     with open_engine(parse_lake(lake)).read() as image:
         opened = create_repository(store, lake_id(image), now()) if mode == "first" else open_repository(store)
@@ -79,10 +81,10 @@ def main() -> None:
     parser.add_argument("mode", choices=get_args(Mode))
     parser.add_argument("lake")
     parser.add_argument("repository", type=Path)
-    parser.add_argument("out", type=Path, nargs="?")
+    parser.add_argument("out", nargs="?")
     given = parser.parse_args()
-    if given.mode == "restore" and given.out is None:
-        parser.error("restore needs OUT")
+    if (given.mode == "restore") != (given.out is not None):
+        parser.error("restore needs OUT, and nothing else does")
     catalog_part(given.mode, given.lake, given.repository, given.out)
 
 

@@ -23,6 +23,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     else:
         connection = duckdb_ext.init(connection)
     connection.execute("LOAD ducklake")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

@@ -60,18 +60,29 @@ def lake(session: Session, files: int, file_bytes: int, *, linked: bool = False)
     It has one file more than asked for: the one that the real extension wrote.
     """
     kind = "linked" if linked else "random"
-    made = Lake(session.lakes_folder / f"{files}x{file_bytes}-{kind}", file_bytes, linked)
-    finished = made.folder / "finished"
+
+    def make(folder: Path) -> None:
+        note(f"making a lake of {files:,} files of {file_bytes:,} bytes ({kind})")
+        made = Lake(folder, file_bytes, linked)
+        made.data.mkdir()
+        in_child(catalogs.make_catalog, made.catalog, made.data)
+        in_child(_extend, made, files, FILES_PER_SNAPSHOT)
+
+    return Lake(made_once(session, f"{files}x{file_bytes}-{kind}", make), file_bytes, linked)
+
+
+def made_once(session: Session, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that name among the lakes, filled by `make` unless an earlier call or run has done it."""
+    folder = session.lakes_folder / name
+    finished = folder / "finished"
     if finished.exists():
-        return made
-    if made.folder.exists():  # of an interrupted run
-        made.folder.rename(session.fresh("leftover"))
-    made.data.mkdir(parents=True)
-    note(f"making a lake of {files:,} files of {file_bytes:,} bytes ({kind})")
-    in_child(catalogs.make_catalog, made.catalog, made.data)
-    in_child(_extend, made, files, FILES_PER_SNAPSHOT)
+        return folder
+    if folder.exists():  # of an interrupted run
+        folder.rename(session.fresh("leftover"))
+    folder.mkdir(parents=True)
+    make(folder)
     finished.touch()
-    return made
+    return folder
 
 
 def in_child(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAMS = (("rclone", "version"), ("restic", "version"), ("cp", "--version"))
+PROGRAMS = (("rclone", "version"), ("restic", "version"), ("cp", "--version"), ("zstd", "--version"))
 
 
 def description(scratch: Path) -> list[str]:

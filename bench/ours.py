@@ -47,10 +47,14 @@ def attach(repository: Path, out: Path) -> Command:
     return canvasback("attach", "-r", repository, "--out", out)
 
 
-def catalog_only(mode: str, lake: Lake, repository: Path, out: Path | None = None) -> Command:
+def catalog_only(mode: str, lake: str, repository: Path, *out: str) -> Command:
     """The catalog part alone, without data files; see `bench/catalog_only.py`."""
-    arguments = [sys.executable, "-m", "bench.catalog_only", mode, lake.attach_string, str(repository)]
-    return Command((*arguments, *([str(out)] if out else [])))
+    return Command((sys.executable, "-m", "bench.catalog_only", mode, lake, str(repository), *out))
+
+
+def convert(source: str, target: str) -> Command:
+    """The same catalog in another database; see `bench/convert.py`."""
+    return Command((sys.executable, "-m", "bench.convert", source, target))
 
 
 def revision() -> str:

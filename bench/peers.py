@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_VACUUM_INTO = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', sys.argv[2:])"
+
+
 def rclone_copy(source: Path, target: Path) -> Command:
     """Copy what the target lacks, found by listing both sides."""
     return Command(("rclone", "copy", str(source), str(target)), {"RCLONE_CONFIG": "/dev/null"})
@@ -53,6 +56,12 @@ def cp_durable(source: Path, target: Path) -> Command:
 def copy_database(catalog: Path, target: Path) -> Command:
     """DuckDB's own copy of a catalog."""
     return _child("copy-database", catalog, target)
+
+
+def vacuum_and_compress(catalog: Path, target: Path) -> Command:
+    """SQLite's own copy of a catalog that may be in use, then compressed; neither waits for the disk."""
+    script = '"$0" -c "$1" "$2" "$3" && zstd -q -1 "$3"'
+    return Command(("sh", "-c", script, sys.executable, _VACUUM_INTO, str(catalog), str(target)))
 
 
 def read_catalog(catalog: Path) -> Command:

@@ -104,6 +104,11 @@ def information(case: str, what: str, samples: Samples) -> Row:
     )
 
 
+def not_measured(case: str, reason: str) -> Row:
+    """The only row of a case whose lake could not be made."""
+    return Row(case, "everything", result="not measured", failures=(reason,))
+
+
 def unusable(case: str, what: str, every: Sequence[Samples], target: str) -> Row | None:
     """A row that says why there is no number, or None if every contender was measured."""
     failures = tuple(f"{samples.name}: {samples.failure or 'not run'}" for samples in every if not samples.usable)

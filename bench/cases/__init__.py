@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.cases import catalog, commit_scale, files_commit, files_large, files_small
+from bench.cases import (
+    catalog,
+    catalog_postgres,
+    catalog_sqlite,
+    commit_scale,
+    files_commit,
+    files_large,
+    files_small,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,4 +26,6 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     files_commit.NAME: files_commit.run,
     commit_scale.NAME: commit_scale.run,
     catalog.NAME: catalog.run,
+    catalog_sqlite.NAME: catalog_sqlite.run,
+    catalog_postgres.NAME: catalog_postgres.run,
 }

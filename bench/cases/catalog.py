@@ -52,13 +52,13 @@ def _catalog_part(session: Session, large: BackedUp) -> tuple[list[Row], Samples
         stored[number] = size_below(repository(number) / "catalog")
         before_next[number] = size_below(repository(number))
         lake.commit(1)
-        return ours.catalog_only("next", lake, repository(number))
+        return ours.catalog_only("next", lake.attach_string, repository(number))
 
     contenders: dict[str, Contender] = {
         "copy": lambda number: peers.copy_database(lake.catalog, folder / f"copy-{number}.duckdb"),
-        "first": lambda number: ours.catalog_only("first", lake, repository(number)),
+        "first": lambda number: ours.catalog_only("first", lake.attach_string, repository(number)),
         "restore": lambda number: ours.catalog_only(
-            "restore", lake, repository(number), folder / f"restored-{number}.duckdb"
+            "restore", lake.attach_string, repository(number), f"ducklake:{folder / f'restored-{number}.duckdb'}"
         ),
         "next": next_point,
     }
