@@ -109,6 +109,7 @@ def test_a_lake_goes_from_engine_to_engine(source: Engine, target: Engine, tmp_p
     newer = contents(new_url)
     assert len(newer[max(newer)]['"main"."other"']) == 4
     assert canvasback.backup(to, repository).findings == ()
+    assert {point.timeline for point in canvasback.list_points(repository).points} == {1}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

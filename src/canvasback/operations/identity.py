@@ -75,6 +75,7 @@ def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCa
     old = relation_of(store, _SNAPSHOTS, found.table.columns, changed)
     contradicting = image.connection.execute(
         f"SELECT count(*) FROM ({old.select}) o JOIN ({image.tables[_SNAPSHOTS].select}) n USING (snapshot_id) "
-        "WHERE o.snapshot_time IS DISTINCT FROM n.snapshot_time"
+        # Engines keep times in their own ways, and not all of them nanoseconds.
+        "WHERE CAST(o.snapshot_time AS TIMESTAMPTZ) IS DISTINCT FROM CAST(n.snapshot_time AS TIMESTAMPTZ)"
     ).fetchone()
     return before.timeline + (1 if contradicting and contradicting[0] else 0)
