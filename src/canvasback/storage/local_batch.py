@@ -1,7 +1,7 @@
 """Copying many small files from one folder to another.
 
 Python's lock changes hands at every call of the operating system, so what a thread does between two of them is
-what all others wait for. This loop does as little as can be: twice as many files in the same time.
+what all others wait for. This loop does as little as can be.
 """
 
 from __future__ import annotations
