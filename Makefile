@@ -2,26 +2,37 @@
 PYTHON ?= python3
 NEWEST := 2.0.0
 ORACLES := 1.3.0 1.3.2
+MOTO := 5.2.5
 
 VENV := .venv/stamp
 VENV_NEWEST := .venv-newest/stamp
+AZURITE := .venv/azurite/stamp
 VENV_ORACLES := $(ORACLES:%=.oracles/%/stamp)
+VENV_MOTO := .cross-check/moto/stamp
+CEPH := .cross-check/ceph/stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench soak
+.PHONY: help venv demo test cross-check lint bench soak
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)  ## Create .venv: canvasback (editable), the tools, duckdb 1.4.4 with its real DuckLake
 
 demo: $(VENV)  ## Lose a lake and bring it back
 	.venv/bin/python demo/demo.py
 
-test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES)  ## Run all tests, with duckdb 1.4.4 and with the newest
+test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with duckdb 1.4.4 and with the newest
 	.venv/bin/python -m pytest tests
-	.venv-newest/bin/python -m pytest tests/unit tests/contract
+	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest
+
+cross-check: $(VENV) $(AZURITE) $(VENV_MOTO) $(CEPH)  ## Run what is promised of S3 against two more servers: moto, Ceph
+	@failed=0; for server in moto rgw; do \
+		echo "S3 by $$server:"; \
+		.venv/bin/python -m pytest tests/contract/test_store.py tests/lake/test_object_stores.py -k s3 -rfEs \
+			--s3-server $$server || failed=1; \
+	done; exit $$failed
 
 lint: $(VENV)  ## Check style, format and types
 	.venv/bin/ruff check
@@ -47,6 +58,27 @@ $(VENV): pyproject.toml
 $(VENV_NEWEST): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --editable '.[newest]' duckdb==$(NEWEST)
+	touch $@
+
+# A server that speaks what Azure Blob Storage does; it comes from npm.
+$(AZURITE): $(VENV)
+	npm install --silent --no-audit --no-fund --prefix $(@D) azurite@3
+	touch $@
+
+# Two other servers that speak S3: one in an environment of its own, the other unpacked from Debian's packages and not
+# installed. apt-get leaves out what is installed already.
+$(VENV_MOTO):
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet 'moto[server]==$(MOTO)'
+	touch $@
+
+$(CEPH):
+	@command -v apt-get >/dev/null || { echo "make cross-check needs Debian's packages of Ceph" >&2; exit 1; }
+	mkdir -p $(@D)/packages/partial
+	apt-get install --quiet --quiet --yes --no-install-recommends --download-only -o Debug::NoLocking=1 \
+		-o Dir::Cache::archives=$(abspath $(@D))/packages radosgw ceph-mon ceph-osd
+	for package in $(@D)/packages/*.deb; do dpkg -x $$package $(@D) || exit 1; done
+	rm -r $(@D)/packages
 	touch $@
 
 # The real DuckLake of the versions that wrote the older fixtures; tests/oracle asks them what they see.
