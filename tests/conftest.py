@@ -9,9 +9,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.object_servers import Azurite, FakeGcs, Ministack, azurite, fake_gcs, ministack
+from tests.other_servers import ceph_rgw, moto
 from tests.postgres import Server, running
 
 settings.register_profile("soak", max_examples=5000, deadline=None)
+
+S3_SERVERS = {"ministack": ministack, "moto": moto, "rgw": ceph_rgw}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make cross-check` choose another server than the usual one."""
+    parser.addoption("--s3-server", choices=S3_SERVERS, default="ministack", help="what the tests of S3 run against")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,4 +42,25 @@ def postgres() -> Iterator[Server]:
 def postgres_16() -> Iterator[Server]:
     """The oldest one that a wheel has."""
     with tempfile.TemporaryDirectory(prefix="canvasback-pg-") as folder, running(Path(folder), 16) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
+    """A server that speaks S3: that of `--s3-server`."""
+    with S3_SERVERS[pytestconfig.getoption("--s3-server")](tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGcs]:
+    """A server that speaks what Google Cloud Storage does."""
+    with fake_gcs(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A server that speaks what Azure Blob Storage does."""
+    with azurite(tmp_path_factory.mktemp("azure")) as server:
         yield server

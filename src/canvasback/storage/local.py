@@ -6,38 +6,23 @@ import contextlib
 import ctypes
 import errno
 import os
-import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from blake3 import blake3
-
 from canvasback.errors import (
     AccessDeniedError,
-    CorruptError,
     NoSpaceError,
     ObjectExistsError,
     ObjectMissingError,
-    RefusedError,
     StorageError,
 )
+from canvasback.storage.checksums import PIECE, Checked, Hasher, new_hasher
+from canvasback.storage.names import refuse_unsafe_name
 from canvasback.storage.staging import STAGED, staged_path
-from canvasback.storage.store import Copied, Source, Stat
-
-_PIECE = 4 * 1024 * 1024
-_UNSAFE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
-"""An empty, ``.`` or ``..`` part of a name, or what no file system takes."""
-
-
-def is_safe_name(name: str) -> bool:
-    """Whether an object may have that name: it cannot lead out of its store."""
-    # Asked of every file, so it is told at a glance in most cases.
-    if "/." not in name and "//" not in name and "\0" not in name and name[:1] not in "./" and name[-1:] != "/":
-        return True
-    return _UNSAFE.search(name) is None
+from canvasback.storage.store import Copied, Source, Stat, Store
 
 
 class OpenFile:
@@ -61,11 +46,19 @@ class OpenFile:
         """See `Source.read`."""
         return os.read(self._handle, size)
 
+    def read_at(self, start: int, size: int) -> bytes:
+        """Bytes from anywhere in the file."""
+        return os.pread(self._handle, size, start)
+
 
 class LocalStore:
     """Objects as files below a folder. The folder need not exist; writing creates it."""
 
+    batch = 64
+    arrival = "file-system"
+
     def __init__(self, root: str | Path) -> None:
+        self.jobs = min(8, (os.cpu_count() or 1) + 1)  # one more than there are cores, for one of them waits
         self.root = os.path.abspath(root)
         self.url = self.root.rstrip("/") + "/"
         self._folders: set[str] = set()
@@ -77,12 +70,7 @@ class LocalStore:
         Raises:
             RefusedError: The name could lead out of the store (``unsafe-name``).
         """
-        if not is_safe_name(name):
-            raise RefusedError(
-                "unsafe-name",
-                f"the name {name!r} could lead out of {self.root}",
-                hint="No tool of ours writes such a name; find out who changed the repository or the catalog.",
-            )
+        refuse_unsafe_name(name, self.root)
         return self.url + name
 
     def new_path(self, name: str) -> str:
@@ -110,11 +98,11 @@ class LocalStore:
         """See `Store.get`."""
         with self.open(name) as file:
             try:
-                return b"".join(iter(lambda: file.read(_PIECE), b""))
+                return b"".join(iter(lambda: file.read(PIECE), b""))
             except OSError as error:
                 _translate(error, self.path(name))
 
-    def open(self, name: str) -> OpenFile:
+    def open(self, name: str, *, vouch: bool = True) -> OpenFile:  # noqa: ARG002 - a disk vouches for nothing
         """See `Store.open`."""
         path = self.path(name)
         try:
@@ -127,6 +115,18 @@ class LocalStore:
             os.close(handle)
             raise ObjectMissingError(path)
         return OpenFile(handle, Stat(name, found.st_size, found.st_mtime_ns))
+
+    def read(self, name: str, start: int, size: int) -> bytes:
+        """See `Store.read`."""
+        with self.open(name) as file:
+            try:
+                return file.read_at(start, size)
+            except OSError as error:
+                _translate(error, self.path(name))
+
+    def local_paths(self, names: Sequence[str]) -> list[str]:
+        """See `Store.local_paths`."""
+        return [self.path(name) for name in names]
 
     def put_new(self, name: str, content: bytes) -> None:
         """See `Store.put_new`."""
@@ -153,68 +153,47 @@ class LocalStore:
         Written under the final name at once: a rename would double the work of the file system, which is
         what the time for small files goes into.
         """
-        path = self.new_path(name)
-        total = 0
-        target = self._create(path)
-        try:
-            # One byte more than expected: a small file that yields no more has ended, and is not asked again.
-            piece = source.read(min(size + 1, _PIECE))
-            ended = len(piece) == size
-            # More threads only pay for large files; small ones are copied side by side anyway.
-            hasher = blake3(max_threads=blake3.AUTO if size >= _PIECE else 1)
-            while piece:
-                hasher.update(piece)
-                _write_all(target, piece, path)
-                total += len(piece)
-                piece = b"" if ended else source.read(_PIECE)
-            if modified_ns:
-                os.utime(target, ns=(modified_ns, modified_ns))
-        except BaseException:
-            os.unlink(path)
-            raise
-        finally:
-            os.close(target)
+        hasher = new_hasher("blake3", size)
+        total = self._write(name, source, size, hasher, modified_ns)
         return Copied(total, hasher.hexdigest())
 
+    def copy_from(
+        self,
+        name: str,  # noqa: ARG002
+        origin: Store,  # noqa: ARG002
+        origin_name: str,  # noqa: ARG002
+        size: int,  # noqa: ARG002
+        *,
+        etag: str = "",  # noqa: ARG002
+    ) -> Copied | None:
+        """See `Store.copy_from`: no folder can."""
+        return None
+
     def place_new(
-        self, name: str, source: Source, size: int, blake3: str, *, modified_ns: int = 0, aside: str = ""
+        self, name: str, source: Source, size: int, checksum: str, *, modified_ns: int = 0, aside: str = ""
     ) -> None:
-        """Create an object from a stream if its content is the expected one: whole, or not there at all.
-
-        Args:
-            name: The object's name.
-            source: Where the bytes come from.
-            size: How many are expected.
-            blake3: Their expected BLAKE3.
-            modified_ns: The time of modification to give to the object.
-            aside: If not empty, an object of that name is first renamed to the name with this at its end.
-
-        Raises:
-            ObjectExistsError: The name is taken.
-            CorruptError: The stream yields other bytes than expected (``object-corrupt``); nothing was changed.
-            OSError: Reading the source failed.
-        """
+        """See `Store.place_new`."""
         path = self.path(name)
         staged = staged_path(path)
         staged_name = name + staged.removeprefix(path)
         try:
-            copied = self.copy_new(staged_name, source, size, modified_ns=modified_ns)
-            if copied.blake3 != blake3:
-                raise CorruptError(
-                    "object-corrupt",
-                    f"the repository's copy is not what was saved: it has {copied.size} bytes, and {size} were saved"
-                    if copied.size != size
-                    else "the repository's copy is not what was saved: its bytes have another checksum",
-                    hint="Run verify --all --level checksum to see which points are whole.",
-                )
+            self._write(staged_name, Checked(source, size, checksum), size, None, modified_ns)
             if aside:
-                os.link(path, path + aside)
-                os.unlink(path)
+                self.move_aside(name, aside)
             os.link(staged, path)
         except OSError as error:
             _translate(error, path)
         finally:
             self.delete(staged_name)
+
+    def move_aside(self, name: str, suffix: str) -> None:
+        """See `Store.move_aside`."""
+        path = self.path(name)
+        try:
+            os.link(path, path + suffix)  # fails where the name is taken, unlike rename
+            os.unlink(path)
+        except OSError as error:
+            _translate(error, path)
 
     def sync(self) -> None:
         """See `Store.sync`. One call per file system for everything: per file it would take minutes."""
@@ -266,6 +245,30 @@ class LocalStore:
             for file in files:
                 if not file.endswith(STAGED):
                     yield file if below == "." else f"{below}/{file}"
+
+    def _write(self, name: str, source: Source, size: int, hasher: Hasher | None, modified_ns: int) -> int:
+        """Create a file from a stream that a hasher sees too, and answer its size."""
+        path = self.new_path(name)
+        total = 0
+        target = self._create(path)
+        try:
+            # One byte more than expected: a small file that yields no more has ended, and is not asked again.
+            piece = source.read(min(size + 1, PIECE))
+            ended = len(piece) == size
+            while piece:
+                if hasher is not None:
+                    hasher.update(piece)
+                _write_all(target, piece, path)
+                total += len(piece)
+                piece = b"" if ended else source.read(PIECE)
+            if modified_ns:
+                os.utime(target, ns=(modified_ns, modified_ns))
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(target)
+        return total
 
     def _create(self, path: str) -> int:
         try:

@@ -1,38 +1,184 @@
-"""Where a store or a data path is, as a user spells it."""
+"""Where a store or a data path is, as a user spells it, and the stores at such places."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
+import threading
+from collections.abc import Mapping
 
 from canvasback.errors import UsageError
+from canvasback.storage.bucket import Bucket, StoreOptions
 from canvasback.storage.local import LocalStore
+from canvasback.storage.rate import RateLimit
 from canvasback.storage.store import Store
 
+_SCHEMES = {
+    "s3": "s3",
+    "s3a": "s3",
+    "s3n": "s3",
+    "r2": "s3",
+    "gs": "gcs",
+    "gcs": "gcs",
+    "az": "azure",
+    "azure": "azure",
+    "abfss": "azure",
+}
+"""The kinds of URLs that DuckDB knows, with the module here and the extra that serve them."""
 
-def local_folder(spelled: str, base: str = "") -> str:
-    """The absolute folder that a path or a ``file://`` URL names, ending in a slash. Symlinks stay.
+_CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
+_URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
+_AZURE_HOST = re.compile(r"(?P<account>[a-z0-9]+)\.(?:blob|dfs)\.[a-z0-9.]+")
+
+
+def is_remote(location: str) -> bool:
+    """Whether a location is in an object store rather than on a file system of this machine."""
+    return "://" in location.removeprefix("file://")
+
+
+def folder_url(spelled: str, base: str = "") -> str:
+    """A path or URL as an absolute folder or URL that ends in a slash. Symlinks stay.
 
     Args:
         spelled: What the user or the catalog says.
         base: What a relative path is relative to; the working folder if empty.
 
     Raises:
-        UsageError: It is a URL of a kind that is not supported (``location-not-supported``).
+        UsageError: It is a URL of a kind that is not supported, or names no bucket (``location-not-supported``).
     """
-    path = spelled.removeprefix("file://")
-    if "://" in path:
-        raise UsageError(
-            "location-not-supported",
-            f"locations of the kind {path.partition('://')[0]}:// are not supported yet: {spelled}",
-            hint="This release works with local folders.",
-        )
-    return os.path.abspath(os.path.join(base, path)).rstrip("/") + "/"
+    if not is_remote(spelled):
+        path = spelled.removeprefix("file://")
+        return os.path.abspath(os.path.join(base, path)).rstrip("/") + "/"
+    _parse(spelled)
+    return spelled.rstrip("/") + "/"
 
 
-def open_store(spelled: str) -> Store:
-    """The store at a location.
+class Stores:
+    """Opens stores, and keeps the connections of one run.
+
+    Args:
+        options: How to reach buckets, by their URLs, or by ``s3://`` and the like for all of a kind.
+        limit: How fast files may be copied; None for as fast as can be.
+    """
+
+    def __init__(self, options: Mapping[str, StoreOptions] | None = None, limit: RateLimit | None = None) -> None:
+        self.limit = limit
+        self._options = {_bucket_or_scheme(begin): of_it for begin, of_it in (options or {}).items()}
+        self._lock = threading.Lock()
+        self._buckets: dict[str, Bucket] = {}
+        self._roots: dict[str, Store] = {}
+
+    def open(self, spelled: str) -> Store:
+        """The store at a location.
+
+        Raises:
+            UsageError: See `folder_url`; or the extra that it needs is not installed (``extra-missing``).
+            StorageError: There are no credentials for it.
+        """
+        url = folder_url(spelled)
+        if not is_remote(url):
+            return LocalStore(url)
+        root, prefix = _split(url)
+        return self._in_bucket(root, prefix)
+
+    def locate(self, path: str) -> tuple[Store, str]:
+        """The store that holds a file named by an absolute path or a URL, and its name there."""
+        if is_remote(path):
+            root, name = _split(path)
+        else:
+            root, name = "/", "/".join(part for part in path.split("/") if part not in {"", "."})
+        with self._lock:
+            store = self._roots.get(root)
+        if store is None:
+            store = self._in_bucket(root, "") if is_remote(root) else LocalStore(root)
+            with self._lock:
+                store = self._roots.setdefault(root, store)
+        return store, name
+
+    def sync(self) -> None:
+        """Return when everything that was written through the stores of `locate` survives a power failure."""
+        with self._lock:
+            roots = list(self._roots.values())
+        for store in roots:
+            store.sync()
+
+    def _in_bucket(self, root: str, prefix: str) -> Store:
+        # Who has all on disks need not load what talks to buckets.
+        from canvasback.storage.objects import ObjectStore  # noqa: PLC0415
+
+        return ObjectStore(self._bucket(root), prefix)
+
+    def _bucket(self, root: str) -> Bucket:
+        with self._lock:
+            if root not in self._buckets:
+                self._buckets[root] = self.connect(root, self._options_of(root))
+            return self._buckets[root]
+
+    def connect(self, root: str, options: StoreOptions) -> Bucket:
+        """The bucket at ``scheme://bucket/``; a test may put another in its place."""
+        scheme, _, rest = root.partition("://")
+        module = _SCHEMES[scheme]
+        try:
+            found = importlib.import_module(f"canvasback.storage.{module}")
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                "extra-missing",
+                f"{root} needs packages that are not installed: {error.name}",
+                hint=f"Install them: pip install 'canvasback[{module}]'.",
+            ) from error
+        bucket: Bucket = getattr(found, _CLASSES[module])(scheme, rest.rstrip("/"), options)
+        return bucket
+
+    def _options_of(self, root: str) -> StoreOptions:
+        fitting = [begin for begin in self._options if root.startswith(begin)]
+        return self._options[max(fitting, key=len)] if fitting else StoreOptions()
+
+
+def _bucket_or_scheme(url: str) -> str:
+    """What options hold for: ``s3://``, or a bucket.
 
     Raises:
-        UsageError: See `local_folder`.
+        UsageError: They are given for a folder of a bucket (``location-not-supported``).
     """
-    return LocalStore(local_folder(spelled))
+    if url.removesuffix("://") in _SCHEMES:
+        return url
+    root, key = _split(url.rstrip("/"))
+    if key:
+        raise UsageError(
+            "location-not-supported",
+            f"options for {url} hold for a folder of a bucket",
+            hint=f"They can be given for the whole bucket only: {root}.",
+        )
+    return root
+
+
+def _parse(url: str) -> tuple[str, str, str]:
+    found = _URL.fullmatch(url)
+    scheme = url.partition("://")[0]
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            "location-not-supported",
+            f"locations of the kind {scheme}:// are not supported: {url}",
+            hint=f"A path, or a URL that begins with one of {', '.join(sorted(_SCHEMES))}.",
+        )
+    if found is None:
+        raise UsageError(
+            "location-not-supported", f"{url} names no bucket", hint=f"Spell it like {scheme}://bucket/folder."
+        )
+    return scheme, found["bucket"], found["key"]
+
+
+def _split(url: str) -> tuple[str, str]:
+    """A URL as that of its bucket, and the key below it."""
+    scheme, bucket, key = _parse(url)
+    if _SCHEMES[scheme] == "azure" and _AZURE_HOST.fullmatch(bucket):  # the account's host, then the container
+        container, _, key = key.partition("/")
+        if not container:
+            raise UsageError(
+                "location-not-supported",
+                f"{url} names no container",
+                hint=f"Spell it like {scheme}://{bucket}/container.",
+            )
+        bucket = f"{bucket}/{container}"
+    return f"{scheme}://{bucket}/", key

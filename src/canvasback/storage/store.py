@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -16,11 +16,15 @@ class Stat(msgspec.Struct, frozen=True):
         name: The object's name.
         size: Its size in bytes.
         modified_ns: When it was last written, nanoseconds since 1970; 0 where the store does not say.
+        etag: Changes when the content changes; empty where the store has no such thing.
+        checksum: By what the store itself vouches for the content, see `canvasback.storage.checksums`; or empty.
     """
 
     name: str
     size: int
     modified_ns: int = 0
+    etag: str = ""
+    checksum: str = ""
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -28,11 +32,17 @@ class Copied(msgspec.Struct, frozen=True):
 
     Attributes:
         size: Bytes that were read and written.
-        blake3: Their BLAKE3, 64 hex digits.
+        blake3: Their BLAKE3, 64 hex digits; empty where they did not pass through us.
+        etag: The new object's, see `Stat`.
+        checksum: By what the store vouches for the new object where there is no BLAKE3, see `Stat`.
+        modified_ns: The original's time of modification, where the store copied it.
     """
 
     size: int
-    blake3: str
+    blake3: str = ""
+    etag: str = ""
+    checksum: str = ""
+    modified_ns: int = 0
 
 
 class Source(Protocol):
@@ -67,13 +77,21 @@ class OpenObject(Source, Protocol):
 class Store(Protocol):
     """Objects under slash-separated names. There is no verb that overwrites.
 
+    Attributes:
+        url: Where the store is, ending in a slash; DuckDB reads ``url + name``.
+        jobs: How many objects are best worked on at a time.
+        batch: How many small ones of them one thread takes at once.
+        arrival: How it is known that what arrives is what was sent; docs/format.md, "arrival".
+
     Names are relative, use ``/``, and have no empty, ``.`` or ``..`` part; a store refuses others with
     `RefusedError` (``unsafe-name``) before it touches anything. All failures are `StorageError`.
     Every method may be called from several threads.
     """
 
     url: str
-    """Where the store is, ending in a slash; DuckDB reads ``url + name``."""
+    jobs: int
+    batch: int
+    arrival: str
 
     def stat(self, name: str) -> Stat | None:
         """Size and time of an object, or None where there is none."""
@@ -85,8 +103,30 @@ class Store(Protocol):
             ObjectMissingError: There is no such object.
         """
 
-    def open(self, name: str) -> OpenObject:
+    def open(self, name: str, *, vouch: bool = True) -> OpenObject:
         """An object's content as a stream, for content of any size.
+
+        Args:
+            name: The object.
+            vouch: Whether to compare what arrives with what the store itself vouches for; who compares it with
+                a checksum of his own need not.
+
+        Raises:
+            ObjectMissingError: There is no such object.
+        """
+
+    def read(self, name: str, start: int, size: int) -> bytes:
+        """Some bytes of an object, fewer where it ends before.
+
+        Raises:
+            ObjectMissingError: There is no such object.
+        """
+
+    def local_paths(self, names: Sequence[str]) -> list[str]:
+        """Files of this machine that hold the objects' content, for readers that need files.
+
+        A local store answers with its own files, whether they are there or not; others fetch what they have not
+        fetched yet, and keep it as long as they live: ask only for objects whose content never changes.
 
         Raises:
             ObjectMissingError: There is no such object.
@@ -114,8 +154,53 @@ class Store(Protocol):
             modified_ns: The time of modification to give to the object, where the store can; 0 for now.
 
         Raises:
-            ObjectExistsError: The name is taken.
+            ObjectExistsError: The name is taken; the source may have been read.
             OSError: Reading the source failed; errors of the store itself are `StorageError`.
+        """
+
+    def copy_from(self, name: str, origin: Store, origin_name: str, size: int, *, etag: str = "") -> Copied | None:
+        """Create an object as a copy of another store's, without its bytes passing through us.
+
+        Args:
+            name: The new object's name.
+            origin: The store that holds the original.
+            origin_name: Its name there.
+            size: The size that the original must have.
+            etag: The etag that the original must have; any if empty.
+
+        Returns:
+            The copy; None where the two stores cannot do that, or the original has another size or etag.
+
+        Raises:
+            ObjectExistsError: The name is taken.
+            ObjectMissingError: There is no original.
+        """
+
+    def place_new(
+        self, name: str, source: Source, size: int, checksum: str, *, modified_ns: int = 0, aside: str = ""
+    ) -> None:
+        """Create an object from a stream if its content is the expected one: whole, or not there at all.
+
+        Args:
+            name: The object's name.
+            source: Where the bytes come from.
+            size: How many are expected.
+            checksum: Their expected checksum, see `canvasback.storage.checksums`.
+            modified_ns: The time of modification to give to the object, where the store can; 0 for now.
+            aside: If not empty, an object of that name is first renamed to the name with this at its end.
+
+        Raises:
+            ObjectExistsError: The name is taken.
+            CorruptError: The stream yields other bytes than expected (``object-corrupt``); nothing was changed.
+            OSError: Reading the source failed.
+        """
+
+    def move_aside(self, name: str, suffix: str) -> None:
+        """Rename an object to its name with a suffix, without overwriting anything.
+
+        Raises:
+            ObjectExistsError: The new name is taken.
+            ObjectMissingError: There is no such object.
         """
 
     def sync(self) -> None:

@@ -1,0 +1,67 @@
+"""Places in object stores for tests: fresh buckets on real servers, and how to reach them."""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+
+from canvasback import StoreOptions, Stores
+from tests.object_servers import Azurite, FakeGcs, Ministack
+from tests.other_servers import keys_of
+
+_NUMBERS = itertools.count(1)
+
+SCHEMES = {"s3": "s3", "gcs": "gs", "azure": "az"}
+
+
+class Cloud(msgspec.Struct, frozen=True):
+    """A server and how to reach it.
+
+    Attributes:
+        kind: ``s3``, ``gcs`` or ``azure``.
+        server: The server.
+        options: What `Stores` has to know.
+    """
+
+    kind: str
+    server: Ministack | FakeGcs | Azurite
+    options: StoreOptions
+
+    def bucket(self) -> str:
+        """The URL of a new bucket, ending in a slash."""
+        name = f"bucket-{next(_NUMBERS)}"
+        self.server.create_bucket(name)
+        return f"{SCHEMES[self.kind]}://{name}/"
+
+    def stores(self, **changes: object) -> Stores:
+        """What opens the server's buckets, with some options changed."""
+        return Stores({f"{SCHEMES[self.kind]}://": msgspec.structs.replace(self.options, **changes)})
+
+
+def cloud(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, endpoint: str = "") -> Cloud:
+    """A cloud whose credentials stand in the environment, as a user's do.
+
+    Args:
+        kind: ``s3``, ``gcs`` or ``azure``.
+        request: The test's.
+        monkeypatch: The test's.
+        endpoint: A proxy to go through.
+    """
+    if kind == "s3":
+        s3: Ministack = request.getfixturevalue("s3_server")
+        key, secret = keys_of(s3)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            monkeypatch.delenv(name, raising=False)
+        return Cloud(kind, s3, StoreOptions(endpoint=endpoint or s3.endpoint, region="us-east-1"))
+    if kind == "gcs":
+        gcs: FakeGcs = request.getfixturevalue("gcs_server")
+        return Cloud(kind, gcs, StoreOptions(endpoint=endpoint or gcs.endpoint))
+    azure: Azurite = request.getfixturevalue("azure_server")
+    string = azure.connection_string_at(endpoint) if endpoint else azure.connection_string
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", string)
+    return Cloud(kind, azure, StoreOptions())
