@@ -118,7 +118,7 @@ def test_backups_go_on_in_it(repo: Path, format_: int, tmp_path: Path) -> None:
     made = canvasback.backup(str(catalog), str(repo))
     assert (made.findings, made.new_files, made.files) == ((), 0, len(point["files"]))
     after = tree(repo)
-    assert before.items() <= after.items()
+    assert {item for item in before.items() if not item[0].startswith("leases/")} <= set(after.items())
     listed = canvasback.list_points(str(repo)).points
     assert (listed[-1].point, listed[-1].timeline) == (made.point, 2)  # the lake went back to the first point
     again = tmp_path / "again" / "main.ducklake"

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from canvasback.errors import LockedError
+from canvasback.errors import AccessDeniedError, LockedError, ObjectExistsError, ObjectMissingError, StorageError
 from canvasback.repository import layout
-from canvasback.repository.leases import LIFETIME, HeldLease, Lease, hold_lease
+from canvasback.repository.leases import LIFETIME, HeldLease, Lease, begin_leases, find_newest, hold_lease, needed
 from canvasback.storage.local import LocalStore
 from canvasback.storage.process import Process, this_process
 from canvasback.storage.store import Stat
@@ -57,8 +57,12 @@ def leases(store: LocalStore) -> list[str]:
     return [stat.name for stat in store.list(layout.LEASES)]
 
 
-def leave(store: LocalStore, process: Process, expires: datetime, number: int = 1) -> None:
-    lease = Lease("token", "watch", process, expires)
+def numbers(store: LocalStore) -> set[int]:
+    return {int(name.removeprefix(layout.LEASES).removesuffix(".json")) for name in leases(store)}
+
+
+def leave(store: LocalStore, process: Process, expires: datetime, number: int = 1, **more: object) -> None:
+    lease = Lease("token", "watch", process, expires, **more)  # type: ignore[arg-type]
     store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
 
 
@@ -83,7 +87,6 @@ def test_one_holds_it(store: LocalStore, clock: Clock) -> None:
     lease.check()
     assert f"backup by process {os.getpid()}" in is_locked(store, clock).message
     lease.release()
-    assert leases(store) == []
     take(store, clock).check()
 
 
@@ -119,10 +122,9 @@ def test_renewal_puts_the_end_off(store: LocalStore, clock: Clock) -> None:
         clock.go(LIFETIME - SECOND)
         lease.renew()
         lease.check()
-        assert len(leases(store)) == 1
         is_locked(store, clock)
     lease.release()
-    assert leases(store) == []
+    take(store, clock).check()
 
 
 def test_what_expired_is_not_renewed(store: LocalStore, clock: Clock) -> None:
@@ -144,7 +146,6 @@ def test_who_was_held_up_loses_it_to_the_next(store: LocalStore, clock: Clock) -
     is_lost(slow)
     slow.release()
     fast.check()
-    assert len(leases(store)) == 1
     is_locked(store, clock)
 
 
@@ -156,7 +157,6 @@ def test_a_live_lease_of_another_machine_is_respected(store: LocalStore, clock: 
     is_locked(store, clock)
     clock.go(2 * SECOND)
     take(store, clock).check()
-    assert len(leases(store)) == 1
 
 
 def test_a_process_of_an_unknown_machine_is_not_taken_for_dead(store: LocalStore, clock: Clock) -> None:
@@ -170,17 +170,118 @@ def test_the_lease_of_another_process_with_the_same_id_is_void(store: LocalStore
     take(store, clock).check()
 
 
-def test_numbers_left_over_are_swept(store: LocalStore, clock: Clock) -> None:
-    for number in (3, 9, 10):
+def test_the_newest_is_found_without_a_listing(store: LocalStore, clock: Clock) -> None:
+    for number in range(1, 40):
+        assert find_newest(store)[0] == number - 1
         leave(store, ELSEWHERE, clock.now - timedelta(hours=1), number)
-    take(store, clock)
-    assert leases(store) == [layout.lease_name(11)]
+    assert find_newest(store)[0] == 39
 
 
-def test_any_live_lease_counts_not_only_the_newest(store: LocalStore, clock: Clock) -> None:
-    leave(store, ELSEWHERE, clock.now + LIFETIME, 3)
-    leave(store, ELSEWHERE, clock.now - timedelta(hours=1), 4)
-    is_locked(store, clock)
+@pytest.mark.parametrize("last", [1, 2, 3, 7, 8, 12, 63, 64, 1000, 65_535, 1_234_567])
+def test_few_are_needed_to_find_it(store: LocalStore, clock: Clock, last: int) -> None:
+    for number in needed(last):
+        leave(store, ELSEWHERE, clock.now, number)
+    assert find_newest(store)[0] == last
+    assert len(needed(last)) <= 2 * last.bit_length()
+    assert needed(last + 1) <= needed(last) | {last + 1}  # what is not needed now never will be
+
+
+def test_old_ones_go_and_the_newest_is_still_found(store: LocalStore, clock: Clock) -> None:
+    for _ in range(100):
+        lease = take(store, clock)
+        clock.go(LIFETIME / 2)
+        lease.renew()
+        lease.release()
+        clock.go(timedelta(minutes=7))
+        newest = find_newest(store)[0]
+        assert newest == max(numbers(store))
+    assert newest == 300
+    assert len(leases(store)) < 40
+
+
+def test_who_may_not_delete_leaves_them_and_goes_on(tmp_path: Path, clock: Clock) -> None:
+    class Guarded(LocalStore):
+        def delete(self, name: str) -> None:
+            raise AccessDeniedError(name)
+
+    for count in range(1, 20):
+        store = Guarded(tmp_path)
+        lease = take(store, clock)
+        lease.release()
+        clock.go(timedelta(hours=1))
+        assert find_newest(store)[0] == count * 2
+
+
+def test_who_may_not_list_is_told_no_for_what_is_not_there(tmp_path: Path, clock: Clock) -> None:
+    class Unlisted(LocalStore):
+        def get(self, name: str) -> bytes:
+            try:
+                return super().get(name)
+            except ObjectMissingError:
+                raise AccessDeniedError(name) from None
+
+        def list(self, prefix: str) -> Iterator[Stat]:
+            raise AccessDeniedError(prefix)
+
+    for _ in range(5):
+        lease = take(Unlisted(tmp_path), clock)
+        lease.check()
+        with pytest.raises(LockedError):
+            take(Unlisted(tmp_path), clock)
+        lease.release()
+
+
+def test_leases_know_the_newest_point(store: LocalStore, clock: Clock) -> None:
+    lease = take(store, clock)
+    assert lease.latest is None
+    lease.announce("first")
+    store.put_new(layout.point_name("first"), b"{}")
+    lease.published()
+    lease.release()
+    assert take(store, clock).latest == "first"
+
+
+@pytest.mark.parametrize("got_there", [True, False])
+def test_a_point_counts_if_its_run_died_after_it_was_published(
+    store: LocalStore, clock: Clock, *, got_there: bool
+) -> None:
+    lease = take(store, clock)
+    lease.announce("first")
+    store.put_new(layout.point_name("first"), b"{}")
+    lease.published()
+    lease.announce("second")
+    if got_there:
+        store.put_new(layout.point_name("second"), b"{}")
+    clock.go(LIFETIME * 2)  # and was never heard of again
+    assert take(store, clock).latest == ("second" if got_there else "first")
+
+
+def test_an_announcement_needs_the_lease(store: LocalStore, clock: Clock) -> None:
+    slow = take(store, clock)
+    clock.go(LIFETIME * 2)
+    with pytest.raises(LockedError):
+        slow.announce("point")
+
+
+def test_the_first_lease_is_nobodys(store: LocalStore, clock: Clock) -> None:
+    begin_leases(store, clock.now)
+    assert numbers(store) == {1}
+    lease = take(store, clock)
+    lease.check()
+    assert lease.latest == ""  # there are no points, and nobody has to list to know
+    with pytest.raises(ObjectExistsError):
+        begin_leases(store, clock.now)
+
+
+def test_a_store_that_overwrites_is_refused(tmp_path: Path, clock: Clock) -> None:
+    class Careless(LocalStore):
+        def put_new(self, name: str, content: bytes) -> None:
+            self.delete(name)
+            super().put_new(name, content)
+
+    with pytest.raises(StorageError) as refused:
+        begin_leases(Careless(tmp_path), clock.now)
+    assert refused.value.code == "no-conditional-writes"
 
 
 @pytest.mark.parametrize("name", ["leases/README.txt", "leases/.DS_Store", "leases/1.json.bak"])
@@ -193,9 +294,9 @@ def test_what_is_no_lease_is_no_lease(store: LocalStore, clock: Clock, name: str
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"token":', b"\0" * 200])
 def test_a_lease_that_cannot_be_read_blocks_nobody_for_ever(store: LocalStore, clock: Clock, content: bytes) -> None:
-    store.put_new(layout.lease_name(5), content)
+    store.put_new(layout.lease_name(1), content)
     take(store, clock).check()
-    assert leases(store) == [layout.lease_name(6)]
+    assert numbers(store) == {1, 2}
 
 
 def test_a_lease_taken_between_our_look_and_our_move(tmp_path: Path, clock: Clock) -> None:
@@ -203,17 +304,38 @@ def test_a_lease_taken_between_our_look_and_our_move(tmp_path: Path, clock: Cloc
     rival: list[HeldLease] = []
 
     class HeldUp(LocalStore):
-        def list(self, prefix: str) -> Iterator[Stat]:
-            found = list(super().list(prefix))
+        def put_new(self, name: str, content: bytes) -> None:
             if not rival:
                 rival.append(take(LocalStore(tmp_path), clock))
                 clock.go(LIFETIME / 3)
                 rival[0].renew()
-            return iter(found)
+            super().put_new(name, content)
 
     with pytest.raises(LockedError) as refused:
         HeldLease(HeldUp(tmp_path), "backup", clock).check()
     assert refused.value.code == "repository-locked"
+    rival[0].check()
+
+
+def test_who_slept_while_it_looked_gives_way(tmp_path: Path, clock: Clock) -> None:
+    """While a run looks for the newest lease, others come and go for long, and old leases are removed."""
+    LocalStore(tmp_path).put_new(layout.lease_name(1), b"{}")
+    LocalStore(tmp_path).put_new(layout.lease_name(2), b"{}")
+    LocalStore(tmp_path).put_new(layout.lease_name(3), b"{}")
+    rival: list[HeldLease] = []
+
+    class Sleepy(LocalStore):
+        def get(self, name: str) -> bytes:
+            if name == layout.lease_name(4) and not rival:
+                for number in range(4, 9):
+                    leave(LocalStore(tmp_path), ELSEWHERE, clock.now - timedelta(hours=1), number)
+                rival.append(take(LocalStore(tmp_path), clock))
+                LocalStore(tmp_path).delete(layout.lease_name(4))
+                raise ObjectMissingError(name)
+            return super().get(name)
+
+    with pytest.raises(LockedError):
+        HeldLease(Sleepy(tmp_path), "backup", clock)
     rival[0].check()
 
 
@@ -258,9 +380,7 @@ def test_a_stopped_process_keeps_its_lease(store: LocalStore, holder: subprocess
 def test_a_dead_process_lets_go_at_once(store: LocalStore, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert len(leases(store)) == 1
     take(store, real_time).check()
-    assert len(leases(store)) == 1
 
 
 def test_a_zombie_is_dead(store: LocalStore, holder: subprocess.Popen[str]) -> None:
@@ -273,10 +393,9 @@ def test_a_block_holds_it_and_lets_go(store: LocalStore) -> None:
     with hold_lease(store, "backup", real_time) as lease:
         lease.check()
         is_locked(store, real_time)
-    assert leases(store) == []
     with pytest.raises(ZeroDivisionError), hold_lease(store, "backup", real_time):
         raise ZeroDivisionError
-    assert leases(store) == []
+    take(store, real_time).check()
     assert not [thread for thread in threading.enumerate() if thread.name == "canvasback-lease"]
 
 
@@ -286,4 +405,4 @@ def test_release_after_a_loss_leaves_the_lease_of_the_next(store: LocalStore, cl
     fast = take(store, clock)
     slow.release()
     fast.check()
-    assert len(leases(store)) == 1
+    is_locked(store, clock)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvasback.model.relation import Column, Relation
-from canvasback.repository.chunks import ChunkWriter, Range
+from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.ranges import Range
 from canvasback.storage.local import LocalStore
 
 Row = tuple[int | None, str]

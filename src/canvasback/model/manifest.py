@@ -132,6 +132,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         finding_counts: How many findings of each code there were.
         writer: The version of Canvasback that wrote it.
         parent: The point before, or empty.
+        arrival: How it is known that what arrived in the repository is what was sent; see docs/format.md.
     """
 
     self: str
@@ -159,3 +160,4 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     finding_counts: dict[str, int] = {}
     writer: str = ""
     parent: str = ""
+    arrival: str = ""

@@ -9,7 +9,7 @@ from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, Manifest, StoredTable
 from canvasback.repository.chunks import read_chunks
-from canvasback.repository.points import list_points, read_point
+from canvasback.repository.points import newest_points, read_point
 from canvasback.repository.repository import Repository
 
 
@@ -37,19 +37,25 @@ class Previous(msgspec.Struct, frozen=True):
 
 
 def read_previous(
-    connection: duckdb.DuckDBPyConnection, repository: Repository, findings: Findings, *, trust: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    repository: Repository,
+    known: str | None,
+    findings: Findings,
+    *,
+    trust: bool = True,
 ) -> Previous:
     """Read the newest point that can be read. Damage costs only that more is written anew.
 
     Args:
         connection: Where index objects are read.
         repository: The repository.
+        known: The newest point as the leases know it, see `newest_points`.
         findings: Told about damage.
         trust: Whether its chunks may be relied on; if not, all is compared with what is there.
     """
-    ids = list_points(repository.store)
-    latest = ids[-1] if ids else None
-    for id_ in reversed(ids):
+    latest = None
+    for id_ in newest_points(repository.store, known):
+        latest = latest or id_
         try:
             manifest = read_point(repository.store, id_)
         except CorruptError as error:

@@ -19,6 +19,7 @@ from canvasback.errors import CorruptError, NoSpaceError, ObjectExistsError, Obj
 from canvasback.model.manifest import Chunk, Index, StoredTable
 from canvasback.model.relation import Column, Relation, file_literal, identifier, literal
 from canvasback.repository import layout
+from canvasback.repository.ranges import TOP, WHOLE, Range, dyadic, first_shift, in_ranges
 from canvasback.repository.rows import one_row, rows_json, rows_select
 from canvasback.repository.types import stored_type
 from canvasback.storage.store import Store
@@ -38,14 +39,6 @@ _INDEX = {
     "fingerprint": "VARCHAR",
 }
 """The columns of an index object: the fields of a chunk."""
-
-_WHOLE = (None, None)
-_REST = (-1, 0)
-"""The range of rows whose key is NULL, negative or at or past `_TOP`, which DuckLake never writes."""
-
-_TOP = 1 << 62
-
-Range = tuple[int | None, int | None]
 
 
 class ChunkWriter:
@@ -161,20 +154,20 @@ class ChunkWriter:
     def _ranges(self, relation: Relation, key: str | None, limit: int) -> dict[Range, tuple[int, str]]:
         """The ranges that hold at most ``limit`` rows each, with their row counts and fingerprints."""
         name = identifier(key) if key else "NULL"
-        usual = f"FILTER ({name} >= 0 AND {name} < {_TOP})"
+        usual = f"FILTER ({name} >= 0 AND {name} < {TOP})"
         rows, low, high = one_row(
             self._connection, f"SELECT count(*), min({name}) {usual}, max({name}) {usual} FROM ({relation.select})"
         )
         if rows == 0:
             return {}
         if key is None or rows <= limit:
-            return {_WHOLE: self._buckets(relation, "0")[0]}
-        shift = _first_shift(rows, low, high, limit)
+            return {WHOLE: self._buckets(relation, "0")[0]}
+        shift = first_shift(rows, low, high, limit)
         while True:
-            bucket = f"CASE WHEN {name} >= 0 AND {name} < {_TOP} THEN {name} >> {shift} ELSE -1 END"
+            bucket = f"CASE WHEN {name} >= 0 AND {name} < {TOP} THEN {name} >> {shift} ELSE -1 END"
             buckets = self._buckets(relation, bucket)
             if shift == 0 or all(found[0] <= limit for found in buckets.values()):
-                return _dyadic(buckets, shift, limit)
+                return dyadic(buckets, shift, limit)
             shift = max(0, shift - 4)
 
     def _buckets(self, relation: Relation, bucket: str) -> dict[int, tuple[int, str]]:
@@ -214,15 +207,33 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
     if table.index is None:
         return table.chunks
     check_objects(store, [(table.index.hash, table.index.bytes)])
-    url = store.url + layout.chunk_name(table.index.hash)
-    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(url)})").fetchall()
+    (path,) = store.local_paths([layout.chunk_name(table.index.hash)])
+    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
     return tuple(Chunk(*row) for row in found)
 
 
 def relation_of(
-    store: Store, name: str, columns: tuple[Column, ...], chunks: Sequence[Chunk], primary_key: tuple[str, ...] = ()
+    store: Store,
+    name: str,
+    columns: tuple[Column, ...],
+    chunks: Sequence[Chunk],
+    primary_key: tuple[str, ...] = (),
+    *,
+    by_url: bool = False,
 ) -> Relation:
-    """The rows of chunks with the types of the table: what a point is read through."""
+    """The rows of chunks with the types of the table: what a point is read through.
+
+    Args:
+        store: The repository.
+        name: The table.
+        columns: Its columns.
+        chunks: Its chunks.
+        primary_key: Its primary key.
+        by_url: Read the chunks by their URLs, see `canvasback.storage.urls`; not as files of this machine.
+
+    Raises:
+        CorruptError: A chunk cannot be fetched (``chunk-missing``).
+    """
     if not chunks:
         nothing = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
         return Relation(name, columns, f"SELECT {nothing} WHERE false", primary_key)
@@ -232,8 +243,17 @@ def relation_of(
         else f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}"
         for c in columns
     )
-    urls = ", ".join(file_literal(store.url + layout.chunk_name(c.hash)) for c in chunks)
-    return Relation(name, columns, f"SELECT {shown} FROM read_parquet([{urls}])", primary_key)
+    hashes = [c.hash for c in chunks]
+    paths = [store.url + layout.chunk_name(h) for h in hashes] if by_url else _local_paths(store, hashes)
+    files = ", ".join(map(file_literal, paths))
+    return Relation(name, columns, f"SELECT {shown} FROM read_parquet([{files}])", primary_key)
+
+
+def _local_paths(store: Store, hashes: Iterable[str]) -> list[str]:
+    try:
+        return store.local_paths([layout.chunk_name(hash_) for hash_ in hashes])
+    except ObjectMissingError as error:
+        raise CorruptError("chunk-missing", f"{error.message}, and points need it", hint=_CORRUPT_HINT) from error
 
 
 def check_objects(store: Store, objects: Iterable[tuple[str, int]], jobs: int = 1) -> None:
@@ -256,8 +276,10 @@ def check_objects(store: Store, objects: Iterable[tuple[str, int]], jobs: int = 
                 "chunk-corrupt", f"{store.url}{name} does not hold what its name promises", hint=_CORRUPT_HINT
             )
 
+    wanted = list(objects)
+    _local_paths(store, (hash_ for hash_, _ in wanted))  # those of a bucket are read once, here
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(check, objects))
+        list(pool.map(check, wanted))
 
 
 _CORRUPT_HINT = "Run verify --all to see which points are whole, and restore one of those."
@@ -281,55 +303,5 @@ def _copy_out(
     return int(found[0]) if found else 0
 
 
-def in_ranges(column: str, ranges: Iterable[Range]) -> str:
-    """A condition that a column, quoted where need be, lies in one of the ranges."""
-    parts = []
-    for range_ in ranges:
-        lower, upper = range_
-        if lower is None:
-            return "true"
-        if range_ == _REST:
-            parts.append(f"({column} IS NULL OR {column} < 0 OR {column} >= {_TOP})")
-        else:
-            parts.append(f"({column} >= {lower} AND {column} < {upper})")
-    return " OR ".join(parts) or "false"
-
-
 def _condition(key: str | None, range_: Range) -> str:
     return "true" if key is None else in_ranges(identifier(key), [range_])
-
-
-def _first_shift(rows: int, low: int | None, high: int | None, limit: int) -> int:
-    """Buckets so wide that a chunk takes about sixteen, if the rows are spread evenly."""
-    span = (high or 0) - (low or 0) + 1
-    per_bucket = max(1, span * limit // (16 * rows))
-    return per_bucket.bit_length() - 1
-
-
-def _dyadic(buckets: dict[int, tuple[int, str]], shift: int, limit: int) -> dict[Range, tuple[int, str]]:
-    """Join neighbouring buckets into the widest dyadic ranges that hold at most ``limit`` rows."""
-    ranges: dict[Range, tuple[int, str]] = {}
-    if -1 in buckets:
-        ranges[_REST] = buckets[-1]
-    present = sorted(bucket for bucket in buckets if bucket >= 0)
-    if not present:
-        return ranges
-
-    def visit(items: list[int], level: int) -> None:
-        rows = sum(buckets[item][0] for item in items)
-        if rows <= limit or level == 0:
-            index = items[0] >> level
-            width = shift + level
-            ranges[index << width, (index + 1) << width] = (
-                rows,
-                f"{sum(int(buckets[item][1], 16) for item in items):x}",
-            )
-            return
-        half = 1 << (level - 1)
-        upper = ((items[0] >> level) << level) + half
-        for part in ([i for i in items if i < upper], [i for i in items if i >= upper]):
-            if part:
-                visit(part, level - 1)
-
-    visit(present, present[-1].bit_length())
-    return ranges

@@ -6,16 +6,17 @@ one as of the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import duckdb
 
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.manifest import Chunk, Manifest
 from canvasback.model.relation import Column, Relation, literal
-from canvasback.repository.chunks import Range, read_chunks, relation_of
+from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.layout import DATA, copy_name
 from canvasback.repository.points import list_points, read_point
+from canvasback.repository.ranges import Range
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import rows_json, rows_select
 from canvasback.storage.store import Store
@@ -28,8 +29,16 @@ COLUMNS = (
     Column("blake3", "VARCHAR"),
     Column("object", "VARCHAR"),
     Column("modified_ns", "BIGINT"),
+    Column("checksum", "VARCHAR"),
+    Column("etag", "VARCHAR"),
 )
-"""docs/format.md, "File lists", says what each means."""
+"""docs/format.md, "File lists", says what each means. Lists of format 1 lack the last two."""
+
+HELD = "coalesce(blake3, checksum) IS NOT NULL"
+"""A condition on rows of a file list: the file is held."""
+
+CHECKSUM = "coalesce('blake3:' || blake3, checksum)"
+"""The checksum text of a held file; NULL where it is not held."""
 
 
 class HeldFiles:
@@ -38,20 +47,26 @@ class HeldFiles:
     Args:
         store: The repository.
         chunks: The list's chunks.
+        columns: Its columns, which differ in lists of older formats.
     """
 
-    def __init__(self, store: Store, chunks: Sequence[Chunk]) -> None:
+    def __init__(self, store: Store, chunks: Sequence[Chunk], columns: tuple[Column, ...] = COLUMNS) -> None:
         self._store = store
+        self._columns = columns
         self.chunks = tuple(chunks)
 
     def relation(self, ranges: Collection[Range] | None = None) -> Relation:
         """The rows of all chunks, or of those that touch one of the ranges."""
         chosen = self.chunks if ranges is None else [c for c in self.chunks if _touches(c, ranges)]
-        return relation_of(self._store, "files", COLUMNS, chosen)
+        return _padded(relation_of(self._store, "files", self._columns, chosen))
+
+    def only(self, chunks: Iterable[Chunk]) -> HeldFiles:
+        """The part of the list that some of its chunks hold."""
+        return HeldFiles(self._store, tuple(chunks), self._columns)
 
     def by_range(self) -> dict[Range, Chunk]:
-        """The chunks by their ranges."""
-        return {(c.lower, c.upper): c for c in self.chunks}
+        """The chunks that a new list can have too, by their ranges."""
+        return {(c.lower, c.upper): c for c in self.chunks} if self._columns == COLUMNS else {}
 
     def window(self, start: int, limit: int) -> tuple[Sequence[Chunk], int]:
         """The next chunks to look at again, and where the next window begins.
@@ -79,7 +94,7 @@ def files_relation(connection: duckdb.DuckDBPyConnection, store: Store, manifest
     """All files of a point, of both kinds, with a column ``kind`` in front."""
     selects = [
         f"SELECT {literal(table.name)} AS kind, * FROM "
-        f"({relation_of(store, table.name, COLUMNS, read_chunks(connection, store, table)).select})"
+        f"({_padded(relation_of(store, table.name, table.columns, read_chunks(connection, store, table))).select})"
         for table in manifest.files
     ]
     return Relation("files", (Column("kind", "VARCHAR"), *COLUMNS), " UNION ALL ".join(selects))
@@ -90,7 +105,7 @@ def refuse_unsafe_names(connection: duckdb.DuckDBPyConnection, held: str, *, als
 
     Args:
         connection: The connection.
-        held: A SELECT of the ``name`` and the ``blake3`` of files; both may be NULL.
+        held: A SELECT of the ``name`` and the ``checksum`` of files; both may be NULL.
         also: A further condition on its rows that is refused.
 
     Raises:
@@ -98,7 +113,7 @@ def refuse_unsafe_names(connection: duckdb.DuckDBPyConnection, held: str, *, als
     """
     found = connection.execute(
         f"SELECT name FROM ({held}) WHERE {also} "
-        "OR (blake3 IS NOT NULL AND list_has_any(string_split(name, '/'), ['', '.', '..'])) LIMIT 1"
+        "OR (checksum IS NOT NULL AND list_has_any(string_split(name, '/'), ['', '.', '..'])) LIMIT 1"
     ).fetchone()
     if found is not None:
         raise RefusedError(
@@ -111,24 +126,31 @@ def refuse_unsafe_names(connection: duckdb.DuckDBPyConnection, held: str, *, als
 def recorded_checksums(
     connection: duckdb.DuckDBPyConnection, repository: Repository, paths: Sequence[str]
 ) -> dict[tuple[str, bool], set[str]]:
-    """The checksums that points record for what the paths' usual objects hold. Asks every point, so ask rarely."""
+    """The checksum texts that points record for what the paths' usual objects hold. Asks every point: ask rarely."""
     wanted = {"path": "VARCHAR"}
     wanted_paths = rows_json(wanted, [(path,) for path in paths])
     recorded: dict[tuple[str, bool], set[str]] = {}
     for id_ in list_points(repository.store):
         try:
             found = connection.execute(
-                f"SELECT path, elsewhere, blake3, object FROM "
+                f"SELECT path, elsewhere, {CHECKSUM}, object FROM "
                 f"({files_relation(connection, repository.store, read_point(repository.store, id_)).select}) "
-                f"WHERE blake3 IS NOT NULL AND path IN ({rows_select(wanted)})",
+                f"WHERE {HELD} AND path IN ({rows_select(wanted)})",
                 [wanted_paths],
             ).fetchall()
         except (CorruptError, duckdb.Error):
             continue  # nobody can restore what such a point names
-        for path, elsewhere, blake3, object_ in found:
+        for path, elsewhere, checksum, object_ in found:
             if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
-                recorded.setdefault((path, elsewhere), set()).add(blake3)
+                recorded.setdefault((path, elsewhere), set()).add(checksum)
     return recorded
+
+
+def _padded(relation: Relation) -> Relation:
+    """A list of an older format with the columns of this one."""
+    missing = [column for column in COLUMNS if not relation.has(column.name)]
+    added = "".join(f", CAST(NULL AS {column.type}) AS {column.name}" for column in missing)
+    return Relation(relation.name, COLUMNS, f"SELECT *{added} FROM ({relation.select})") if missing else relation
 
 
 def _touches(chunk: Chunk, ranges: Collection[Range]) -> bool:

@@ -1,4 +1,4 @@
-"""Every name in a repository, and the numbers of format 1. docs/format.md says the same in prose."""
+"""Every name in a repository, and the numbers of the format. docs/format.md says the same in prose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from blake3 import blake3
 
-FORMAT = 1
+FORMAT = 2
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
@@ -21,7 +21,6 @@ CHUNK_ROWS_OF = {"ducklake_file_column_stats": 122_880, "ducklake_file_column_st
 INLINE_CHUNKS = 32
 """A table with more chunks has an index object instead of a list in the manifest."""
 
-_LEASE_NAME = re.compile(r"leases/(\d{10})\.json")
 _POINT_NAME = re.compile(r"points/(\d{8}T\d{9}Z-s\d+)\.json")
 
 
@@ -50,12 +49,6 @@ def parse_point_name(name: str) -> str | None:
 def lease_name(number: int) -> str:
     """The name of the lease of that number."""
     return f"{LEASES}{number:010d}.json"
-
-
-def parse_lease_name(name: str) -> int | None:
-    """The lease's number, or None where the name is not a lease's."""
-    found = _LEASE_NAME.fullmatch(name)
-    return int(found[1]) if found else None
 
 
 def copy_name(path: str, *, elsewhere: bool) -> str:

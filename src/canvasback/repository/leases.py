@@ -1,7 +1,11 @@
 """Leases: at most one run writes to a repository at a time, and a run that died does not block it for ever.
 
-A lease is a numbered object that is created, never changed. Who holds the highest number holds the
-repository until the lease expires. To renew is to create the next number; of two runs that try, one wins.
+Leases are numbered objects that are created, never changed. Who made the highest number holds the repository
+until that lease expires or a higher one gives it up. To renew is to create the next number; of two runs that
+try, one wins. Leases also say which point is the newest, so that nobody has to list the repository to know.
+
+The highest number is found without a listing: the numbers of `needed` are kept for that, and all others go
+once they are old.
 """
 
 from __future__ import annotations
@@ -14,7 +18,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from canvasback.errors import LockedError, ObjectExistsError, ObjectMissingError, StorageError
+from canvasback.errors import (
+    AccessDeniedError,
+    LockedError,
+    NoSpaceError,
+    ObjectExistsError,
+    ObjectMissingError,
+    StorageError,
+)
 from canvasback.repository import layout
 from canvasback.storage.process import Process, is_dead, this_process
 from canvasback.storage.store import Store
@@ -22,6 +33,12 @@ from canvasback.storage.store import Store
 LIFETIME = timedelta(seconds=60)
 _SKEW = timedelta(seconds=10)
 """How far two machines' clocks may differ: a lease of another is respected this much longer."""
+
+_SETTLED = timedelta(minutes=10)
+"""How long after its end a lease may be removed: longer than anybody takes to find the highest number."""
+
+_TIDIED = 32
+"""How many old leases a run looks at."""
 
 _HINT = "Wait until the other run has ended; the lease of a run that died on another machine expires in a minute."
 
@@ -34,16 +51,30 @@ class Lease(msgspec.Struct, frozen=True):
         operation: What the holder does.
         process: Who the holder is.
         expires: When it ends unless it is renewed, UTC.
+        held: False where it gives the repository up.
+        latest: The newest point's id; empty where there is none, None where it is not known.
+        publishing: The id of a point that is about to be published, or empty.
+        kept_from: The lowest number that has not been looked at for removal yet.
+        kept: Lower ones that were needed when they were looked at.
     """
 
     token: str
     operation: str
     process: Process
     expires: datetime
+    held: bool = True
+    latest: str | None = None
+    publishing: str = ""
+    kept_from: int = 1
+    kept: tuple[int, ...] = ()
 
 
 class HeldLease:
-    """The right to write to a repository. `check` it before what cannot be undone."""
+    """The right to write to a repository. `check` it before what cannot be undone.
+
+    Attributes:
+        latest: The newest point's id as the leases know it; empty where there is none, None if they do not know.
+    """
 
     def __init__(self, store: Store, operation: str, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -52,8 +83,13 @@ class HeldLease:
         self._token = secrets.token_hex(8)
         self._process = this_process()
         self._lock = threading.Lock()
-        self._number, self._expires = self._acquire()
         self._lost = False
+        self.latest: str | None = None
+        self._publishing = ""
+        self._kept_from = 1
+        self._kept: tuple[int, ...] = ()
+        self._number, self._expires = self._acquire()
+        self._first = self._number
 
     def check(self) -> None:
         """See that the lease is still ours.
@@ -76,53 +112,167 @@ class HeldLease:
                 self._lost = True
                 return
             try:
-                number, expires = self._create(self._number + 1)
+                self._number, self._expires = self._create(self._number + 1)
             except ObjectExistsError:
                 self._lost = True
-                return
             except StorageError:
                 return  # try again before it expires
-            with contextlib.suppress(StorageError):
-                self._store.delete(layout.lease_name(self._number))
-            self._number, self._expires = number, expires
+
+    def announce(self, point: str) -> None:
+        """Note that a point of that id is about to be published.
+
+        Raises:
+            LockedError: See `check`.
+            StorageError: It could not be noted.
+        """
+        self.check()
+        with self._lock:
+            self._publishing = point
+            try:
+                self._number, self._expires = self._create(self._number + 1)
+            except ObjectExistsError:
+                self._lost = True
+        self.check()
+
+    def published(self) -> None:
+        """Note that the announced point is there."""
+        with self._lock:
+            self.latest, self._publishing = self._publishing, ""
 
     def release(self) -> None:
         """Give it up."""
         with self._lock, contextlib.suppress(StorageError):
-            if not self._lost:
-                self._store.delete(layout.lease_name(self._number))
+            if self._lost:
+                return
+            try:
+                self._tidy()
+                self._create(self._number + 1, held=False)
+            except NoSpaceError:
+                # Without ours the last one that was given up is the newest again.
+                for number in range(self._number, self._first - 1, -1):
+                    self._store.delete(layout.lease_name(number))
 
     def _acquire(self) -> tuple[int, datetime]:
-        listed = ((stat.name, layout.parse_lease_name(stat.name)) for stat in self._store.list(layout.LEASES))
-        leases = {name: number for name, number in listed if number is not None}
-        for name in leases:
-            holder = _read(self._store, name)
-            if holder is not None and holder.expires + _SKEW > self._clock() and not is_dead(holder.process):
-                raise self._locked(holder)
-        number = max(leases.values(), default=0) + 1
-        try:
-            held = self._create(number)
-        except ObjectExistsError as error:
-            raise self._locked(_read(self._store, layout.lease_name(number))) from error
-        # Another run may have taken a lease after our look, and renewed it under a number above ours.
-        for stat in self._store.list(layout.LEASES):
-            rival = None if stat.name in leases else _read(self._store, stat.name)
-            if rival is not None and rival.token != self._token and not is_dead(rival.process):
-                self._store.delete(layout.lease_name(number))
-                raise self._locked(rival)
-        for name in leases:
-            self._store.delete(name)
-        return held
+        last, holder = find_newest(self._store)
+        while True:
+            if holder is not None:
+                if self._in_use(holder):
+                    raise self._locked(holder)
+                self._kept_from, self._kept = holder.kept_from, holder.kept
+                self.latest = latest_of(self._store, holder)
+            try:
+                held = self._create(last + 1)
+            except ObjectExistsError as error:
+                raise self._locked(_read(self._store, layout.lease_name(last + 1))) from error
+            # Who was held up while it looked for the highest number may have found one that is long gone.
+            last, holder = find_newest(self._store)
+            if last == held[0] or holder is None or holder.token == self._token:
+                return held
 
-    def _create(self, number: int) -> tuple[int, datetime]:
-        expires = self._clock() + LIFETIME
-        lease = Lease(self._token, self._operation, self._process, expires)
+    def _in_use(self, lease: Lease) -> bool:
+        return lease.held and lease.expires + _SKEW > self._clock() and not is_dead(lease.process)
+
+    def _create(self, number: int, *, held: bool = True) -> tuple[int, datetime]:
+        expires = self._clock() + (LIFETIME if held else timedelta())
+        lease = Lease(
+            self._token,
+            self._operation,
+            self._process,
+            expires,
+            held,
+            self.latest,
+            self._publishing if held else "",
+            self._kept_from,
+            self._kept,
+        )
         self._store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
         return number, expires
+
+    def _tidy(self) -> None:
+        """Remove old leases that nobody needs to find the highest number; a few at every run."""
+        keep = needed(self._number + 1)
+        try:
+            for number in set(self._kept) - keep:
+                self._store.delete(layout.lease_name(number))
+            self._kept = tuple(number for number in self._kept if number in keep)
+            for number in range(self._kept_from, min(self._kept_from + _TIDIED, self._number)):
+                if number in keep:
+                    self._kept += (number,)
+                else:
+                    lease = _read(self._store, layout.lease_name(number))
+                    if lease is not None and lease.expires + _SETTLED > self._clock():
+                        return
+                    self._store.delete(layout.lease_name(number))
+                self._kept_from = number + 1
+        except AccessDeniedError:
+            return  # who may not delete leaves a little litter
 
     def _locked(self, holder: Lease | None) -> LockedError:
         who = f"{holder.operation} by process {holder.process.pid} on {holder.process.host}" if holder else "a run"
         return LockedError("repository-locked", f"another run is writing to {self._store.url}: {who}", hint=_HINT)
+
+
+def needed(number: int) -> set[int]:
+    """The leases by which `find_newest` finds the highest number: the powers of two, and the number's own prefixes.
+
+    As the number grows no other lower one is ever needed again.
+    """
+    found = {number >> shift << shift for shift in range(number.bit_length())}
+    return found | {1 << shift for shift in range(number.bit_length())}
+
+
+def find_newest(store: Store) -> tuple[int, Lease | None]:
+    """The lease of the highest number: 0 and None where there is none; None where its content cannot be read."""
+    seen: dict[int, Lease | None] = {}
+
+    def exists(number: int) -> bool:
+        try:
+            content = store.get(layout.lease_name(number))
+        except ObjectMissingError:
+            return False
+        except AccessDeniedError:
+            return False  # S3 says so of what is not there to those who may not list
+        seen[number] = _decode(content)
+        return True
+
+    if not exists(1):
+        return 0, None
+    step = 1
+    while exists(step * 2):
+        step *= 2
+    number = step
+    while step > 1:
+        step //= 2
+        if exists(number + step):
+            number += step
+    return number, seen[number]
+
+
+def latest_of(store: Store, lease: Lease) -> str | None:
+    """The newest point as a lease knows it: the one that was being published counts if it got there."""
+    if lease.publishing and _is_there(store, layout.point_name(lease.publishing)):
+        return lease.publishing
+    return lease.latest
+
+
+def begin_leases(store: Store, clock_now: datetime) -> None:
+    """Write the first lease of a new repository, which nobody holds, and see that the store refuses a second.
+
+    Raises:
+        StorageError: It overwrites (``no-conditional-writes``).
+    """
+    first, second = (
+        msgspec.json.encode(Lease(secrets.token_hex(8), "init", this_process(), clock_now, held=False, latest=""))
+        for _ in range(2)
+    )
+    store.put_new(layout.lease_name(1), first)
+    with contextlib.suppress(ObjectExistsError):
+        store.put_new(layout.lease_name(1), second)
+        raise StorageError(
+            f"{store.url} does not support conditional writes: it overwrites objects without saying so",
+            code="no-conditional-writes",
+            hint="Two backups at once could destroy each other there. Use a service that supports If-None-Match.",
+        )
 
 
 @contextlib.contextmanager
@@ -151,6 +301,20 @@ def hold_lease(store: Store, operation: str, clock: Callable[[], datetime]) -> I
 
 def _read(store: Store, name: str) -> Lease | None:
     try:
-        return msgspec.json.decode(store.get(name), type=Lease)
-    except (ObjectMissingError, msgspec.DecodeError):
+        return _decode(store.get(name))
+    except ObjectMissingError:
         return None
+
+
+def _decode(content: bytes) -> Lease | None:
+    try:
+        return msgspec.json.decode(content, type=Lease)
+    except msgspec.DecodeError:
+        return None
+
+
+def _is_there(store: Store, name: str) -> bool:
+    try:
+        return store.stat(name) is not None
+    except AccessDeniedError:
+        return False

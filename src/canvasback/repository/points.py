@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from blake3 import blake3
 
-from canvasback.errors import CorruptError, ObjectExistsError, ObjectMissingError, UsageError
+from canvasback.errors import AccessDeniedError, CorruptError, ObjectExistsError, ObjectMissingError, UsageError
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
+from canvasback.repository.leases import find_newest, latest_of
 from canvasback.storage.store import Store
 
 _BLANK = "0" * 64
@@ -27,7 +29,15 @@ def find_point(store: Store, wanted: str) -> str:
     Raises:
         UsageError: There is no such point (``unknown-point``), or several (``ambiguous-point``).
     """
-    ids = list_points(store)
+    if layout.parse_point_name(layout.point_name(wanted)) and store.stat(layout.point_name(wanted)) is not None:
+        return wanted  # nothing is listed for a whole id
+    try:
+        ids = list_points(store)
+    except AccessDeniedError:
+        latest = _known_to_leases(store) if wanted == "latest" else ""
+        if not latest:
+            raise
+        return latest
     if not ids:
         raise UsageError(
             "no-points", f"the repository {store.url} holds no recovery point yet", hint="Run backup first."
@@ -75,13 +85,30 @@ def read_point(store: Store, id_: str) -> Manifest:
     return manifest
 
 
-def publish_point(store: Store, manifest: Manifest, latest: str | None) -> Manifest:
+def newest_points(store: Store, known: str | None) -> Iterator[str]:
+    """The ids of points, newest first, listed only where what the leases know is not enough.
+
+    Args:
+        store: The repository.
+        known: The newest point as the leases know it; empty where there is none, None if they do not know.
+    """
+    if known == "":
+        return
+    if known and _is_there(store, layout.point_name(known)):
+        yield known
+    yield from (id_ for id_ in reversed(list_points(store)) if id_ != known)
+
+
+def publish_point(
+    store: Store, manifest: Manifest, latest: str | None, announce: Callable[[str], None] = lambda _: None
+) -> Manifest:
     """Write a manifest: the commit of a backup. All that it names must be durable by now.
 
     Args:
         store: The repository.
         manifest: The manifest; its id and checksum are filled in here.
         latest: The newest point's id; the new one sorts after it even if the clock went back.
+        announce: Told the id before it is written.
 
     Returns:
         The manifest as it was written.
@@ -94,6 +121,7 @@ def publish_point(store: Store, manifest: Manifest, latest: str | None) -> Manif
         blank = msgspec.structs.replace(manifest, self=_BLANK, id=id_)
         checksum = blake3(msgspec.json.encode(blank)).hexdigest()
         finished = msgspec.structs.replace(blank, self=checksum)
+        announce(id_)
         try:
             store.put_new(layout.point_name(id_), msgspec.json.encode(finished))
         except ObjectExistsError:
@@ -116,6 +144,18 @@ def check_format(content: bytes, where: str) -> None:
             f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
             hint="Install a newer release of Canvasback.",
         )
+
+
+def _known_to_leases(store: Store) -> str:
+    lease = find_newest(store)[1]
+    return (latest_of(store, lease) or "") if lease is not None else ""
+
+
+def _is_there(store: Store, name: str) -> bool:
+    try:
+        return store.stat(name) is not None
+    except AccessDeniedError:
+        return True  # whoever reads it is told
 
 
 class _Versioned(msgspec.Struct):

@@ -7,8 +7,17 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.errors import CorruptError, ObjectExistsError, ObjectMissingError, RefusedError, RepositoryError
+from canvasback.errors import (
+    AccessDeniedError,
+    CorruptError,
+    ObjectExistsError,
+    ObjectMissingError,
+    RefusedError,
+    RepositoryError,
+    StorageError,
+)
 from canvasback.repository import layout
+from canvasback.repository.leases import begin_leases
 from canvasback.repository.points import check_format
 from canvasback.storage.store import Store
 
@@ -79,11 +88,14 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
 
     Raises:
         RefusedError: There is one already (``repository-exists``), or something else (``folder-not-empty``).
+        StorageError: Its store overwrites objects (``no-conditional-writes``).
     """
     try:
         occupied = store.stat(layout.MARKER) is None and next(store.list(""), None) is not None
     except ObjectMissingError:
         occupied = True  # it is a file
+    except AccessDeniedError:
+        occupied = False  # who may not look cannot know; nothing is overwritten anyway
     if occupied:
         raise RefusedError(
             "folder-not-empty",
@@ -99,4 +111,9 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
             f"there is a repository at {store.url} already",
             hint="Use it as it is, or name another folder.",
         ) from error
+    try:
+        begin_leases(store, now)
+    except StorageError:
+        store.delete(layout.MARKER)
+        raise
     return Repository(store, marker)
