@@ -17,7 +17,7 @@ import pytest
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image, connect
-from canvasback.errors import LakeError, RefusedError
+from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier
@@ -216,6 +216,31 @@ def test_a_write_that_fails_leaves_nothing(image: Image, lake: LakeName, state: 
         write(image.transformed({"ducklake_view": bad}), lake)
     assert state() == before
     write(image, lake)
+
+
+def test_statements_change_it_all_together(image: Image, lake: LakeName) -> None:
+    write(image, lake)
+    open_engine(lake).change(
+        [
+            "UPDATE ducklake_metadata SET \"value\" = 'it''s changed' WHERE \"key\" = 'version'",
+            "DELETE FROM ducklake_snapshot WHERE snapshot_id >= 10",
+            "UPDATE ducklake_schema SET path = 'new/' || substr(path, 3) WHERE coalesce(path_is_relative, true)",
+        ]
+    )
+    with open_engine(lake).read() as found:
+        assert found.metadata("version") == "it's changed"
+        assert found.rows("SELECT count(*) FROM {ducklake_snapshot} s") == [(10,)]
+        assert found.rows("SELECT path FROM {ducklake_schema} s") == [("new/in/",)]
+        untouched = {name: held for name, held in rows(found).items() if "inlined" in name}
+        assert untouched == {name: held for name, held in rows(image).items() if "inlined" in name}
+
+
+def test_statements_of_which_one_fails_change_nothing(image: Image, lake: LakeName) -> None:
+    write(image, lake)
+    with pytest.raises(CanvasbackError):
+        open_engine(lake).change(["DELETE FROM ducklake_snapshot", "DELETE FROM there_is_no_such_table"])
+    with open_engine(lake).read() as found:
+        assert rows(found) == rows(image)
 
 
 def test_a_catalog_that_is_not_there(lake: LakeName) -> None:

@@ -26,7 +26,7 @@ def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Im
     """
     tables = image.tables
     # Who writes paths as URLs reads only URLs.
-    new_root = (_URL if image.data_path.startswith(_URL) else "") + new_root
+    new_root = (_URL if image.data_path.startswith(_URL) and new_root.startswith("/") else "") + new_root
     replaced = {
         "ducklake_metadata": _with(
             tables["ducklake_metadata"],
@@ -44,6 +44,50 @@ def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Im
         none = tables[_SCHEDULED]
         replaced[_SCHEDULED] = Relation(none.name, none.columns, f"{none.select} LIMIT 0", none.primary_key)
     return image.transformed(replaced)
+
+
+def repoint_statements(image: Image, old_root: str, new_root: str) -> list[str]:
+    """Statements that do the same in place, to a live lake whose files are at the new place already.
+
+    Files outside of the data path stay where they are. What was scheduled for deletion stays so at the new place;
+    what was scheduled outside of the data path is forgotten, for it may be another's by now.
+
+    Args:
+        image: The catalog as it is.
+        old_root: Where the data path was: an absolute folder or URL that ends in a slash.
+        new_root: Where it is now, likewise.
+    """
+    spelled = (_URL if image.data_path.startswith(_URL) and new_root.startswith("/") else "") + new_root
+    scope = ' AND "scope" IS NULL' if image.has("ducklake_metadata", "scope") else ""
+    statements = [f'UPDATE ducklake_metadata SET "value" = {literal(spelled)} WHERE "key" = \'data_path\'{scope}']
+    absolute = "NOT coalesce(path_is_relative, true)"
+    tables = ("ducklake_schema", "ducklake_table", *(table for table, _ in KINDS.values()), _SCHEDULED)
+    statements += [
+        f"UPDATE {table} SET path = {literal(new_root)} || substr(path, {len(old) + 1}) "
+        f"WHERE {absolute} AND substr(path, 1, {len(old)}) = {literal(old)}"
+        for table in tables
+        if image.has(table, "path")
+        for old in (old_root, _URL + old_root)
+    ]
+    if _SCHEDULED in image.tables:
+        statements.append(
+            f"DELETE FROM {_SCHEDULED} WHERE {absolute} AND substr(path, 1, {len(new_root)}) <> {literal(new_root)}"
+        )
+    return statements
+
+
+def folders_elsewhere(image: Image, old_root: str) -> list[str]:
+    """The folders of schemas and tables that lie outside of the data path."""
+    found: list[str] = []
+    for table in ("ducklake_schema", "ducklake_table"):
+        if image.has(table, "path"):
+            rows = image.connection.execute(
+                f"SELECT DISTINCT regexp_replace(path, '^file://', '') AS plain FROM ({image.tables[table].select}) "
+                f"WHERE NOT coalesce(CAST(path_is_relative AS BOOLEAN), true) "
+                f"AND NOT starts_with(plain, {literal(old_root)}) ORDER BY 1"
+            ).fetchall()
+            found += [path for (path,) in rows]
+    return found
 
 
 def _move_files(relation: Relation, kind: str, key: str, old_root: str, new_root: str, moved: str | None) -> Relation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +47,17 @@ class Engine(Reader, Protocol):
 
         Returns:
             What was moved aside, in words, and departures from the image.
+        """
+
+    def change(self, statements: Sequence[str]) -> None:
+        """Run statements on the catalog in one transaction: all of them take effect, or none.
+
+        Args:
+            statements: SQL that all engines understand, with tables by their plain names.
+
+        Raises:
+            LockedError: Another process has the catalog open or locked.
+            LakeError: There is no catalog, or it refused.
         """
 
 

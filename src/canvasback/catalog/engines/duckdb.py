@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
@@ -28,7 +29,7 @@ from canvasback.catalog.engines.files import (
 )
 from canvasback.catalog.image import Image, connect
 from canvasback.catalog.spec import PRIMARY_KEYS
-from canvasback.errors import LakeError
+from canvasback.errors import LakeError, LockedError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
 
@@ -88,6 +89,29 @@ class DuckDBEngine:
         if self.schema:
             image = image.transformed({}, msgspec.structs.replace(image.record, schema=self.schema))
         return tuple(publish_file(self.path, LOGS, moment, lambda staged: write_tables(image, staged)))
+
+    def change(self, statements: Sequence[str]) -> None:
+        """See `Engine.change`."""
+        if is_open_here(self.path):
+            raise LockedError(
+                "catalog-in-use",
+                f"this process has {self.path} open",
+                hint="Detach the lake first; whoever has it attached would not see the change.",
+            )
+        read_header(self.path)
+        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+            try:
+                connection.execute(f"ATTACH {literal(self.path)} AS target")
+                schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
+                connection.execute(f"USE target.{identifier(schema)}")
+                connection.execute("BEGIN")
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+                connection.execute("USE memory.main")
+                connection.execute("DETACH target")  # leaves no log behind
+            except duckdb.Error as error:
+                raise translate_open_error(error, self.path) from error
 
     def _is_empty(self) -> bool:
         with contextlib.closing(duckdb.connect(":memory:")) as connection:

@@ -87,6 +87,18 @@ class PostgresEngine:
             connection.commit()
         return tuple(remarks)
 
+    def change(self, statements: Sequence[str]) -> None:
+        """See `Engine.change`."""
+        with connect(self.lake, read_only=False) as connection:
+            schema = choose_schema(
+                _catalogs(connection, self.lake.schema), self.lake.schema, f"{self.lake} is a PostgreSQL database"
+            )
+            with connection.cursor() as cursor:
+                command(cursor, f"SET LOCAL search_path TO {identifier(schema)}")
+                for statement in statements:
+                    command(cursor, statement)
+            connection.commit()
+
     @property
     def _schema(self) -> str:
         return self.lake.schema or "public"

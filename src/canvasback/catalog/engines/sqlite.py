@@ -31,6 +31,8 @@ _FIRST = "canvasback first row"
 
 _VALUES = {"BIGINT": "0", "DOUBLE": "0.0", "BLOB": "x''", "VARCHAR": "''"}
 _BATCH_ROWS = "65536"
+_PATIENCE = 30
+"""Seconds to wait for whoever writes to the catalog."""
 
 
 class SQLiteEngine:
@@ -77,6 +79,21 @@ class SQLiteEngine:
         """See `publish_file`."""
         self.prepare(replace=replace)
         return tuple(publish_file(self.path, LOGS, moment, lambda staged: write_tables(image, staged)))
+
+    def change(self, statements: Sequence[str]) -> None:
+        """See `Engine.change`."""
+        check_header(self.path)
+        try:
+            uri = f"file:{quote(self.path)}?mode=rw"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as database:
+                names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                found = ["main"] if set(MARKS) <= set(names) else []
+                choose_schema(found, "", f"{self.path} is a SQLite database")
+                with database:  # one transaction
+                    for statement in statements:
+                        database.execute(statement)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
 
     def _is_empty(self) -> bool:
         try:
