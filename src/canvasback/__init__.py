@@ -34,6 +34,7 @@ from canvasback.model.results import (
     InitResult,
     ListResult,
     PointSummary,
+    RepointResult,
     RestoreResult,
     ShowResult,
     TableSummary,
@@ -43,8 +44,12 @@ from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
 from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
+from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
 from canvasback.operations.verify import verify
+from canvasback.storage.bucket import StoreOptions
+from canvasback.storage.locations import Stores
+from canvasback.storage.rate import RateLimit
 
 __all__ = [
     "AccessDeniedError",
@@ -62,11 +67,15 @@ __all__ = [
     "ObjectMissingError",
     "PointSummary",
     "Progress",
+    "RateLimit",
     "RefusedError",
+    "RepointResult",
     "RepositoryError",
     "RestoreResult",
     "ShowResult",
     "StorageError",
+    "StoreOptions",
+    "Stores",
     "TableSummary",
     "UsageError",
     "VerifyResult",
@@ -75,6 +84,7 @@ __all__ = [
     "backup",
     "init",
     "list_points",
+    "repoint",
     "restore",
     "show",
     "verify",

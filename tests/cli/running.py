@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from canvasback.repository.leases import find_newest
+from canvasback.storage.local import LocalStore
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -124,5 +127,12 @@ def fail(place: Place, exit_code: int, code: str, commands: Sequence[Sequence[ob
         assert document["hint"]
         assert ran.err == f"error: {document['message']} [{code}]\nhint: {document['hint']}\n"
         said.append(f"{document['message']} {document['hint']}")
-    assert {name for name, _ in before.items() ^ tree(place.folder).items()} == set()
+    changed = {name for name, _ in before.items() ^ tree(place.folder).items()}
+    assert {name for name in changed if "/leases/" not in name} == set()
     return said
+
+
+def is_free(repo: Path) -> bool:
+    """Whether nobody holds the repository."""
+    lease = find_newest(LocalStore(repo))[1]
+    return lease is None or not lease.held

@@ -22,7 +22,7 @@ from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
-COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach")
+COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint")
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": results.InitResult,
     "backup": results.BackupResult,
@@ -31,6 +31,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "verify": results.VerifyResult,
     "restore": results.RestoreResult,
     "attach": results.AttachResult,
+    "repoint": results.RepointResult,
 }
 
 
@@ -104,7 +105,8 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     assert [(table.schema, table.table) for table in shown.tables] == [("s", "parts"), ("s", "t")]
     assert shown.data_root == f"{place.lake}/data/"
 
-    objects = len(tree(place.folder / "new")) - 2  # all but the marker and the manifest
+    # All but the marker, the manifest and the leases.
+    objects = sum("/" in name and not name.startswith(("leases/", "points/")) for name in tree(place.folder / "new"))
     for level in ("exists", "checksum", "rows"):
         verified = answered(place.run("verify", "-r", "new", "--level", level, "--json"), "verify")
         assert (verified.points, verified.level, verified.objects) == ((made.point,), level, objects)
@@ -122,6 +124,12 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     assert attached.file == f"{place.folder}/a.ducklake"
     assert attached.statement.startswith(f"ATTACH 'ducklake:{place.folder}/a.ducklake' AS lake (READ_ONLY")
     assert read_lake(f"ducklake:{place.folder}/a.ducklake")["snapshots"] == stages.truth["3"]
+
+    (place.folder / "r/data").rename(place.folder / "moved")
+    repointed = answered(place.run("repoint", "r/r.ducklake", "--data-path", "moved", "--verify", "--json"), "repoint")
+    assert (repointed.old_data_path, repointed.data_path) == (f"{place.folder}/r/data/", f"{place.folder}/moved/")
+    assert (repointed.files, repointed.dry_run) == (13, False)
+    assert read_lake(f"ducklake:{place.folder}/r/r.ducklake")["snapshots"] == stages.truth["3"]
 
 
 def lake_id(place: Place) -> str:

@@ -25,6 +25,7 @@ import canvasback
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.cli.running import is_free
 from tests.crash.killer import Killer
 from tests.oracle.reader import answer
 
@@ -263,8 +264,8 @@ class Backup(Scenario):
         if again.new_files != lacking:
             problems.append(f"the next run copied {again.new_files} files, and {lacking} were not there")
         problems += self._compare({**stages, "3": again.point}, "after the next run", restore=not number % 8)
-        if leases := list(self.repo.glob("leases/*.json")):
-            problems.append(f"leases are left: {leases}")
+        if not is_free(self.repo):
+            problems.append("a lease is left")
         return problems
 
     def _compare(self, stages: dict[str, str], when: str, *, restore: bool) -> Problems:

@@ -79,7 +79,7 @@ def test_backup_after_one_that_died(kill_everywhere: Run) -> None:
     answer = kill_everywhere("resumed-backup")
     assert answer["problems"] == []
     deleted = [label for label in answer["log"] if label.startswith("after store.delete")]
-    assert {label.split("/")[1] for label in deleted} == {"catalog", "data", "external", "leases"}
+    assert {label.split("/")[1] for label in deleted} == {"catalog", "data", "external"}
 
 
 @pytest.mark.parametrize("scenario", ["restore", "restore-replacing", "restore-elsewhere"])

@@ -36,6 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many files are worked on at a time.")]
 Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or latest.")]
 Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
+LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 
@@ -56,12 +57,17 @@ class RestoreLevel(enum.StrEnum):
 
 @app.command()
 def init(
-    repository: Annotated[str, typer.Argument(metavar="REPO", help="An absent or empty folder.")],
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="An absent or empty folder, or a URL.")],
     lake: Annotated[str, typer.Option("--lake", help="The lake that the repository is for.")],
     as_json: AsJson = False,
 ) -> None:
     """Create a repository for a lake."""
-    _run(lambda: canvasback.init(repository, read_settings().lake(lake).lake), as_json=as_json)
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.init(repository, settings.lake(lake).lake, stores=settings.stores())
+
+    _run(work, as_json=as_json)
 
 
 @app.command()
@@ -74,11 +80,13 @@ def backup(
     ] = None,
     jobs: Jobs = None,
     recheck: Annotated[
-        int, typer.Option("--recheck", min=0, help="At how many files that are held already to look again.")
-    ] = 10_000,
+        int | None,
+        typer.Option("--recheck", min=0, help="At how many files that are held already to look again."),
+    ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Compare everything with the repository, and mend what is damaged there.")
     ] = False,
+    limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,6 +102,7 @@ def backup(
             jobs=jobs,
             recheck=recheck,
             full=full,
+            stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )
 
@@ -103,13 +112,23 @@ def backup(
 @app.command("list")
 def list_(repo: Repo = None, as_json: AsJson = False) -> None:
     """List the recovery points."""
-    _run(lambda: canvasback.list_points(read_settings().find_repository(repo)), as_json=as_json)
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.list_points(settings.find_repository(repo), stores=settings.stores())
+
+    _run(work, as_json=as_json)
 
 
 @app.command()
 def show(point: Point = "latest", repo: Repo = None, as_json: AsJson = False) -> None:
     """Show what a point holds, and what its backup found."""
-    _run(lambda: canvasback.show(read_settings().find_repository(repo), point), as_json=as_json)
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.show(settings.find_repository(repo), point, stores=settings.stores())
+
+    _run(work, as_json=as_json)
 
 
 @app.command()
@@ -123,17 +142,20 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """See whether points can still be restored."""
-    _run(
-        lambda: canvasback.verify(
-            read_settings().find_repository(repo),
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.verify(
+            settings.find_repository(repo),
             point,
             all_points=all_points,
             level=level.value,
             jobs=jobs,
+            stores=settings.stores(),
             progress=progress_for(quiet=quiet),
-        ),
-        as_json=as_json,
-    )
+        )
+
+    _run(work, as_json=as_json)
 
 
 @app.command()
@@ -148,6 +170,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Move a catalog that is there aside first.")] = False,
     dry_run: DryRun = False,
     jobs: Jobs = None,
+    limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -165,6 +188,7 @@ def restore(
             replace=replace,
             dry_run=dry_run,
             jobs=jobs,
+            stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )
 
@@ -179,7 +203,45 @@ def attach(
     as_json: AsJson = False,
 ) -> None:
     """Make a point readable where it lies."""
-    _run(lambda: canvasback.attach(read_settings().find_repository(repo), point, out=out), as_json=as_json)
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.attach(settings.find_repository(repo), point, out=out, stores=settings.stores())
+
+    _run(work, as_json=as_json)
+
+
+@app.command()
+def repoint(
+    lake: Lake,
+    data_path: Annotated[str, typer.Option("--data-path", help="Where the lake's files are now.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="First see that every file is there with its size; refuse otherwise.")
+    ] = False,
+    keep_elsewhere: Annotated[
+        bool, typer.Option("--keep-elsewhere", help="Leave files outside of the data path where they are.")
+    ] = False,
+    dry_run: DryRun = False,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Point a live catalog at another data path, which holds its files already."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.repoint(
+            settings.lake(lake).lake,
+            data_path,
+            verify=verify,
+            keep_elsewhere=keep_elsewhere,
+            dry_run=dry_run,
+            jobs=jobs,
+            stores=settings.stores(),
+            progress=progress_for(quiet=quiet),
+        )
+
+    _run(work, as_json=as_json)
 
 
 def _run(work: Callable[[], msgspec.Struct], *, as_json: bool) -> None:

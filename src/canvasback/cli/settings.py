@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
 import msgspec
 
 from canvasback.errors import UsageError
+from canvasback.storage.bucket import StoreOptions
+from canvasback.storage.locations import Stores
+from canvasback.storage.rate import RateLimit
 
 _NAME = "canvasback.toml"
 
@@ -33,10 +37,20 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         repository: The repository where nothing else names one.
         lakes: Lakes by name.
+        storage: How to reach buckets, by their URLs, or by ``s3://`` and the like for all of a kind.
     """
 
     repository: str | None = None
     lakes: dict[str, LakeSettings] = {}
+    storage: dict[str, StoreOptions] = {}
+
+    def stores(self, limit_rate: str | None = None) -> Stores:
+        """What opens stores as the file says, and copies no faster than asked.
+
+        Raises:
+            UsageError: The rate cannot be understood (``rate-not-understood``).
+        """
+        return Stores(self.storage, RateLimit(_bytes(limit_rate)) if limit_rate else None)
 
     def lake(self, name: str) -> LakeSettings:
         """What a LAKE argument stands for: a name of the file, else an attach string."""
@@ -59,6 +73,18 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
             "no repository is named",
             hint="Give --repo, or set CANVASBACK_REPO, or name one in canvasback.toml.",
         )
+
+
+def _bytes(spelled: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?", spelled.strip().lower())
+    rate = int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " ")) if found else 0
+    if rate < 1:
+        raise UsageError(
+            "rate-not-understood",
+            f"{spelled!r} is no rate",
+            hint="Give bytes per second, like 500K, 50M or 1G; a K is 1024.",
+        )
+    return rate
 
 
 def read_settings() -> Settings:

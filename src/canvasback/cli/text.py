@@ -11,6 +11,7 @@ from canvasback.model.results import (
     BackupResult,
     InitResult,
     ListResult,
+    RepointResult,
     RestoreResult,
     ShowResult,
     VerifyResult,
@@ -118,6 +119,14 @@ def _restore(result: RestoreResult) -> str:
     return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
 
 
+def _repoint(result: RepointResult) -> str:
+    head = "would repoint" if result.dry_run else "repointed"
+    lines = [f"{head} {result.lake} to {result.data_path}", *(f"  - {step}" for step in result.steps)]
+    if result.dry_run:
+        lines.append("nothing was changed (--dry-run)")
+    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
+
+
 def _attach(result: AttachResult) -> str:
     return "\n".join([
         f"point {result.point} can be read through {result.file}; paste into DuckDB:",
@@ -156,6 +165,7 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     BackupResult: _backup,
     InitResult: _init,
     ListResult: _list,
+    RepointResult: _repoint,
     RestoreResult: _restore,
     ShowResult: _show,
     VerifyResult: _verify,

@@ -17,35 +17,49 @@ from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.points import image_of, open_point
 from canvasback.repository import layout
-from canvasback.repository.filelist import files_relation, refuse_unsafe_names
+from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
 
 _READERS = {"0.1": "DuckDB 1.3.0", "0.2": "DuckDB 1.3.1 or 1.3.2", "0.3": "DuckDB 1.4", "1.0": "DuckDB 1.5"}
 
+_ACCESS = {
+    "s3": "LOAD httpfs; CREATE SECRET (TYPE s3, PROVIDER credential_chain); then the ATTACH.",
+    "r2": "LOAD httpfs; CREATE SECRET (TYPE r2, KEY_ID …, SECRET …, ACCOUNT_ID …); then the ATTACH.",
+    "gs": "LOAD httpfs; CREATE SECRET (TYPE gcs, KEY_ID …, SECRET …) with an HMAC key; then the ATTACH.",
+    "gc": "LOAD httpfs; CREATE SECRET (TYPE gcs, KEY_ID …, SECRET …) with an HMAC key; then the ATTACH.",
+    "az": "LOAD azure; CREATE SECRET (TYPE azure, PROVIDER credential_chain, ACCOUNT_NAME …); then the ATTACH.",
+    "ab": "LOAD azure; CREATE SECRET (TYPE azure, PROVIDER credential_chain, ACCOUNT_NAME …); then the ATTACH.",
+}
+"""What DuckDB needs for URLs that begin like this."""
 
-def attach(repository: str, point: str = "latest", *, out: str | None = None) -> AttachResult:
+
+def attach(
+    repository: str, point: str = "latest", *, out: str | None = None, stores: Stores | None = None
+) -> AttachResult:
     """Make a DuckDB file of views over a point's chunks, whose data path is the repository.
 
     It takes the same short time whatever the size of the lake. The repository must stay where it is while the
     file is used, and the point can be read, not written to.
 
     Args:
-        repository: The repository's folder.
+        repository: The repository: a folder, or a URL in an object store.
         point: An id, a unique beginning of one, or ``latest``.
         out: The file to make; ``<point>.ducklake`` in the working folder if None.
+        stores: How to reach object stores; by each cloud's own configuration if None.
 
     Raises:
         RefusedError: The file is there already (``target-not-empty``), or the point reads files outside of the
             repository (``unsafe-name``).
         CorruptError: The point's manifest or an index object is damaged.
     """
-    opened, manifest = open_point(repository, point)
+    opened, manifest = open_point(stores or Stores(), repository, point)
     target = os.path.abspath(out or f"{manifest.id}.ducklake")
     if os.path.lexists(target):
         raise RefusedError(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
-    with image_of(opened.store, manifest) as image:
+    with image_of(opened.store, manifest, by_url=True) as image:
         try:
             write_views(_at_repository(in_dialect(image, "duckdb"), opened.store, manifest), target)
         except duckdb.Error as error:
@@ -80,6 +94,16 @@ def attach(repository: str, point: str = "latest", *, out: str | None = None) ->
                 f"Attach it with {_READERS[version]}, or restore it to a new place and attach that.",
             )
         )
+    if is_remote(opened.store.url):
+        findings.add(
+            Finding(
+                "needs-access",
+                "info",
+                opened.store.url,
+                "DuckDB reads the repository itself, with its own extension and credentials",
+                _ACCESS[opened.store.url.partition("://")[0][:2]],
+            )
+        )
     return AttachResult(
         manifest.id,
         target,
@@ -95,7 +119,7 @@ def _at_repository(image: Image, store: Store, manifest: Manifest) -> Image:
     moved = None
     if manifest.totals.remapped:
         files = files_relation(image.connection, store, manifest).select
-        held = f"SELECT kind, file_id, object AS name, blake3 FROM ({files}) WHERE object IS NOT NULL"
+        held = f"SELECT kind, file_id, object AS name, {CHECKSUM} AS checksum FROM ({files}) WHERE object IS NOT NULL"
         refuse_unsafe_names(image.connection, held)
         moved = f"SELECT kind, file_id, {literal(store.url)} || name AS location FROM ({held})"
     return repoint(image, manifest.data_root, store.url + layout.DATA, moved)

@@ -18,7 +18,7 @@ from canvasback.catalog.engines.attached import AttachedLake
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import KNOWN_VERSIONS
-from canvasback.errors import LockedError
+from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
@@ -26,7 +26,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.operations.catalog_chunks import SavedCatalog, save_catalog
 from canvasback.operations.data_root import find_data_root, refuse_nesting
-from canvasback.operations.defaults import RECHECK, default_jobs, now
+from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
 from canvasback.operations.previous import Previous, read_previous
@@ -36,7 +36,7 @@ from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
-from canvasback.storage.locations import open_store
+from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 20
 
@@ -49,8 +49,9 @@ def backup(
     *,
     data_path: str | None = None,
     jobs: int | None = None,
-    recheck: int = RECHECK,
+    recheck: int | None = None,
     full: bool = False,
+    stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
 ) -> BackupResult: ...
@@ -65,8 +66,9 @@ def backup(
     *,
     data_path: str | None = None,
     jobs: int | None = None,
-    recheck: int = RECHECK,
+    recheck: int | None = None,
     full: bool = False,
+    stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
 ) -> BackupResult: ...
@@ -78,8 +80,9 @@ def backup(
     *names: str,
     data_path: str | None = None,
     jobs: int | None = None,
-    recheck: int = RECHECK,
+    recheck: int | None = None,
     full: bool = False,
+    stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
 ) -> BackupResult:
@@ -91,13 +94,16 @@ def backup(
     Args:
         lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
             Or the application's own connection, of DuckDB, that has it attached.
-        names: The repository's folder; before it, with a connection, the name under which the lake is attached.
+        names: The repository, a folder or a URL; before it, with a connection, the name under which the lake is
+            attached.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
-        jobs: How many files are copied at a time.
+        jobs: How many files are copied at a time; None for what suits the storage.
         recheck: At how many of the files that the repository holds already it is looked again, by size and
-            time, whether the lake still has them unchanged; the next backup goes on with the next ones.
+            time, whether the lake still has them unchanged; the next backup goes on with the next ones. None for
+            10,000 of a local data path, and none in an object store, where every look is a request.
         full: Rely on nothing that the repository holds: read every file of the lake and compare it, and put anew
             what is missing or damaged there. This mends older points too.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
 
@@ -115,9 +121,10 @@ def backup(
     else:
         attached = AttachedLake(lake, *alias)
         name, engine = attached.name, attached.engine()
-    opened = open_repository(open_store(repository))
+    stores = stores or Stores()
+    opened = open_repository(stores.open(repository))
     with hold_lease(opened.store, "backup", clock) as lease:
-        run = _Backup(name, engine, opened, data_path, jobs or default_jobs(), recheck, not full, progress, clock)
+        run = _Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, progress, clock)
         manifest, written = run.make_point(lease)
     return BackupResult(
         manifest.id,
@@ -138,9 +145,10 @@ class _Backup(msgspec.Struct):
     lake: LakeName
     engine: Reader
     repository: Repository
+    stores: Stores
     data_path: str | None
-    jobs: int
-    recheck: int
+    jobs: int | None
+    recheck: int | None
     trust: bool
     progress: Progress
     clock: Callable[[], datetime]
@@ -155,11 +163,11 @@ class _Backup(msgspec.Struct):
             for attempt in range(1, _ATTEMPTS + 1):
                 findings = Findings()
                 findings.extend(self.damage)
-                previous = read_previous(image.connection, self.repository, findings, trust=self.trust)
+                previous = read_previous(image.connection, self.repository, lease.latest, findings, trust=self.trust)
                 try:
                     saved = self._save(image, previous)
                     lists = self._copy(image, previous, saved)
-                except duckdb.Error as error:
+                except (duckdb.Error, CorruptError) as error:
                     if attempt == _ATTEMPTS or not self._can_go_on(error):
                         raise
                     image.close()
@@ -190,9 +198,13 @@ class _Backup(msgspec.Struct):
         finally:
             image.close()
 
-    def _can_go_on(self, error: duckdb.Error) -> bool:
+    @property
+    def _jobs(self) -> int:
+        return self.jobs or self.repository.store.jobs
+
+    def _can_go_on(self, error: duckdb.Error | CorruptError) -> bool:
         """Whether another attempt can do better than one that failed to read."""
-        if self.repository.store.url in str(error) and self.trust:
+        if self.trust and (isinstance(error, CorruptError) or self.repository.store.url in str(error)):
             self.trust = False
             self.damage = (
                 Finding(
@@ -210,7 +222,7 @@ class _Backup(msgspec.Struct):
     def _save(self, image: Image, previous: Previous) -> SavedCatalog:
         check_lake(image, self.repository.store, self.repository.marker.lake_id, previous)
         self.progress.begin("reading the catalog")
-        saved = save_catalog(image, self.repository, previous, self.jobs)
+        saved = save_catalog(image, self.repository, previous, self._jobs)
         self.progress.end()
         return saved
 
@@ -220,7 +232,7 @@ class _Backup(msgspec.Struct):
         root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
-        lists.copy(self.jobs, self.recheck, self.progress)
+        lists.copy(self.stores, self.jobs, self.recheck, self.progress)
         return lists
 
     def _base(self, root: str, image: Image) -> str:
@@ -254,7 +266,7 @@ class _Backup(msgspec.Struct):
         lease: HeldLease,
     ) -> tuple[Manifest, int]:
         _remark_version(image, findings)
-        writer = ChunkWriter(image.connection, self.repository.store, self.jobs)
+        writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
         files, totals = lists.store(writer)
         snapshot_id, snapshot_time, snapshots = image.head()
         before = previous.manifest
@@ -284,11 +296,12 @@ class _Backup(msgspec.Struct):
             finding_counts=findings.counts,
             writer=__about__.__version__,
             parent=before.id if before else "",
+            arrival=self.repository.store.arrival,
         )
         self.repository.store.sync()
-        lease.check()
-        written = saved.written_bytes + writer.written_bytes
-        return publish_point(self.repository.store, manifest, previous.latest_id), written
+        published = publish_point(self.repository.store, manifest, previous.latest_id, lease.announce)
+        lease.published()
+        return published, saved.written_bytes + writer.written_bytes
 
 
 def _remark_version(image: Image, findings: Findings) -> None:

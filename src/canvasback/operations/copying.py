@@ -6,17 +6,28 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 import msgspec
-from blake3 import blake3
 
-from canvasback.errors import ObjectExistsError, ObjectMissingError, RefusedError, StorageError
+from canvasback.errors import (
+    AccessDeniedError,
+    CanvasbackError,
+    ObjectExistsError,
+    ObjectMissingError,
+    RefusedError,
+    StorageError,
+)
 from canvasback.model.progress import Progress
 from canvasback.operations.parallel import Stop, in_parallel
+from canvasback.operations.reading import UnreadError, open_source
 from canvasback.repository import layout
-from canvasback.storage.local import LocalStore, is_safe_name
+from canvasback.storage.bucket import WrongBytesError
+from canvasback.storage.checksums import PIECE, Hasher, hash_stream, new_hasher
+from canvasback.storage.local import LocalStore
 from canvasback.storage.local_batch import SMALL, SmallFile, copy_small
-from canvasback.storage.store import OpenObject, Source, Store
+from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.names import is_safe_name
+from canvasback.storage.store import OpenObject, Source, Stat, Store
 
-_PIECE = 4 * 1024 * 1024
+_ATTEMPTS = 3
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -41,9 +52,10 @@ class Arrived(msgspec.Struct, frozen=True):
         problem: Why the file is not held: ``file-missing``, ``file-size``, ``file-unreadable``; else empty.
         detail: The problem in words.
         size: Bytes held.
-        blake3: Their BLAKE3.
+        checksum: Their checksum, see `canvasback.storage.checksums`; BLAKE3 wherever they passed through us.
         object: The object that holds them where it is not the usual one; else None.
         modified_ns: The source's time of modification.
+        etag: The etag of the object that holds them, where its store has such a thing and it was just written.
         copied: Whether bytes were written; False where the repository held them already.
         conflict: The usual object holds another content, so nothing was written yet.
     """
@@ -52,9 +64,10 @@ class Arrived(msgspec.Struct, frozen=True):
     problem: str = ""
     detail: str = ""
     size: int = 0
-    blake3: str = ""
+    checksum: str = ""
     object: str | None = None
     modified_ns: int = 0
+    etag: str = ""
     copied: bool = False
     conflict: bool = False
 
@@ -63,20 +76,25 @@ class Copier:
     """Copies files of one lake into one repository.
 
     Args:
+        stores: Opens the lake's storage.
         data_root: The lake's data path, absolute, ending in a slash.
         base: What a relative path of a file elsewhere is relative to.
         store: The repository.
-        jobs: How many files are copied at a time.
+        jobs: How many files are copied at a time; None for what suits the two stores.
         progress: Told about every file.
     """
 
-    def __init__(self, data_root: str, base: str, store: Store, jobs: int, progress: Progress) -> None:
-        self._inside = LocalStore(data_root)
-        self._outside = LocalStore("/")
+    def __init__(
+        self, stores: Stores, data_root: str, base: str, store: Store, jobs: int | None, progress: Progress
+    ) -> None:
+        self.inside = stores.open(data_root)
+        self._stores = stores
         self._base = base
         self._store = store
-        self._jobs = jobs
+        self._jobs = jobs or max(self.inside.jobs, store.jobs)
+        self._batch = min(self.inside.batch, store.batch)
         self._progress = progress
+        self._look_first = False
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
         """Copy the files; see `in_parallel`.
@@ -84,21 +102,21 @@ class Copier:
         A file that is missing, unreadable or of the wrong size is answered with its problem; a store that
         fails ends it all.
         """
-        return in_parallel(tasks, self._copy_batch, self._jobs, lambda task: task.expected)
+        return in_parallel(tasks, self._copy_batch, self._jobs, lambda task: task.expected, self._batch)
 
     def settle(self, arrived: Arrived, recorded: Collection[str]) -> Arrived:
         """Copy a file whose usual object holds another content.
 
         Args:
             arrived: The answer with the conflict.
-            recorded: The checksums that points record for that object. With none of them a run that died left it
+            recorded: The checksum texts that points record for that object. With none of them a run that died left it
                 half-written; with the source's own, the repository's copy went bad: then it is put there anew.
                 With others it is a content of its own, and the new one is held under another name.
         """
         task = arrived.task
         usual = layout.copy_name(task.path, elsewhere=task.elsewhere)
-        name = layout.version_name(task.path, arrived.blake3)
-        if not recorded or arrived.blake3 in recorded:
+        name = layout.version_name(task.path, arrived.checksum.removeprefix("blake3:"))
+        if not recorded or any(self.has(arrived, checksum) for checksum in recorded):
             name = usual
             self._store.delete(usual)
         settled = self._put(task, name, Stop())
@@ -107,12 +125,22 @@ class Copier:
             settled = self._put(task, name, Stop())
         return settled
 
+    def has(self, arrived: Arrived, checksum: str) -> bool:
+        """Whether the source that an answer is about has the content of a checksum, of whatever kind."""
+        algorithm, _, digest = checksum.partition(":")
+        if arrived.checksum.partition(":")[0] == algorithm:
+            return arrived.checksum == checksum
+        source, name = self._locate(arrived.task)
+        with source.open(name) as stream:
+            return hash_stream(stream, algorithm)[1] == digest
+
     def modified_ns(self, task: Task) -> tuple[int, int] | None:
         """Size and time of modification of a source file now; None where it is not there."""
         source, name = self._locate(task)
         try:
             stat = source.stat(name)
-        except (StorageError, RefusedError):
+        except (StorageError, RefusedError) as error:
+            _of_one_file(error)
             return None
         return None if stat is None else (stat.size, stat.modified_ns)
 
@@ -122,13 +150,13 @@ class Copier:
 
     def _copy_small(self, tasks: list[Task]) -> dict[Task, Arrived]:
         """Copy what is small, is at its usual place, and goes smoothly."""
-        if not isinstance(self._store, LocalStore):
+        if not isinstance(self._store, LocalStore) or not isinstance(self.inside, LocalStore) or self._stores.limit:
             return {}
         small = [task for task in tasks if task.expected <= SMALL and not task.elsewhere and is_safe_name(task.path)]
         files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
         arrived = {
-            task: Arrived(task, "", "", task.expected, copy.blake3, None, copy.modified_ns, copied=True)
-            for task, copy in zip(small, copy_small(self._inside, self._store, files), strict=True)
+            task: Arrived(task, "", "", task.expected, f"blake3:{copy.blake3}", None, copy.modified_ns, copied=True)
+            for task, copy in zip(small, copy_small(self.inside, self._store, files), strict=True)
             if copy is not None
         }
         self._progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
@@ -141,67 +169,131 @@ class Copier:
 
     def _put(self, task: Task, name: str, stop: Stop) -> Arrived:
         source, source_name = self._locate(task)
-        try:
-            opened = source.open(source_name)
-        except ObjectMissingError:
-            return Arrived(task, "file-missing", "the file is not there")
-        except (StorageError, RefusedError) as error:
-            return Arrived(task, "file-unreadable", error.message)
-        with opened as file:
-            if file.stat.size != task.expected:
-                detail = f"the file has {file.stat.size} bytes and the catalog says {task.expected}"
-                return Arrived(task, "file-size", detail)
-            return self._put_open(task, name, file, stop)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._copy_within(task, name, source, source_name) or self._copy_through(
+                    task, name, source, source_name, stop
+                )
+            except UnreadError as error:
+                if not isinstance(error.reason, WrongBytesError) or attempt == _ATTEMPTS:
+                    return _unread(task, error.reason)
+        raise AssertionError
 
-    def _put_open(self, task: Task, name: str, file: OpenObject, stop: Stop) -> Arrived:
+    def _copy_within(self, task: Task, name: str, source: Store, source_name: str) -> Arrived | None:
+        """Let the service of both stores copy the file; None where there is no such thing."""
+        recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
+        try:
+            copied = self._store.copy_from(name, source, source_name, task.expected)
+        except (AccessDeniedError, ObjectMissingError, RefusedError):
+            return None  # at which end, reading and writing tell
+        except ObjectExistsError:
+            held, wanted = self._store.stat(name), source.stat(source_name)
+            if held is None or wanted is None or (held.size, held.checksum) != (wanted.size, wanted.checksum):
+                return None
+            if not held.checksum:
+                return None
+            return Arrived(task, "", "", held.size, held.checksum, recorded, wanted.modified_ns, held.etag)
+        if copied is None:
+            return None
+        checksum = copied.checksum
+        if not checksum:  # the service does not vouch for it: read it back
+            with self._store.open(name) as held_file:
+                checksum = f"blake3:{hash_stream(held_file)[1]}"
+        return Arrived(task, "", "", copied.size, checksum, recorded, copied.modified_ns, copied.etag, copied=True)
+
+    def _copy_through(self, task: Task, name: str, source: Store, source_name: str, stop: Stop) -> Arrived:
+        """Read the file and write the object."""
+        held = self._store.stat(name) if self._look_first else None
+        if held is None:
+            try:
+                with open_source(source, source_name) as (file, stream):
+                    return self._put_open(task, name, file, stream, stop)
+            except ObjectExistsError:
+                # A run that died left it, or an older point has it. There may be more of them, and a bucket takes
+                # the whole file before it says so.
+                self._look_first = not isinstance(self._store, LocalStore)
+                held = self._store.stat(name)
+        return self._compare(task, name, source, source_name, held, stop)
+
+    def _put_open(self, task: Task, name: str, file: OpenObject, stream: Source, stop: Stop) -> Arrived:
+        if file.stat.size != task.expected:
+            return _of_another_size(task, file.stat.size)
         recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
         modified_ns = file.stat.modified_ns
-        stream = stop.guard(file) if task.expected > _PIECE else file
-        try:
-            copied = self._store.copy_new(name, stream, task.expected)
-        except ObjectExistsError:
-            return self._compare(task, name, recorded, stream, modified_ns, stop)
-        except OSError as error:
-            return _unreadable(task, error)
+        if task.expected > PIECE:
+            stream = stop.guard(stream)
+        if self._stores.limit:
+            stream = self._stores.limit.through(stream)
+        copied = self._store.copy_new(name, stream, task.expected)
         if copied.size != task.expected:
             self._store.delete(name)
             return Arrived(task, "file-size", f"the file changed to {copied.size} bytes while it was copied")
-        return Arrived(task, "", "", copied.size, copied.blake3, recorded, modified_ns, copied=True)
+        checksum = f"blake3:{copied.blake3}"
+        return Arrived(task, "", "", copied.size, checksum, recorded, modified_ns, copied.etag, copied=True)
 
     def _compare(
-        self, task: Task, name: str, recorded: str | None, stream: Source, modified_ns: int, stop: Stop
+        self, task: Task, name: str, source: Store, source_name: str, held: Stat | None, stop: Stop
     ) -> Arrived:
-        """The object is there already: from a run that died, or from an older point."""
-        try:
-            size, wanted = hash_stream(stream)
-        except OSError as error:
-            return _unreadable(task, error)
-        with self._store.open(name) as held:
-            try:
-                same = hash_stream(stop.guard(held)) == (size, wanted)
-            except OSError as error:
-                raise StorageError(
-                    f"cannot read {self._store.url}{name}: {error.strerror or error}",
-                    hint="See whether the repository's disk is sound; nothing was changed.",
-                ) from error
-        return Arrived(task, "", "", size, wanted, recorded, modified_ns, conflict=not same)
+        """The object is there already: does it hold what the source has?"""
+        vouched = held.checksum if held else ""
+        with open_source(source, source_name) as (file, source_stream):
+            modified_ns = file.stat.modified_ns
+            if file.stat.size != task.expected:
+                return _of_another_size(task, file.stat.size)
+            # The store's own checksum spares to read the object back.
+            second = new_hasher(vouched.partition(":")[0]) if vouched else None
+            guarded = stop.guard(source_stream)
+            size, wanted = hash_stream(_Tee(guarded, second) if second else guarded)
+        same = second is not None and held is not None and held.size == size
+        same = same and second is not None and second.hexdigest() == vouched.partition(":")[2]
+        if not same:
+            with self._store.open(name) as stream:
+                try:
+                    same = hash_stream(stop.guard(stream)) == (size, wanted)
+                except OSError as error:
+                    raise StorageError(
+                        f"cannot read {self._store.url}{name}: {error.strerror or error}",
+                        hint="See whether the repository's disk is sound; nothing was changed.",
+                    ) from error
+        recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
+        etag = held.etag if held and same else ""
+        return Arrived(task, "", "", size, f"blake3:{wanted}", recorded, modified_ns, etag, conflict=not same)
 
-    def _locate(self, task: Task) -> tuple[LocalStore, str]:
+    def _locate(self, task: Task) -> tuple[Store, str]:
         if not task.elsewhere:
-            return self._inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
-        path = task.path if task.path.startswith("/") else self._base + task.path
-        return self._outside, "/".join(part for part in path.split("/") if part not in {"", "."})
+            return self.inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
+        absolute = task.path.startswith("/") or is_remote(task.path)
+        return self._stores.locate(task.path if absolute else self._base + task.path)
 
 
-def _unreadable(task: Task, error: OSError) -> Arrived:
-    return Arrived(task, "file-unreadable", f"reading it failed: {error.strerror or error}")
+class _Tee:
+    """A stream whose bytes a hasher sees too."""
+
+    def __init__(self, source: Source, hasher: Hasher) -> None:
+        self._source = source
+        self._hasher = hasher
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._source.read(size)
+        self._hasher.update(piece)
+        return piece
 
 
-def hash_stream(stream: Source) -> tuple[int, str]:
-    """The size and the BLAKE3 of all that a stream yields."""
-    hasher = blake3()
-    size = 0
-    while piece := stream.read(_PIECE):
-        hasher.update(piece)
-        size += len(piece)
-    return size, hasher.hexdigest()
+def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:
+    """What is wrong with one file is its own problem."""
+    if isinstance(reason, ObjectMissingError):
+        return Arrived(task, "file-missing", "the file is not there")
+    if isinstance(reason, OSError):
+        return Arrived(task, "file-unreadable", f"reading it failed: {reason.strerror or reason}")
+    _of_one_file(reason)
+    return Arrived(task, "file-unreadable", reason.message)
+
+
+def _of_another_size(task: Task, size: int) -> Arrived:
+    return Arrived(task, "file-size", f"the file has {size} bytes and the catalog says {task.expected}")
+
+
+def _of_one_file(error: CanvasbackError) -> None:
+    """Pass on what is no matter of one file: the service is down, or knows us no longer."""
+    if error.code not in {"access-denied", "object-missing", "storage-failed", "unsafe-name"}:
+        raise error

@@ -1,4 +1,4 @@
-"""Where a lake's data path is on this machine."""
+"""Where a lake's data path is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
 from canvasback.model.lake import LakeName
-from canvasback.storage.locations import local_folder
+from canvasback.storage.locations import folder_url, is_remote
 
 _SAMPLE = 20
 
 
 def find_data_root(image: Image, lake: LakeName, given: str | None, last: str | None) -> str:
-    """The data path as an absolute folder that ends in a slash.
+    """The data path as an absolute folder or a URL that ends in a slash.
 
     DuckLake takes a relative data path as relative to the folder in which a program runs, so it can be
     run from elsewhere and find nothing. We look there, then beside the catalog if that is a file, then where it
@@ -32,15 +32,17 @@ def find_data_root(image: Image, lake: LakeName, given: str | None, last: str | 
         UsageError: It is a URL of a kind that is not supported.
     """
     if given is not None:
-        return local_folder(given)
+        return folder_url(given)
     spelled = image.data_path
-    if os.path.isabs(spelled.removeprefix("file://")) or "://" in spelled.removeprefix("file://"):
-        literally, decoded = local_folder(spelled), local_folder(unquote(spelled))
+    if is_remote(spelled):
+        return folder_url(spelled)
+    if os.path.isabs(spelled.removeprefix("file://")):
+        literally, decoded = folder_url(spelled), folder_url(unquote(spelled))
         # DuckDB takes what follows file:// as it stands, others as a URL in which a space is %20.
         return decoded if spelled.startswith("file://") and not os.path.isdir(literally) else literally
-    places = [local_folder(spelled)]
+    places = [folder_url(spelled)]
     if lake.is_file:
-        places.append(local_folder(spelled, os.path.dirname(os.path.abspath(lake.target))))
+        places.append(folder_url(spelled, os.path.dirname(os.path.abspath(lake.target))))
     if last is not None:
         places.append(last)
     places = list(dict.fromkeys(places))
@@ -75,10 +77,14 @@ def refuse_nesting(repository: str, root: str) -> None:
     Raises:
         RefusedError: They do (``repository-in-data-path``).
     """
-    inner, outer = sorted((os.path.realpath(repository) + "/", os.path.realpath(root) + "/"), key=len, reverse=True)
+    inner, outer = sorted((_real(repository), _real(root)), key=len, reverse=True)
     if inner.startswith(outer):
         raise RefusedError(
             "repository-in-data-path",
             f"the repository {repository} and the lake at {root} lie one inside the other",
             hint="Keep the two apart: DuckLake's removal of orphaned files would delete the repository's copies.",
         )
+
+
+def _real(location: str) -> str:
+    return location.rstrip("/") + "/" if is_remote(location) else os.path.realpath(location) + "/"

@@ -15,11 +15,15 @@ from canvasback.model.progress import Progress
 from canvasback.model.relation import Relation, literal
 from canvasback.operations.catalog_chunks import SavedCatalog
 from canvasback.operations.copying import Arrived, Copier, Task
+from canvasback.operations.defaults import RECHECK
 from canvasback.operations.previous import Previous
-from canvasback.repository.chunks import ChunkWriter, Range, in_ranges
-from canvasback.repository.filelist import COLUMNS, HeldFiles, recorded_checksums
+from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.filelist import CHECKSUM, COLUMNS, HELD, HeldFiles, recorded_checksums
+from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.local import LocalStore
+from canvasback.storage.locations import Stores
 
 _PATH_TABLES = ("ducklake_schema", "ducklake_table", "ducklake_metadata")
 """A change of these can change the path of any file, so all files are listed anew."""
@@ -31,7 +35,7 @@ _LISTING = {
     "path": "VARCHAR",
     "elsewhere": "BOOLEAN",
     "expected": "BIGINT",
-    "held": "STRUCT(size BIGINT, blake3 VARCHAR, object VARCHAR, modified_ns BIGINT)",
+    "held": "STRUCT(size BIGINT, blake3 VARCHAR, object VARCHAR, modified_ns BIGINT, checksum VARCHAR, etag VARCHAR)",
 }
 _ARRIVED = {
     "path": "VARCHAR",
@@ -41,6 +45,8 @@ _ARRIVED = {
     "blake3": "VARCHAR",
     "object": "VARCHAR",
     "modified_ns": "BIGINT",
+    "checksum": "VARCHAR",
+    "etag": "VARCHAR",
 }
 
 
@@ -72,10 +78,15 @@ class FileLists:
         self.base = base
         self._leaves = {kind: [_range(c) for c in saved.chunks.get(KINDS[kind][0], ())] for kind in KINDS}
         self._held = {
-            kind: HeldFiles(repository.store, previous.files[kind].chunks if kind in previous.files else ())
+            kind: HeldFiles(repository.store, found.chunks, found.table.columns)
+            if (found := previous.files.get(kind))
+            else HeldFiles(repository.store, ())
             for kind in KINDS
         }
         self._affected = {kind: self._affected_leaves(kind, previous, saved) for kind in KINDS}
+        # The totals of the point before, if it is known what of its lists is no longer in ours.
+        known = previous.manifest is not None and all(t.name in previous.files for t in previous.manifest.files)
+        self._totals_before = previous.manifest.totals if previous.manifest and known else None
         self._start = previous.manifest.recheck_from if previous.manifest else 0
         self.missing: frozenset[tuple[str, bool]] = frozenset()
         self._problems: list[Arrived] = []
@@ -84,15 +95,24 @@ class FileLists:
         self.new_bytes = 0
         self.recheck_from = 0
 
-    def copy(self, jobs: int, recheck: int, progress: Progress) -> None:
-        """Copy what the repository lacks, and look again at some of what it holds."""
-        copier = Copier(self.root, self.base, self._repository.store, jobs, progress)
+    def copy(self, stores: Stores, jobs: int | None, recheck: int | None, progress: Progress) -> None:
+        """Copy what the repository lacks, and look again at some of what it holds.
+
+        Args:
+            stores: Opens the lake's storage.
+            jobs: How many files are copied at a time.
+            recheck: At how many held files to look again; None for what suits the storage.
+            progress: Told how the work goes on.
+        """
+        copier = Copier(stores, self.root, self.base, self._repository.store, jobs, progress)
+        if recheck is None:  # in an object store every look is a request
+            recheck = RECHECK if isinstance(copier.inside, LocalStore) else 0
         suspects = self._recheck(copier, recheck)
         create_table(self._connection, "memory.listing", _LISTING)
         for kind in KINDS:
             self._list(kind)
         create_table(self._connection, "memory.arrived", _ARRIVED)
-        wanted = "FROM memory.listing WHERE held.blake3 IS NULL"
+        wanted = "FROM memory.listing WHERE coalesce(held.blake3, held.checksum) IS NULL"
         files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(expected), 0) {wanted}")
         progress.begin("copying files", files=files, bytes_=bytes_)
         tasks = self._tasks(f"SELECT DISTINCT path, elsewhere, expected {wanted}")
@@ -100,7 +120,8 @@ class FileLists:
             self._take(answers, copier)
         gone = self._take_suspects(copier, suspects)
         progress.end()
-        missing = [a.task for a in self._problems if a.problem == "file-missing"]
+        # S3 says of what is not there that it may not be read, to those who may not list.
+        missing = [a.task for a in self._problems if a.problem in {"file-missing", "file-unreadable"}]
         self.missing = frozenset((task.path, task.elsewhere) for task in (*missing, *gone))
 
     def report(self, findings: Findings) -> None:
@@ -124,20 +145,28 @@ class FileLists:
             The lists for the manifest, and count, bytes, absent and remapped of all files.
         """
         tables = []
-        totals = [0, 0, 0, 0]
+        before = self._totals_before
+        totals = list(msgspec.structs.astuple(before)) if before else [0, 0, 0, 0]
         for kind in KINDS:
             fresh = [leaf for leaf in self._leaves[kind] if leaf in self._affected[kind]]
             written = dict(zip(fresh, writer.write(self._finished(kind), "file_id", ("file_id",), fresh), strict=True))
-            kept = self._held[kind].by_range()
+            held = self._held[kind]
+            kept = held.by_range()
             chunks = tuple(written[leaf] if leaf in written else kept[leaf] for leaf in self._leaves[kind])
             tables.append(writer.store(Relation(kind, COLUMNS, ""), chunks))
-            relation = HeldFiles(self._repository.store, chunks).relation()
-            counted = one_row(
-                self._connection,
-                "SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (blake3 IS NULL), count(object) "
-                f"FROM ({relation.select})",
-            )
-            totals = [total + more for total, more in zip(totals, counted, strict=True)]
+            used = {kept[leaf] for leaf in self._leaves[kind] if leaf not in written}
+            counted = held.only(c for c in held.chunks if (c in used) == (before is None))
+            for sign, relation in (
+                (1, self._finished(kind)),
+                # What is kept need not be read to be counted, if the point before counted it.
+                (1 if before is None else -1, counted.relation()),
+            ):
+                more = one_row(
+                    self._connection,
+                    f"SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (NOT {HELD}), count(object) "
+                    f"FROM ({relation.select})",
+                )
+                totals = [total + sign * found for total, found in zip(totals, more, strict=True)]
         return tuple(tables), (totals[0], totals[1], totals[2], totals[3])
 
     def _affected_leaves(self, kind: str, previous: Previous, saved: SavedCatalog) -> set[Range]:
@@ -156,7 +185,7 @@ class FileLists:
         unchanged = {_range(chunk) for chunk in saved.chunks.get(table, ()) if chunk in same}
         affected = leaves - (unchanged & set(self._held[kind].by_range()))
         if previous.manifest is not None and previous.manifest.totals.absent:
-            absent = f"SELECT file_id FROM ({self._held[kind].relation().select}) WHERE blake3 IS NULL"
+            absent = f"SELECT file_id FROM ({self._held[kind].relation().select}) WHERE NOT {HELD}"
             affected |= self._leaves_of(kind, [row[0] for row in self._connection.execute(absent).fetchall()])
         return affected
 
@@ -176,17 +205,18 @@ class FileLists:
             ends.append(end)
             if not chunks or table not in self._image.tables:
                 continue
-            window = HeldFiles(self._repository.store, chunks).relation()
+            window = self._held[kind].only(chunks).relation()
             named = files_select(self._image, kind, self.root)
             where = in_ranges("file_id", [_range(chunk) for chunk in chunks])
             ids = []
-            for file_id, path, elsewhere, size, blake3, object_, modified_ns in self._connection.execute(
-                f"SELECT h.* FROM ({window.select}) h SEMI JOIN (SELECT * FROM ({named}) WHERE {where}) n "
-                "ON h.file_id = n.file_id AND h.path = n.path AND h.elsewhere = n.elsewhere WHERE h.blake3 IS NOT NULL"
+            for file_id, path, elsewhere, size, checksum, object_, modified_ns in self._connection.execute(
+                f"SELECT file_id, path, elsewhere, size, {CHECKSUM}, object, modified_ns "
+                f"FROM ({window.select}) h SEMI JOIN (SELECT * FROM ({named}) WHERE {where}) n "
+                f"ON h.file_id = n.file_id AND h.path = n.path AND h.elsewhere = n.elsewhere WHERE {HELD}"
             ).fetchall():
                 task = Task(path, elsewhere, size)
                 if copier.modified_ns(task) != (size, modified_ns):
-                    suspects[task] = {"blake3": blake3, "object": object_}
+                    suspects[task] = {"checksum": checksum, "object": object_}
                     ids.append(file_id)
             self._affected[kind] |= self._leaves_of(kind, ids)
         # Both kinds are numbered together, so one place to go on from serves both.
@@ -201,7 +231,8 @@ class FileLists:
         condition = "true" if affected == set(self._leaves[kind]) else in_ranges("file_id", affected)
         self._connection.execute(
             f"INSERT INTO memory.listing SELECT {literal(kind)}, n.file_id, n.path, n.elsewhere, n.expected, "
-            "{'size': h.size, 'blake3': h.blake3, 'object': h.object, 'modified_ns': h.modified_ns} "
+            "{'size': h.size, 'blake3': h.blake3, 'object': h.object, 'modified_ns': h.modified_ns, "
+            "'checksum': h.checksum, 'etag': h.etag} "
             f"FROM (SELECT * FROM ({files_select(self._image, kind, self.root)}) WHERE {condition}) n "
             f"LEFT JOIN ({self._held[kind].relation(affected).select}) h "
             "ON h.file_id = n.file_id AND h.path = n.path AND h.elsewhere = n.elsewhere AND h.size = n.expected"
@@ -238,10 +269,7 @@ class FileLists:
     def _keep(self, batch: list[Arrived]) -> None:
         self.new_files += sum(1 for a in batch if a.copied)
         self.new_bytes += sum(a.size for a in batch if a.copied)
-        rows = [
-            (a.task.path, a.task.elsewhere, a.task.expected, a.size, a.blake3, a.object, a.modified_ns) for a in batch
-        ]
-        insert_rows(self._connection, "memory.arrived", _ARRIVED, rows)
+        insert_rows(self._connection, "memory.arrived", _ARRIVED, [_row(arrived) for arrived in batch])
 
     def _take_suspects(self, copier: Copier, suspects: dict[Task, dict[str, Any]]) -> list[Task]:
         """Files that look changed: save a new content beside the old one, and note what happened.
@@ -261,10 +289,11 @@ class FileLists:
                 message = f"the lake has lost what the repository holds: {arrived.detail}"
                 cure = "The point holds the file as it was; restore puts it back."
                 self._suspected.append(Finding("lake-damaged", "error", where, message, cure))
-            elif arrived.blake3 == held["blake3"]:
-                self._keep([msgspec.structs.replace(arrived, object=held["object"])])  # only its time changed
+            elif copier.has(arrived, held["checksum"]):
+                # Only its time changed.
+                self._keep([msgspec.structs.replace(arrived, object=held["object"], checksum=held["checksum"])])
             else:
-                self._keep([copier.settle(arrived, (held["blake3"],)) if arrived.conflict else arrived])
+                self._keep([copier.settle(arrived, (held["checksum"],)) if arrived.conflict else arrived])
                 message = "its content changed though DuckLake never changes a file; both contents are kept"
                 cure = "Older points hold the old content, this one the new; find out who wrote to it."
                 self._suspected.append(Finding("file-changed", "error", where, message, cure))
@@ -279,13 +308,25 @@ class FileLists:
             kind,
             COLUMNS,
             "SELECT l.file_id, l.path, l.elsewhere, "
-            "coalesce(a.size, l.held.size) AS size, coalesce(a.blake3, l.held.blake3) AS blake3, "
-            "CASE WHEN a.blake3 IS NULL THEN l.held.object ELSE a.object END AS object, "
-            "coalesce(a.modified_ns, l.held.modified_ns) AS modified_ns "
+            "coalesce(a.size, l.held.size) AS size, "
+            "CASE WHEN a.path IS NULL THEN l.held.blake3 ELSE a.blake3 END AS blake3, "
+            "CASE WHEN a.path IS NULL THEN l.held.object ELSE a.object END AS object, "
+            "coalesce(a.modified_ns, l.held.modified_ns) AS modified_ns, "
+            "CASE WHEN a.path IS NULL THEN l.held.checksum ELSE a.checksum END AS checksum, "
+            "CASE WHEN a.path IS NULL THEN l.held.etag ELSE a.etag END AS etag "
             "FROM memory.listing l LEFT JOIN memory.arrived a "
             "ON a.path = l.path AND a.elsewhere = l.elsewhere AND a.expected = l.expected "
             f"WHERE l.kind = {literal(kind)}",
         )
+
+
+def _row(arrived: Arrived) -> tuple[object, ...]:
+    """A row of ``memory.arrived``."""
+    task = arrived.task
+    algorithm, _, digest = arrived.checksum.partition(":")
+    blake3, checksum = (digest, None) if algorithm == "blake3" else (None, arrived.checksum)
+    held = (arrived.size, blake3, arrived.object, arrived.modified_ns, checksum, arrived.etag or None)
+    return (task.path, task.elsewhere, task.expected, *held)
 
 
 def _range(chunk: Chunk) -> Range:

@@ -13,15 +13,18 @@ from canvasback.operations.data_root import find_data_root, refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.identity import lake_id
 from canvasback.repository.repository import create_repository
-from canvasback.storage.locations import open_store
+from canvasback.storage.locations import Stores
 
 
-def init(repository: str, lake: str, *, clock: Callable[[], datetime] = now) -> InitResult:
+def init(
+    repository: str, lake: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
+) -> InitResult:
     """Create a repository for a lake in an absent or empty folder.
 
     Args:
-        repository: The folder.
+        repository: The folder, or a URL in an object store.
         lake: The lake, as in ATTACH.
+        stores: How to reach object stores; by each cloud's own configuration if None.
         clock: Tells the time.
 
     Raises:
@@ -29,7 +32,7 @@ def init(repository: str, lake: str, *, clock: Callable[[], datetime] = now) -> 
         LakeError: The lake cannot be read, so it cannot be told which one it is.
     """
     name = parse_lake(lake)
-    store = open_store(repository)
+    store = (stores or Stores()).open(repository)
     with open_engine(name).read() as image:
         id_ = lake_id(image)
         refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))

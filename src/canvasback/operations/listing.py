@@ -11,12 +11,12 @@ from canvasback.operations.points import image_of, open_point
 from canvasback.repository.points import list_points as point_ids
 from canvasback.repository.points import read_point
 from canvasback.repository.repository import open_repository
-from canvasback.storage.locations import open_store
+from canvasback.storage.locations import Stores
 
 
-def list_points(repository: str) -> ListResult:
+def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
     """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem."""
-    store = open_repository(open_store(repository)).store
+    store = open_repository((stores or Stores()).open(repository)).store
     found = []
     for id_ in point_ids(store):
         try:
@@ -26,14 +26,14 @@ def list_points(repository: str) -> ListResult:
     return ListResult(store.url, tuple(found))
 
 
-def show(repository: str, point: str = "latest") -> ShowResult:
+def show(repository: str, point: str = "latest", *, stores: Stores | None = None) -> ShowResult:
     """A point in full: what it holds of which tables, and what its backup found.
 
     Raises:
         UsageError: There is no such point, or several.
         CorruptError: The manifest or the catalog's chunks are damaged.
     """
-    opened, manifest = open_point(repository, point)
+    opened, manifest = open_point(stores or Stores(), repository, point)
     with image_of(opened.store, manifest, check_with=1) as image:
         tables = _tables(in_dialect(image, "duckdb"), manifest.snapshot_id)
     return ShowResult(

@@ -15,7 +15,7 @@ from canvasback.storage.store import Source
 T = TypeVar("T")
 R = TypeVar("R")
 
-_BATCH = 64
+BATCH = 64
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
@@ -52,7 +52,11 @@ def each(work: Callable[[T, Stop], R]) -> Callable[[list[T], Stop], list[R]]:
 
 @contextlib.contextmanager
 def in_parallel(
-    items: Iterable[T], work: Callable[[list[T], Stop], list[R]], jobs: int, size: Callable[[T], int]
+    items: Iterable[T],
+    work: Callable[[list[T], Stop], list[R]],
+    jobs: int,
+    size: Callable[[T], int],
+    batch: int = BATCH,
 ) -> Iterator[Iterator[R]]:
     """Map over items with threads, holding only a few batches at a time however many items there are.
 
@@ -65,17 +69,18 @@ def in_parallel(
             `Stop.guard`.
         jobs: How many threads.
         size: The bytes of an item: small ones share a batch, large ones have one each.
+        batch: The most items of a batch: few where each is waited for, many where the threads take most of the time.
     """
-    batches = _batches(iter(items), size)
+    batches = _batches(iter(items), size, batch)
     stop = Stop()
 
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = deque(pool.submit(work, batch, stop) for batch in itertools.islice(batches, jobs * 2))
+        waiting = deque(pool.submit(work, some, stop) for some in itertools.islice(batches, jobs * 2))
 
         def answers() -> Iterator[R]:
             while waiting:
                 yield from waiting.popleft().result()
-                waiting.extend(pool.submit(work, batch, stop) for batch in itertools.islice(batches, 1))
+                waiting.extend(pool.submit(work, some, stop) for some in itertools.islice(batches, 1))
 
         try:
             yield answers()
@@ -85,13 +90,13 @@ def in_parallel(
             raise
 
 
-def _batches(items: Iterator[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+def _batches(items: Iterator[T], size: Callable[[T], int], most: int) -> Iterator[list[T]]:
     batch: list[T] = []
     total = 0
     for item in items:
         batch.append(item)
         total += size(item)
-        if len(batch) >= _BATCH or total >= _BATCH_BYTES:
+        if len(batch) >= most or total >= _BATCH_BYTES:
             yield batch
             batch, total = [], 0
     if batch:

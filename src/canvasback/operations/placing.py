@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -10,21 +9,24 @@ from typing import Any
 import duckdb
 import msgspec
 
-from canvasback.errors import CorruptError, ObjectExistsError, StorageError
+from canvasback.errors import AccessDeniedError, CorruptError, ObjectExistsError, ObjectMissingError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
-from canvasback.operations.copying import hash_stream
 from canvasback.operations.parallel import Stop, each, in_parallel
-from canvasback.repository import layout
-from canvasback.repository.filelist import files_relation, refuse_unsafe_names
+from canvasback.operations.places import list_places
+from canvasback.operations.reading import UnreadError, open_source
 from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.bucket import WrongBytesError
+from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local import LocalStore
+from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.staging import sweep
-from canvasback.storage.store import Store
+from canvasback.storage.store import Stat, Store
 
 _BATCH = 4096
+_ATTEMPTS = 3
 _CURE = "Another point may hold it: run list, and restore with --level checksum to try that point's copy."
 
 
@@ -32,21 +34,25 @@ class Placement(msgspec.Struct, frozen=True):
     """One file and its place.
 
     Attributes:
-        target: Its absolute path.
+        target: Its absolute path or URL.
         name: The repository's object that holds it.
         size: Its bytes.
-        blake3: Their BLAKE3.
+        checksum: Their checksum, see `canvasback.storage.checksums`.
+        etag: The etag of the repository's object when it was written, or empty.
         modified_ns: Its time of modification.
         elsewhere: Whether the place is outside of the data path.
+        present: The size of what a listing found there; -1 for nothing, None where nobody listed.
         damaged: Whether something else is there, to be moved aside.
     """
 
     target: str
     name: str
     size: int
-    blake3: str
+    checksum: str
+    etag: str
     modified_ns: int
     elsewhere: bool
+    present: int | None = None
     damaged: bool = False
 
 
@@ -54,12 +60,16 @@ _TODO = {
     "target": "VARCHAR",
     "name": "VARCHAR",
     "size": "BIGINT",
-    "blake3": "VARCHAR",
+    "checksum": "VARCHAR",
+    "etag": "VARCHAR",
     "modified_ns": "BIGINT",
     "elsewhere": "BOOLEAN",
+    "present": "BIGINT",
     "damaged": "BOOLEAN",
 }
 """The columns of ``memory.todo``: the fields of a `Placement`."""
+
+_PRESENT = {"target": "VARCHAR", "size": "BIGINT"}
 
 
 class FilePlan(msgspec.Struct):
@@ -88,194 +98,237 @@ class FilePlan(msgspec.Struct):
     placed_bytes: int = 0
 
 
-def plan_files(
-    connection: duckdb.DuckDBPyConnection,
-    store: Store,
-    manifest: Manifest,
-    root: str,
-    level: str,
-    jobs: int,
-    progress: Progress,
-    findings: Findings,
-    *,
-    moving: bool,
-) -> FilePlan:
-    """Look at every place, and note in ``memory.todo`` what is to be done. Changes nothing.
+class Placer:
+    """Plans where the files of a point go, and puts them there.
 
-    Raises:
-        RefusedError: A path of the point leads out of its place (``unsafe-name``).
+    Args:
+        connection: Where the point can be read.
+        stores: Opens the places.
+        store: The repository.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        progress: Told about every file.
+        findings: Told about those that cannot be restored.
     """
-    plan = FilePlan(root, moving)
-    _list_places(connection, store, manifest, root, moving=moving)
-    _report_absent(connection, findings)
-    create_table(connection, "memory.todo", _TODO)
-    files, bytes_ = one_row(
-        connection,
-        "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
-    )
-    progress.begin("looking at the data path", files=files, bytes_=bytes_ if level == "checksum" else None)
-    todo: list[Placement] = []
 
-    def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
-        return place, _state(place, level, stop, progress)
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        stores: Stores,
+        store: Store,
+        jobs: int | None,
+        progress: Progress,
+        findings: Findings,
+    ) -> None:
+        self._connection = connection
+        self._stores = stores
+        self._store = store
+        self._jobs = jobs
+        self._progress = progress
+        self._findings = findings
 
-    sizes = (lambda p: p.size) if level == "checksum" else (lambda _: 0)
-    with in_parallel(_places(connection), each(look), jobs, sizes) as looked:
-        for place, state in looked:
-            plan.elsewhere += place.elsewhere
-            if state == "whole":
-                plan.kept += 1
-                continue
-            if state == "other" and place.elsewhere and not moving:
-                findings.add(
+    def plan(self, manifest: Manifest, root: str, level: str, *, moving: bool) -> FilePlan:
+        """Look at every place, and note in ``memory.todo`` what is to be done. Changes nothing.
+
+        Raises:
+            RefusedError: A path of the point leads out of its place (``unsafe-name``).
+        """
+        plan = FilePlan(root, moving)
+        list_places(self._connection, self._store, manifest, root, moving=moving)
+        self._report_absent()
+        self._list_present(root)
+        create_table(self._connection, "memory.todo", _TODO)
+        files, bytes_ = one_row(
+            self._connection,
+            "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
+        )
+        self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if level == "checksum" else None)
+        todo: list[Placement] = []
+        sizes = (lambda p: p.size) if level == "checksum" else (lambda _: 0)
+        target = self._stores.open(root)
+
+        def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
+            return place, self._state(place, level, stop)
+
+        jobs = self._jobs or target.jobs
+        with in_parallel(self._places(), each(look), jobs, sizes, target.batch) as looked:
+            for place, state in looked:
+                plan.elsewhere += place.elsewhere
+                if state == "whole":
+                    plan.kept += 1
+                    continue
+                if state == "other" and place.elsewhere and not moving:
+                    self._findings.add(
+                        Finding(
+                            "elsewhere-damaged",
+                            "error",
+                            place.target,
+                            "a file outside of the data path is not what was saved, and is left alone",
+                            f"Move it away yourself and restore again; the saved one is {place.name} in the "
+                            "repository.",
+                        )
+                    )
+                    continue
+                plan.wanted += 1
+                plan.wanted_bytes += place.size
+                plan.damaged += state == "other"
+                todo.append(msgspec.structs.replace(place, damaged=state == "other"))
+                if len(todo) >= _BATCH:
+                    self._note(todo)
+                    todo = []
+        self._note(todo)
+        self._progress.end()
+        return plan
+
+    def execute(self, plan: FilePlan, moment: datetime) -> None:
+        """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
+        suffix = f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"
+        for (folder,) in self._stream("SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places"):
+            if not is_remote(folder):
+                sweep(folder)
+        target = self._stores.open(plan.root)
+        self._progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
+
+        def put(place: Placement, stop: Stop) -> tuple[Placement, Finding | None]:
+            finding = self._put(place, suffix, stop)
+            self._progress.advance(files=1, bytes_=place.size)
+            return place, finding
+
+        todo = (Placement(*row) for row in self._stream("FROM memory.todo"))
+        jobs = self._jobs or max(target.jobs, self._store.jobs)
+        batch = min(target.batch, self._store.batch)
+        with in_parallel(todo, each(put), jobs, lambda place: place.size, batch) as done:
+            for place, finding in done:
+                if finding is not None:
+                    self._findings.add(finding)
+                else:
+                    plan.placed += 1
+                    plan.placed_bytes += place.size
+        self._stores.sync()
+        self._progress.end()
+
+    def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
+        target, name = self._stores.locate(place.target)
+        aside = suffix if place.damaged else ""
+        try:
+            if not self._put_within(place, target, name, aside):
+                self._put_stream(place, target, name, aside, stop)
+        except ObjectExistsError:
+            return Finding(
+                "file-appeared", "error", place.target, "something appeared there meanwhile, and stays", _CURE
+            )
+        except CorruptError as error:
+            return Finding("object-corrupt", "error", place.target, f"not restored: {error.message}", _CURE)
+        except UnreadError as error:
+            reason = error.reason
+            if isinstance(reason, ObjectMissingError):
+                return Finding("object-missing", "error", place.target, f"not restored: {reason.message}", _CURE)
+            if isinstance(reason, OSError):
+                raise StorageError(
+                    f"cannot read {self._store.url}{place.name}: {reason.strerror or reason}",
+                    hint="See whether the repository's storage is sound, and run it again: what is in place stays.",
+                ) from reason
+            raise reason from None
+        return None
+
+    def _put_within(self, place: Placement, target: Store, name: str, aside: str) -> bool:
+        """Let the service of both copy the file, where the repository's object is still the one that was written."""
+        if not place.etag or aside:
+            return False
+        try:
+            return target.copy_from(name, self._store, place.name, place.size, etag=place.etag) is not None
+        except (AccessDeniedError, ObjectExistsError, ObjectMissingError):
+            return False  # at which end, or whether it is the same, reading and writing tell
+
+    def _put_stream(self, place: Placement, target: Store, name: str, aside: str, stop: Stop) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with open_source(self._store, place.name, vouch=False) as (_, source):
+                    stream = stop.guard(source)
+                    if self._stores.limit:
+                        stream = self._stores.limit.through(stream)
+                    target.place_new(
+                        name, stream, place.size, place.checksum, modified_ns=place.modified_ns, aside=aside
+                    )
+            except (UnreadError, CorruptError) as error:
+                # What is read through a network can be right the next time.
+                again = isinstance(error, CorruptError) or isinstance(error.reason, WrongBytesError)
+                if not again or attempt == _ATTEMPTS or isinstance(self._store, LocalStore):
+                    raise
+            else:
+                return
+
+    def _report_absent(self) -> None:
+        for (path,) in self._connection.execute(
+            "SELECT DISTINCT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL"
+        ).fetchall():
+            if self._look(path) is None:
+                self._findings.add(
                     Finding(
-                        "elsewhere-damaged",
+                        "file-absent",
                         "error",
-                        place.target,
-                        "a file outside of the data path is not what was saved, and is left alone",
-                        f"Move it away yourself and restore again; the saved one is {place.name} in the repository.",
+                        path,
+                        "the point does not hold this file: it could not be read when the backup ran",
+                        "An older point may hold it; tables and snapshots that need it cannot be read without.",
                     )
                 )
-                continue
-            plan.wanted += 1
-            plan.wanted_bytes += place.size
-            plan.damaged += state == "other"
-            todo.append(msgspec.structs.replace(place, damaged=state == "other"))
-            if len(todo) >= _BATCH:
-                insert_rows(connection, "memory.todo", _TODO, [msgspec.structs.astuple(place) for place in todo])
-                todo = []
-    insert_rows(connection, "memory.todo", _TODO, [msgspec.structs.astuple(place) for place in todo])
-    progress.end()
-    return plan
 
+    def _list_present(self, root: str) -> None:
+        """Fill ``memory.present`` from one listing of a bucket; where it may not be listed, each file is asked for."""
+        create_table(self._connection, "memory.present", _PRESENT)
+        self._connection.execute("ALTER TABLE memory.places ADD COLUMN listed BOOLEAN DEFAULT false")
+        if not is_remote(root):
+            return
+        batch: list[tuple[str, int]] = []
+        try:
+            for stat in self._stores.open(root).list(""):
+                batch.append((root + stat.name, stat.size))
+                if len(batch) >= _BATCH:
+                    insert_rows(self._connection, "memory.present", _PRESENT, batch)
+                    batch = []
+        except AccessDeniedError:
+            return
+        insert_rows(self._connection, "memory.present", _PRESENT, batch)
+        self._connection.execute(f"UPDATE memory.places SET listed = starts_with(target, {literal(root)})")
 
-def execute_files(
-    connection: duckdb.DuckDBPyConnection,
-    store: Store,
-    plan: FilePlan,
-    jobs: int,
-    progress: Progress,
-    findings: Findings,
-    moment: datetime,
-) -> None:
-    """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
-    target = LocalStore("/")
-    suffix = f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"
-    for (folder,) in _stream(connection, "SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places"):
-        sweep(folder)
-    progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
+    def _places(self) -> Iterator[Placement]:
+        sql = """
+            SELECT DISTINCT target, name, l.size, checksum, etag, modified_ns, elsewhere,
+                CASE WHEN listed THEN coalesce(p.size, -1) END
+            FROM memory.places l LEFT JOIN memory.present p USING (target) WHERE checksum IS NOT NULL
+        """
+        return (Placement(*row) for row in self._stream(sql))
 
-    def put(place: Placement, stop: Stop) -> tuple[Placement, Finding | None]:
-        finding = _put(store, target, place, suffix, stop)
-        progress.advance(files=1, bytes_=place.size)
-        return place, finding
+    def _state(self, place: Placement, level: str, stop: Stop) -> str:
+        """``whole``, ``absent``, or ``other`` where something else is there."""
+        target, name = self._stores.locate(place.target)
+        size = place.present
+        if size is None:
+            found = self._look(place.target)
+            size = -1 if found is None else found.size
+        if size < 0:
+            return "absent"
+        same = size == place.size
+        if same and level == "checksum":
+            algorithm, _, digest = place.checksum.partition(":")
+            with target.open(name, vouch=False) as stream:
+                same = hash_stream(stop.guard(stream), algorithm)[1] == digest
+        self._progress.advance(files=1, bytes_=place.size if level == "checksum" else 0)
+        return "whole" if same else "other"
 
-    todo = (Placement(*row) for row in _stream(connection, "FROM memory.todo"))
-    with in_parallel(todo, each(put), jobs, lambda place: place.size) as done:
-        for place, finding in done:
-            if finding is not None:
-                findings.add(finding)
-            else:
-                plan.placed += 1
-                plan.placed_bytes += place.size
-    target.sync()
-    progress.end()
+    def _look(self, path: str) -> Stat | None:
+        target, name = self._stores.locate(path)
+        try:
+            return target.stat(name)
+        except AccessDeniedError:
+            if isinstance(target, LocalStore):
+                raise
+            return None  # S3 says so of what is not there to those who may not list; nothing is overwritten
 
+    def _note(self, places: list[Placement]) -> None:
+        insert_rows(self._connection, "memory.todo", _TODO, [msgspec.structs.astuple(place) for place in places])
 
-def _put(store: Store, target: LocalStore, place: Placement, suffix: str, stop: Stop) -> Finding | None:
-    aside = suffix if place.damaged else ""
-    try:
-        with store.open(place.name) as source:
-            target.place_new(
-                _name(place),
-                stop.guard(source),
-                place.size,
-                place.blake3,
-                modified_ns=place.modified_ns,
-                aside=aside,
-            )
-    except ObjectExistsError:
-        return Finding("file-appeared", "error", place.target, "something appeared there meanwhile, and stays", _CURE)
-    except CorruptError as error:
-        return Finding("object-corrupt", "error", place.target, f"not restored: {error.message}", _CURE)
-    except StorageError as error:
-        if error.code != "object-missing":
-            raise
-        return Finding("object-missing", "error", place.target, f"not restored: {error.message}", _CURE)
-    return None
-
-
-def _list_places(
-    connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest, root: str, *, moving: bool
-) -> None:
-    """Fill ``memory.places``: every file of the point with the object that holds it and its place."""
-    # A file that the point does not hold must not be looked for at its old place by a lake that moved:
-    # DuckLake's cleanup would delete it there.
-    absent = f"{literal(root)} || 'external/absent/' || kind || '-' || file_id || '.parquet'"
-    outside = (
-        f"CASE WHEN blake3 IS NULL THEN {absent} ELSE {literal(root)} || name END"
-        if moving
-        else f"CASE WHEN path[1] = '/' THEN path ELSE {literal(manifest.relative_to)} || path END"
-    )
-    files = files_relation(connection, store, manifest)
-    connection.execute(
-        "CREATE TABLE memory.places AS SELECT kind, file_id, "
-        f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
-        "name, size, blake3, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
-        f"(SELECT *, coalesce(object, {literal(layout.DATA)} || path) AS name FROM ({files.select}))"
-    )
-    # A legitimate odd path has an object of its own; what is left could lead anywhere.
-    refuse_unsafe_names(
-        connection,
-        "FROM memory.places",
-        also="ends_with(target, '/') OR list_contains(string_split(target, '/'), '..')",
-    )
-
-
-def _report_absent(connection: duckdb.DuckDBPyConnection, findings: Findings) -> None:
-    for (target,) in connection.execute(
-        "SELECT DISTINCT target FROM memory.places WHERE blake3 IS NULL ORDER BY ALL"
-    ).fetchall():
-        if not os.path.exists(target):
-            findings.add(
-                Finding(
-                    "file-absent",
-                    "error",
-                    target,
-                    "the point does not hold this file: it could not be read when the backup ran",
-                    "An older point may hold it; tables and snapshots that need it cannot be read without.",
-                )
-            )
-
-
-def _places(connection: duckdb.DuckDBPyConnection) -> Iterator[Placement]:
-    sql = (
-        "SELECT DISTINCT target, name, size, blake3, modified_ns, elsewhere FROM memory.places WHERE blake3 IS NOT NULL"
-    )
-    return (Placement(*row) for row in _stream(connection, sql))
-
-
-def _state(place: Placement, level: str, stop: Stop, progress: Progress) -> str:
-    """``whole``, ``absent``, or ``other`` where something else is there."""
-    target = LocalStore("/")
-    name = _name(place)
-    found = target.stat(name)
-    if found is None:
-        return "absent"
-    same = found.size == place.size
-    if same and level == "checksum":
-        with target.open(name) as stream:
-            same = hash_stream(stop.guard(stream))[1] == place.blake3
-    progress.advance(files=1, bytes_=place.size if level == "checksum" else 0)
-    return "whole" if same else "other"
-
-
-def _name(place: Placement) -> str:
-    return "/".join(part for part in place.target.split("/") if part not in {"", "."})
-
-
-def _stream(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[Any, ...]]:
-    cursor = connection.cursor()
-    cursor.execute(sql)
-    while rows := cursor.fetchmany(_BATCH):
-        yield from rows
+    def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        cursor = self._connection.cursor()
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(_BATCH):
+            yield from rows

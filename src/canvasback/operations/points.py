@@ -10,28 +10,30 @@ from canvasback.model.manifest import Manifest
 from canvasback.repository.chunks import check_objects, read_chunks, relation_of
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
-from canvasback.storage.locations import open_store
+from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
+from canvasback.storage.urls import register
 
 
-def open_point(repository: str, wanted: str) -> tuple[Repository, Manifest]:
+def open_point(stores: Stores, repository: str, wanted: str) -> tuple[Repository, Manifest]:
     """The manifest of a point that a user names.
 
     Raises:
         UsageError: There is no such point, or several.
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
-    opened = open_repository(open_store(repository))
+    opened = open_repository(stores.open(repository))
     return opened, read_point(opened.store, find_point(opened.store, wanted))
 
 
-def image_of(store: Store, manifest: Manifest, *, check_with: int = 0) -> Image:
+def image_of(store: Store, manifest: Manifest, *, check_with: int = 0, by_url: bool = False) -> Image:
     """The image of a point. Nothing is read but index objects until a relation is.
 
     Args:
         store: The repository.
         manifest: The point.
         check_with: With how many threads to check all chunks first, the file lists' too; 0 trusts them.
+        by_url: Let the relations name the chunks by their URLs.
 
     Raises:
         CorruptError: An object is missing or holds other bytes than its name promises.
@@ -39,13 +41,17 @@ def image_of(store: Store, manifest: Manifest, *, check_with: int = 0) -> Image:
     folder = tempfile.mkdtemp(prefix="canvasback-")
     try:
         connection = connect(folder)
+        if by_url and is_remote(store.url):
+            register(connection, store)
         chunks = {table.name: read_chunks(connection, store, table) for table in manifest.tables}
         if check_with:
             lists = (read_chunks(connection, store, table) for table in manifest.files)
             objects = {(c.hash, c.bytes) for of_table in (*chunks.values(), *lists) for c in of_table}
             check_objects(store, sorted(objects), check_with)
         tables = {
-            table.name: relation_of(store, table.name, table.columns, chunks[table.name], table.primary_key)
+            table.name: relation_of(
+                store, table.name, table.columns, chunks[table.name], table.primary_key, by_url=by_url
+            )
             for table in manifest.tables
         }
     except BaseException:

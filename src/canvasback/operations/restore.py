@@ -17,10 +17,10 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
 from canvasback.operations.data_root import refuse_nesting
-from canvasback.operations.defaults import default_jobs, now
-from canvasback.operations.placing import FilePlan, execute_files, plan_files
+from canvasback.operations.defaults import now
+from canvasback.operations.placing import FilePlan, Placer
 from canvasback.operations.points import image_of, open_point
-from canvasback.storage.locations import local_folder
+from canvasback.storage.locations import Stores, folder_url
 
 Level = Literal["exists", "checksum"]
 
@@ -35,21 +35,23 @@ def restore(
     replace: bool = False,
     dry_run: bool = False,
     jobs: int | None = None,
+    stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
 ) -> RestoreResult:
     """Bring a point back as a lake: first its files, then, as one step, its catalog.
 
     Args:
-        repository: The repository's folder.
+        repository: The repository: a folder, or a URL in an object store.
         to: The catalog to write, as in ATTACH; it must be absent or empty.
         point: An id, a unique beginning of one, or ``latest``.
-        data_path: Put all files here and point the catalog here. Without it they stay at the original data path,
-            and only those that are missing or damaged there are put back.
+        data_path: A folder or URL: put all files here and point the catalog here. Without it they stay at the
+            original data path, and only those that are missing or damaged there are put back.
         level: What counts as damaged: ``exists``, a wrong size; ``checksum``, other bytes.
         replace: Move a catalog that is there aside first.
         dry_run: Make the plan only.
-        jobs: How many files are worked on at a time.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
 
@@ -65,28 +67,19 @@ def restore(
     lake = parse_lake(to)
     engine = open_engine(lake)
     aside = engine.prepare(replace=replace)
-    opened, manifest = open_point(repository, point)
-    workers = jobs or default_jobs()
-    root = local_folder(data_path) if data_path is not None else manifest.data_root
+    stores = stores or Stores()
+    opened, manifest = open_point(stores, repository, point)
+    root = folder_url(data_path) if data_path is not None else manifest.data_root
     refuse_nesting(opened.store.url, root)
     if lake.is_file:
         refuse_nesting(opened.store.url, lake.target)
     findings = Findings()
-    with image_of(opened.store, manifest, check_with=workers) as image:
-        files = plan_files(
-            image.connection,
-            opened.store,
-            manifest,
-            root,
-            level,
-            workers,
-            progress,
-            findings,
-            moving=data_path is not None,
-        )
+    with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as image:
+        placer = Placer(image.connection, stores, opened.store, jobs, progress, findings)
+        files = placer.plan(manifest, root, level, moving=data_path is not None)
         steps = _steps(lake, root, files, aside, manifest)
         if not dry_run:
-            execute_files(image.connection, opened.store, files, workers, progress, findings, clock())
+            placer.execute(files, clock())
             remarks = _write_catalog(engine, lake, image, manifest, data_path, root, clock(), replace=replace)
             steps = (*steps, *remarks)
     return RestoreResult(

@@ -18,24 +18,26 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
 from canvasback.model.results import VerifyResult
-from canvasback.operations.copying import hash_stream
-from canvasback.operations.defaults import default_jobs
 from canvasback.operations.footers import check_rows
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
-from canvasback.repository.filelist import files_relation, refuse_unsafe_names
+from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.repository.points import find_point, list_points, read_point
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.locations import open_store
+from canvasback.storage.checksums import hash_stream
+from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
 
 Level = Literal["exists", "checksum", "rows"]
 
 _BATCH = 4096
-_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "blake3": "VARCHAR", "point": "VARCHAR"}
+_ATTEMPTS = 2
+"""How often a remote object is read before it counts as damaged: bytes can go wrong on the way."""
+
+_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
 _PRESENT = {"name": "VARCHAR", "size": "BIGINT"}
 _CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
@@ -47,12 +49,12 @@ class Expected(msgspec.Struct, frozen=True):
     Attributes:
         name: Its name.
         size: Its bytes.
-        blake3: Their BLAKE3.
+        checksum: Their checksum, see `canvasback.storage.checksums`.
     """
 
     name: str
     size: int
-    blake3: str
+    checksum: str
 
 
 def verify(
@@ -62,6 +64,7 @@ def verify(
     all_points: bool = False,
     level: Level = "exists",
     jobs: int | None = None,
+    stores: Stores | None = None,
     progress: Progress = SILENT,
 ) -> VerifyResult:
     """See whether points can still be restored, without writing anything.
@@ -72,17 +75,18 @@ def verify(
         all_points: Verify every point; ``point`` is ignored.
         level: ``exists``: every object is there with its size. ``checksum``: every byte is as it was saved.
             ``rows``: also, every data file is Parquet with the rows and columns that the catalog promises.
-        jobs: How many objects are worked on at a time.
+        jobs: How many objects are worked on at a time; None for what suits the repository.
+        stores: How to reach object stores; by each cloud's own configuration if None.
         progress: Told how the work goes on.
 
     Returns:
         What was found; no findings means that all is as it was saved.
     """
     began = time.monotonic()
-    store = open_repository(open_store(repository)).store
+    store = open_repository((stores or Stores()).open(repository)).store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
-    workers = jobs or default_jobs()
+    workers = jobs or store.jobs
     with tempfile.TemporaryDirectory(prefix="canvasback-") as folder, connect(folder) as connection:
         manifests = list(_readable(store, ids, findings))
         sound = _collect(connection, store, manifests, findings)
@@ -127,7 +131,8 @@ def _collect(
             message = f"its list of files cannot be read: {str(error).splitlines()[0]}"
             findings.add(Finding("chunk-corrupt", "error", manifest.id, message, _CURE))
     connection.execute(
-        "CREATE TABLE memory.expected AS SELECT name, size, blake3, min(point) AS point FROM memory.needed GROUP BY ALL"
+        "CREATE TABLE memory.expected AS "
+        "SELECT name, size, checksum, min(point) AS point FROM memory.needed GROUP BY ALL"
     )
     return sound
 
@@ -139,13 +144,15 @@ def _collect_point(connection: duckdb.DuckDBPyConnection, store: Store, manifest
             objects[layout.chunk_name(table.index.hash)] = (table.index.bytes, table.index.hash)
         for chunk in read_chunks(connection, store, table):
             objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
-    rows = [(name, size, hash_, manifest.id) for name, (size, hash_) in objects.items()]
+    rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
     insert_rows(connection, "memory.needed", _NEEDED, rows)
     files = files_relation(connection, store, manifest).select
-    held = f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size, blake3 FROM ({files})"
+    held = (
+        f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size, {CHECKSUM} AS checksum FROM ({files})"
+    )
     refuse_unsafe_names(connection, held)
     connection.execute(
-        f"INSERT INTO memory.needed SELECT *, {literal(manifest.id)} FROM ({held}) WHERE blake3 IS NOT NULL"
+        f"INSERT INTO memory.needed SELECT *, {literal(manifest.id)} FROM ({held}) WHERE checksum IS NOT NULL"
     )
 
 
@@ -189,22 +196,27 @@ def _check_content(
 
     def check(expected: Expected, stop: Stop) -> Finding | None:
         try:
-            with store.open(expected.name) as stream:
-                found = hash_stream(stop.guard(stream))[1]
+            same = any(_has(store, expected, stop) for _ in range(_ATTEMPTS if is_remote(store.url) else 1))
         except (StorageError, OSError) as error:
             return Finding("object-unreadable", "error", expected.name, f"cannot be read: {error}", _CURE)
         finally:
             progress.advance(files=1, bytes_=expected.size)
-        if found == expected.blake3:
+        if same:
             return None
         code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
         return Finding(code, "error", expected.name, "does not hold the bytes that were saved", _CURE)
 
     cursor = connection.cursor()
-    cursor.execute(f"SELECT e.name, e.size, e.blake3 {sound} ORDER BY e.name")
-    with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size) as checked:
+    cursor.execute(f"SELECT e.name, e.size, e.checksum {sound} ORDER BY e.name")
+    with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size, store.batch) as checked:
         findings.extend(finding for finding in checked if finding is not None)
     progress.end()
+
+
+def _has(store: Store, expected: Expected, stop: Stop) -> bool:
+    algorithm, _, digest = expected.checksum.partition(":")
+    with store.open(expected.name, vouch=False) as stream:
+        return hash_stream(stop.guard(stream), algorithm)[1] == digest
 
 
 def _expected(cursor: duckdb.DuckDBPyConnection) -> Iterator[Expected]:

@@ -1,0 +1,40 @@
+"""Where each file of a point belongs, as a table to plan by."""
+
+from __future__ import annotations
+
+import duckdb
+
+from canvasback.model.manifest import Manifest
+from canvasback.model.relation import literal
+from canvasback.repository import layout
+from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.storage.store import Store
+
+
+def list_places(
+    connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest, root: str, *, moving: bool
+) -> None:
+    """Fill ``memory.places``: every file of the point with the object that holds it and its place."""
+    # A file that the point does not hold must not be looked for at its old place by a lake that moved:
+    # DuckLake's cleanup would delete it there.
+    absent = f"{literal(root)} || 'external/absent/' || kind || '-' || file_id || '.parquet'"
+    outside = (
+        f"CASE WHEN checksum IS NULL THEN {absent} ELSE {literal(root)} || name END"
+        if moving
+        else "CASE WHEN path[1] = '/' OR regexp_matches(path, '^[a-z0-9]+://') THEN path "
+        f"ELSE {literal(manifest.relative_to)} || path END"
+    )
+    files = files_relation(connection, store, manifest)
+    connection.execute(
+        "CREATE TABLE memory.places AS SELECT kind, file_id, "
+        f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
+        "name, size, checksum, etag, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
+        f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
+        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM ({files.select}))"
+    )
+    # A legitimate odd path has an object of its own; what is left could lead anywhere.
+    refuse_unsafe_names(
+        connection,
+        "FROM memory.places",
+        also="ends_with(target, '/') OR list_contains(string_split(target, '/'), '..')",
+    )

@@ -1,0 +1,88 @@
+"""The commands with a repository in a bucket, configured as a user would."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from canvasback import Stores, UsageError
+from tests.cli.running import Place, Ran
+from tests.clouds import cloud
+from tests.crash.lakes import Stages
+from tests.oracle import read_lake
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+class BucketPlace:
+    """A place whose settings file says where the bucket's server is."""
+
+    def __init__(self, place: Place, endpoint: str, bucket: str) -> None:
+        self.place = place
+        self.repository = f"{bucket}repo"
+        (place.folder / "canvasback.toml").write_text(
+            f'repository = "{self.repository}"\n[storage."{bucket}"]\nendpoint = "{endpoint}"\nregion = "us-east-1"\n'
+        )
+
+    def run(self, *arguments: object) -> Ran:
+        return self.place.run(*arguments, **KEYS)
+
+
+@pytest.fixture
+def there(place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> BucketPlace:
+    where = cloud("s3", request, monkeypatch)
+    return BucketPlace(place, str(where.options.endpoint), where.bucket())
+
+
+def test_all_commands(there: BucketPlace, stages: Stages) -> None:
+    assert there.run("init", there.repository, "--lake", there.place.catalog).code == 0
+    made = there.run("backup", there.place.catalog, "--limit-rate", "10M", "--json")
+    assert (made.code, made.err) == (0, "")
+    point = made.document["point"]
+    assert [listed["point"] for listed in there.run("list", "--json").document["points"]] == [point]
+    assert there.run("show", point[:12]).code == 0
+    assert there.run("verify", "--all", "--level", "rows").code == 0
+    restored = there.run("restore", "--to", "r.ducklake", "--data-path", "r", "--limit-rate", "10MiB/s")
+    assert restored.code == 0, restored
+    assert read_lake(f"ducklake:{there.place.folder}/r.ducklake")["snapshots"] == stages.truth["3"]
+    attached = there.run("attach", "--out", "a.ducklake", "--json")
+    assert attached.code == 0
+    assert [finding["code"] for finding in attached.document["findings"]] == ["needs-access"]
+    exists = there.run("init", there.repository, "--lake", there.place.catalog, "--json")
+    assert (exists.code, exists.document["code"]) == (4, "repository-exists")
+
+
+def test_keys_that_are_wrong_or_missing(there: BucketPlace) -> None:
+    missing = there.place.run("list", "--json", AWS_EC2_METADATA_DISABLED="true")
+    assert (missing.code, missing.document["code"]) == (1, "credentials-missing")
+    wrong = there.place.run("list", "--json", **{**KEYS, "AWS_ACCESS_KEY_ID": "AKIANOBODY"})
+    assert (wrong.code, wrong.document["code"]) == (1, "credentials-refused")
+    for ran in (missing, wrong):
+        assert "Traceback" not in ran.err
+        assert ran.document["hint"]
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-5M", "M", "10X"])
+def test_a_rate_that_is_none(place: Place, rate: str) -> None:
+    ran = place.run("backup", place.catalog, "-r", "repo", f"--limit-rate={rate}", "--json")
+    assert (ran.code, ran.document["code"]) == (2, "rate-not-understood")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("s3://bucket/repo", "obstore", "s3"),
+        ("gs://bucket/repo", "google.cloud", "gcs"),
+        ("az://bucket/repo", "azure.storage.blob", "azure"),
+    ],
+)
+def test_an_extra_that_is_not_installed(url: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith((module, "canvasback.storage."))]:
+        if name in {"canvasback.storage.s3", "canvasback.storage.gcs", "canvasback.storage.azure"} or name == module:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError) as missing:
+        Stores().open(url)
+    assert missing.value.code == "extra-missing"
+    assert f"canvasback[{extra}]" in missing.value.hint

@@ -1,0 +1,244 @@
+"""Lakes and repositories in object stores: the bucket is lost, and the real extension reads what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import canvasback
+from canvasback import Stores
+from canvasback.operations.verify import Level
+from tests.clouds import Cloud, cloud
+from tests.lake.cloud_lakes import Truth, comparable, read, session, write
+
+
+@pytest.fixture(params=["s3", "azure"])
+def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """A cloud in which the real extension reads and writes."""
+    return cloud(request.param, request, monkeypatch)
+
+
+def empty(stores: Stores, url: str) -> None:
+    """Lose all that is in a place."""
+    store = stores.open(url)
+    for stat in list(store.list("")):
+        store.delete(stat.name)
+    assert list(store.list("")) == []
+
+
+def names(stores: Stores, url: str) -> list[str]:
+    return [stat.name for stat in stores.open(url).list("")]
+
+
+class Backed:
+    """A lake in a bucket with a repository in another, of one service."""
+
+    def __init__(self, where: Cloud, folder: Path) -> None:
+        self.cloud = where
+        self.stores = where.stores()
+        self.data_path = f"{where.bucket()}lake data/"
+        self.repository = f"{where.bucket()}backups/sales"
+        self.catalog = folder / "main.ducklake"
+        self.attach = f"ducklake:{self.catalog}"
+        self.truth = write(where, self.catalog, self.data_path)
+        canvasback.init(self.repository, self.attach, stores=self.stores)
+        self.made = canvasback.backup(self.attach, self.repository, stores=self.stores)
+        assert not self.made.findings
+
+    def read(self, attach: str) -> Truth:
+        """What the real extension sees of each snapshot."""
+        return comparable(read(self.cloud, attach, self.truth))
+
+    def is_whole(self, attach: str) -> None:
+        assert self.read(attach) == comparable(self.truth)
+
+
+@pytest.fixture
+def backed(where: Cloud, tmp_path: Path) -> Backed:
+    return Backed(where, tmp_path)
+
+
+def test_the_bucket_is_lost_and_comes_back_in_place(backed: Backed) -> None:
+    empty(backed.stores, backed.data_path)
+    with pytest.raises(duckdb.Error):
+        backed.read(backed.attach)
+    result = canvasback.restore(backed.repository, backed.attach, replace=True, stores=backed.stores)
+    assert not result.findings
+    assert result.restored_files == backed.made.files
+    backed.is_whole(backed.attach)
+
+
+def test_a_few_files_are_lost_and_come_back(backed: Backed, tmp_path: Path) -> None:
+    store = backed.stores.open(backed.data_path)
+    found = names(backed.stores, backed.data_path)
+    store.delete(found[0])
+    store.delete(found[1])
+    store.put_new(found[1], b"something else")
+    result = canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores)
+    assert not result.findings
+    assert (result.restored_files, result.kept_files) == (2, backed.made.files - 2)
+    backed.is_whole(f"ducklake:{tmp_path}/new.ducklake")
+    [aside] = [name for name in names(backed.stores, backed.data_path) if ".damaged-" in name]
+    assert store.get(aside) == b"something else"
+
+
+def test_the_lake_moves_to_another_bucket(backed: Backed, tmp_path: Path) -> None:
+    new = f"{backed.cloud.bucket()}moved"
+    result = canvasback.restore(
+        backed.repository, f"ducklake:{tmp_path}/new.ducklake", data_path=new, stores=backed.stores
+    )
+    assert not result.findings
+    assert result.data_path == new + "/"
+    empty(backed.stores, backed.data_path)
+    backed.is_whole(f"ducklake:{tmp_path}/new.ducklake")
+
+
+def test_the_lake_moves_to_a_disk_and_back(backed: Backed, tmp_path: Path) -> None:
+    canvasback.restore(
+        backed.repository, f"ducklake:{tmp_path}/disk.ducklake", data_path=str(tmp_path / "disk"), stores=backed.stores
+    )
+    empty(backed.stores, backed.data_path)
+    backed.is_whole(f"ducklake:{tmp_path}/disk.ducklake")
+    local = str(tmp_path / "repository")
+    canvasback.init(local, f"ducklake:{tmp_path}/disk.ducklake")
+    assert not canvasback.backup(f"ducklake:{tmp_path}/disk.ducklake", local).findings
+    back = f"{backed.cloud.bucket()}back/"
+    assert not canvasback.restore(
+        local, f"ducklake:{tmp_path}/back.ducklake", data_path=back, stores=backed.stores
+    ).findings
+    backed.is_whole(f"ducklake:{tmp_path}/back.ducklake")
+
+
+def test_a_point_is_attached_where_it_lies(backed: Backed, tmp_path: Path) -> None:
+    empty(backed.stores, backed.data_path)
+    result = canvasback.attach(backed.repository, out=str(tmp_path / "point.ducklake"), stores=backed.stores)
+    assert result.finding_counts == {"needs-access": 1}
+    backed.is_whole(f"ducklake:{tmp_path}/point.ducklake")
+
+
+@pytest.mark.parametrize("level", ["exists", "checksum", "rows"])
+def test_verify_at_every_level(backed: Backed, level: Level) -> None:
+    assert not canvasback.verify(backed.repository, level=level, stores=backed.stores).findings
+    store = backed.stores.open(backed.repository)
+    data = [stat.name for stat in store.list("data/")]
+    store.delete(data[0])
+    damaged = canvasback.verify(backed.repository, level=level, stores=backed.stores)
+    assert damaged.finding_counts == {"object-missing": 1}
+    size = store.stat(data[1])
+    assert size is not None
+    content = bytearray(store.get(data[1]))
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    store.delete(data[1])
+    store.put_new(data[1], bytes(content))
+    damaged = canvasback.verify(backed.repository, level=level, stores=backed.stores)
+    assert damaged.finding_counts["object-missing"] == 1
+    expected = {"exists": set(), "checksum": {"object-corrupt"}, "rows": {"object-corrupt", "not-parquet"}}
+    assert damaged.finding_counts.keys() - {"object-missing"} == expected[level]
+
+
+def test_later_commits_are_backed_up_and_the_old_point_stays(backed: Backed, tmp_path: Path) -> None:
+    more = ("INSERT INTO lake.main.t VALUES (7777, 'late', DATE '2027-01-01')", 'DROP TABLE lake.main."odd näme"')
+    later = write(backed.cloud, backed.catalog, backed.data_path, more)
+    made = canvasback.backup(backed.attach, backed.repository, stores=backed.stores)
+    assert not made.findings
+    assert 0 < made.new_files < 3
+    empty(backed.stores, backed.data_path)
+    canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores)
+    found = read(backed.cloud, f"ducklake:{tmp_path}/new.ducklake", {**backed.truth, **later})
+    assert comparable(found) == comparable({**backed.truth, **later})
+    old = f"ducklake:{tmp_path}/old.ducklake"
+    place = f"{backed.cloud.bucket()}old"
+    canvasback.restore(backed.repository, old, backed.made.point, data_path=place, stores=backed.stores)
+    backed.is_whole(old)
+
+
+def test_a_moved_lake_cannot_delete_the_originals_files(backed: Backed, tmp_path: Path) -> None:
+    """Not by expiry and cleanup, not by the removal of orphans: neither restored nor re-pointed."""
+    before = names(backed.stores, backed.data_path)
+    restored = f"{backed.cloud.bucket()}restored/"
+    canvasback.restore(
+        backed.repository, f"ducklake:{tmp_path}/restored.ducklake", data_path=restored, stores=backed.stores
+    )
+    replicated = f"{backed.cloud.bucket()}replicated/"
+    target, source = backed.stores.open(replicated), backed.stores.open(backed.data_path)
+    for name in before:
+        stat = source.stat(name)
+        assert stat is not None
+        assert target.copy_from(name, source, name, stat.size) is not None
+    repointed = tmp_path / "repointed.ducklake"
+    repointed.write_bytes(backed.catalog.read_bytes())
+    canvasback.repoint(f"ducklake:{repointed}", replicated, verify=True, stores=backed.stores)
+    for catalog, place in ((tmp_path / "restored.ducklake", restored), (repointed, replicated)):
+        held = len(names(backed.stores, place))
+        with session(backed.cloud, f"ducklake:{catalog}") as connection:
+            connection.execute("DELETE FROM lake.main.t")
+            connection.execute('DROP TABLE lake.main."odd näme"')
+            connection.execute("CALL ducklake_expire_snapshots('lake', older_than => now())")
+            connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
+            connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
+        assert len(names(backed.stores, place)) < held
+        assert names(backed.stores, backed.data_path) == before
+    backed.is_whole(backed.attach)
+
+
+def test_repoint_after_the_bucket_was_replaced(backed: Backed, tmp_path: Path) -> None:
+    new = f"{backed.cloud.bucket()}replica/of the lake/"
+    target, source = backed.stores.open(new), backed.stores.open(backed.data_path)
+    found = names(backed.stores, backed.data_path)
+    with pytest.raises(canvasback.RefusedError) as refused:
+        canvasback.repoint(backed.attach, new, stores=backed.stores)
+    assert refused.value.code == "files-not-there"
+    for name in found[1:]:
+        with source.open(name) as content:
+            target.copy_new(name, content, content.stat.size)
+    looked = canvasback.repoint(backed.attach, new, verify=True, dry_run=True, stores=backed.stores)
+    assert looked.finding_counts == ({"file-missing": 1} if found[0].endswith(".parquet") else {})
+    with pytest.raises(canvasback.RefusedError) as refused:
+        canvasback.repoint(backed.attach, new, verify=True, stores=backed.stores)
+    assert refused.value.code == "files-not-there"
+    with source.open(found[0]) as content:
+        target.copy_new(found[0], content, content.stat.size)
+    empty(backed.stores, backed.data_path)
+    result = canvasback.repoint(backed.attach, new, verify=True, stores=backed.stores)
+    assert (result.old_data_path, result.data_path) == (backed.data_path, new)
+    backed.is_whole(backed.attach)
+    with session(backed.cloud, backed.attach) as connection:
+        connection.execute("INSERT INTO lake.main.t VALUES (1, 'after', DATE '2027-01-01')")
+    assert [name for name in names(backed.stores, new) if name not in found]
+
+
+PAIRS = ["local", "s3", "gcs", "azure"]
+
+
+@pytest.mark.parametrize("source", PAIRS)
+def test_all_pairs(
+    source: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A lake in any kind of storage is backed up to every kind, and comes back to any."""
+    clouds = {kind: cloud(kind, request, monkeypatch) for kind in ("s3", "gcs", "azure")}
+    stores = Stores({k: v for where in clouds.values() for k, v in where.stores()._options.items()})
+
+    def place(kind: str, name: str) -> str:
+        return str(tmp_path / name) + "/" if kind == "local" else f"{clouds[kind].bucket()}{name}/"
+
+    # DuckDB does not reach the server of GCS: such a lake is written on a disk and moved there.
+    origin, catalog = place("local", "origin"), tmp_path / "origin.ducklake"
+    truth = write(clouds["s3"], catalog, origin)
+    first = str(tmp_path / "first")
+    canvasback.init(first, f"ducklake:{catalog}")
+    canvasback.backup(f"ducklake:{catalog}", first)
+    lake = f"ducklake:{tmp_path}/lake.ducklake"
+    moved = canvasback.restore(first, lake, data_path=place(source, "lake"), stores=stores)
+    assert not moved.findings
+    for target in PAIRS:
+        repository = place(target, "repository")
+        canvasback.init(repository, lake, stores=stores)
+        made = canvasback.backup(lake, repository, stores=stores)
+        assert not made.findings
+        assert made.new_files == made.files > 0
+        assert not canvasback.verify(repository, level="rows", stores=stores).findings
+        back = f"ducklake:{tmp_path}/from-{target}.ducklake"
+        canvasback.restore(repository, back, data_path=str(tmp_path / f"from-{target}"), stores=stores)
+        assert comparable(read(clouds["s3"], back, truth)) == comparable(truth)
