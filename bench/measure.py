@@ -81,7 +81,7 @@ def run_process(command: Command) -> Timing:
     """
     inherited = os.environ.get("PYTHONPATH")
     python_path = [str(PROJECT / "src"), str(PROJECT), *([inherited] if inherited else [])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(python_path), **command.environment}
+    environment = {**clean_environment(), "PYTHONPATH": os.pathsep.join(python_path), **command.environment}
     with tempfile.TemporaryFile() as messages:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -100,6 +100,11 @@ def run_process(command: Command) -> Timing:
             reason = lines[-1] if lines else "no message"
             raise ProcessFailedError(f"`{' '.join(command.arguments[1:4])} …` exited {process.returncode}: {reason}")
     return Timing(seconds, usage.ru_maxrss * 1024)
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without anybody's configuration of AWS; rclone fails where it finds AWS_CA_BUNDLE."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def interleave(

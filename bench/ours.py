@@ -28,10 +28,15 @@ def warm_up() -> None:
 
 def init(lake: Lake, repository: Path) -> None:
     """Make an empty repository (untimed)."""
-    run_process(canvasback("init", repository, "--lake", lake.attach_string))
+    run_process(initialize(lake, repository))
 
 
-def backup(lake: Lake, repository: Path) -> Command:
+def initialize(lake: Lake, repository: Path | str) -> Command:
+    """Make an empty repository, in a folder or at a URL."""
+    return canvasback("init", repository, "--lake", lake.attach_string)
+
+
+def backup(lake: Lake, repository: Path | str) -> Command:
     """Make a recovery point."""
     return canvasback("backup", lake.attach_string, "-r", repository)
 
@@ -40,6 +45,16 @@ def first_backup(lake: Lake, repository: Path) -> Command:
     """Make a repository (untimed) and return the process that makes its first point."""
     init(lake, repository)
     return backup(lake, repository)
+
+
+def restore(repository: Path | str, folder: Path) -> Command:
+    """Write the latest point to a new folder: its data files and a catalog beside them."""
+    return canvasback("restore", "-r", repository, "--data-path", folder / "data", "--to", f"ducklake:{folder / 'new'}")
+
+
+def repoint(lake: Lake, data_path: str) -> Command:
+    """Let the catalog name another place, where its files are already."""
+    return canvasback("repoint", lake.attach_string, "--data-path", data_path)
 
 
 def attach(repository: Path, out: Path) -> Command:

@@ -14,9 +14,34 @@ if TYPE_CHECKING:
 _VACUUM_INTO = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', sys.argv[2:])"
 
 
+REMOTE = "bench"
+"""What rclone calls the object store; its configuration comes from the environment, see `bench/objects.py`."""
+
+
+def rclone(*arguments: str | Path) -> Command:
+    """Any of its commands, without anybody's configuration."""
+    return Command(("rclone", *map(str, arguments)), {"RCLONE_CONFIG": "/dev/null"})
+
+
+def remote(path: str) -> str:
+    """A bucket or a prefix as rclone spells it."""
+    return f"{REMOTE}:{path}"
+
+
 def rclone_copy(source: Path, target: Path) -> Command:
     """Copy what the target lacks, found by listing both sides."""
-    return Command(("rclone", "copy", str(source), str(target)), {"RCLONE_CONFIG": "/dev/null"})
+    return rclone("copy", source, target)
+
+
+def rclone_transfer(source: Path | str, target: Path | str) -> Command:
+    """The same with an object store, with as many transfers at a time as ours has."""
+    return rclone("copy", "--transfers", "16", source, target)
+
+
+def rclone_durable(source: str, target: Path) -> Command:
+    """The same from an object store, ending when the data is on the disk, as a restore does."""
+    script = 'rclone copy --transfers 16 "$1" "$2" && sync -f "$2"'
+    return Command(("sh", "-c", script, "sh", source, str(target)), {"RCLONE_CONFIG": "/dev/null"})
 
 
 def restic_init(repository: Path) -> None:

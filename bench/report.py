@@ -104,6 +104,12 @@ def information(case: str, what: str, samples: Samples) -> Row:
     )
 
 
+def counted(case: str, what: str, numbers: tuple[float, float]) -> Row:
+    """Two counts side by side, without a judgement."""
+    texts = (f"{numbers[0]:.2f}", f"{numbers[1]:.2f}")
+    return ratio(case, what, numbers, texts, target=None)
+
+
 def not_measured(case: str, reason: str) -> Row:
     """The only row of a case whose lake could not be made."""
     return Row(case, "everything", result="not measured", failures=(reason,))

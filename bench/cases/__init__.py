@@ -12,6 +12,10 @@ from bench.cases import (
     files_commit,
     files_large,
     files_small,
+    s3_commit,
+    s3_down,
+    s3_up,
+    s3_within,
 )
 
 if TYPE_CHECKING:
@@ -28,4 +32,8 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     catalog.NAME: catalog.run,
     catalog_sqlite.NAME: catalog_sqlite.run,
     catalog_postgres.NAME: catalog_postgres.run,
+    s3_up.NAME: s3_up.run,
+    s3_down.NAME: s3_down.run,
+    s3_within.NAME: s3_within.run,
+    s3_commit.NAME: s3_commit.run,
 }
