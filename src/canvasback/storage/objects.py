@@ -297,9 +297,11 @@ class ObjectStore:
 
     def _again(self, work: Callable[[], T], name: str) -> T:
         """Do it again a few times while bodies are torn or wrong."""
+        with contextlib.suppress(TransientError, WrongBytesError):
+            return work()  # as a rule, and without what it costs to watch it
         retrying = Retrying(
             retry=retry_if_exception_type((TransientError, WrongBytesError)),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(_ATTEMPTS - 1),
             wait=wait_random_exponential(0.1, max=5),
             reraise=True,
         )
