@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import weakref
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +107,7 @@ class AwsSettings:
                         s3={"addressing_style": "path" if self.path_style else "virtual"},
                     ),
                 )
+                weakref.finalize(self, self._client.close)
             return self._client
 
     def _find_endpoint(self) -> str:

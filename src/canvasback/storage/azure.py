@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -55,6 +56,7 @@ class AzureBucket:
         account, container, domain = _account_and_container(name)
         service = _service(account, domain, options, self.url)
         self.service = f"azure {service.url}"
+        weakref.finalize(self, service.close)
         self._container: ContainerClient = service.get_container_client(container)
 
     def head(self, key: str) -> Stat | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -56,6 +57,7 @@ class GcsBucket:
         except (DefaultCredentialsError, OSError) as error:
             reason = str(error).splitlines()[0]
             raise credentials_missing(self.url, f"no application default credentials: {reason}") from None
+        weakref.finalize(self, self._client.close)
         self._bucket = self._client.bucket(name)
 
     def head(self, key: str) -> Stat | None:
