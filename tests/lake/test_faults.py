@@ -316,7 +316,7 @@ def test_other_clouds_get_over_it_or_end_clearly(
     plain = cloud(kind, request, monkeypatch)
     with FaultProxy(plain.server.endpoint) as before:
         where = cloud(kind, request, monkeypatch, endpoint=before.endpoint)
-        faulty = where.stores(timeout=4.0, retries=3)
+        faulty = where.stores(timeout=4.0, retries=2)
         lake, data = f"ducklake:{tmp_path}/main.ducklake", f"{tmp_path}/data/"
         truth = write(where, tmp_path / "main.ducklake", data, HISTORY[:4])
         repository = f"{where.bucket()}repo"

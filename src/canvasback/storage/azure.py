@@ -189,6 +189,8 @@ def _service(account: str | None, domain: str, options: StoreOptions, url: str) 
     """Azure's own conventions: a connection string, else the account with its key or an identity."""
     limits: dict[str, Any] = {
         "retry_total": options.retries,
+        "initial_backoff": 1,  # seconds; and not the library's 15, with somebody waiting
+        "increment_base": 2,
         "connection_timeout": min(10.0, options.timeout),
         "read_timeout": options.timeout,
         "max_single_put_size": 64 * 1024 * 1024 + 1,
