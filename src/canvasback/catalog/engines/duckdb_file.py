@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from canvasback.catalog.engines.files import read_start
 from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError
 
 _MAGIC = b"DUCK"
@@ -42,21 +43,7 @@ def read_header(path: str) -> FileHeader:
     Raises:
         LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
     """
-    try:
-        with open(path, "rb") as file:
-            page = file.read(128)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise LakeError(
-            "catalog-missing",
-            f"there is no catalog at {path}",
-            hint="Check the path; a relative one is relative to the folder in which you run the command.",
-        ) from error
-    except IsADirectoryError as error:
-        raise LakeError(
-            "not-a-duckdb-file", f"{path} is a folder, not a DuckDB catalog", hint="Name the catalog's file."
-        ) from error
-    except PermissionError as error:
-        raise AccessDeniedError(path) from error
+    page = read_start(path, 128, "DuckDB", "not-a-duckdb-file")
     if page[8:12] != _MAGIC:
         sqlite = page.startswith(b"SQLite format 3")
         raise LakeError(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from canvasback.errors import (
     AccessDeniedError,
+    LakeError,
     LockedError,
     NoSpaceError,
     RefusedError,
@@ -84,6 +85,34 @@ def from_outside(copy: Callable[[str, str], str], path: str, folder: str) -> str
             hint="Try again, or run the backup from another process.",
         )
     return done.stdout.removesuffix("\n")
+
+
+def read_start(path: str, size: int, kind: str, code: str) -> bytes:
+    """The first bytes of a catalog's file, by which its kind is told.
+
+    Args:
+        path: The file.
+        size: How many bytes.
+        kind: What it should be, to name it in a message.
+        code: The code of the error for what is no file at all.
+
+    Raises:
+        LakeError: It is not there (``catalog-missing``), or is a folder.
+        AccessDeniedError: It may not be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise LakeError(
+            "catalog-missing",
+            f"there is no catalog at {path}",
+            hint="Check the path; a relative one is relative to the folder in which you run the command.",
+        ) from error
+    except IsADirectoryError as error:
+        raise LakeError(code, f"{path} is a folder, not a {kind} catalog", hint="Name the catalog's file.") from error
+    except PermissionError as error:
+        raise AccessDeniedError(path) from error
 
 
 def prepare_file(path: str, logs: Sequence[str], is_empty: Callable[[], bool], *, replace: bool) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from canvasback.catalog.engines.files import read_start
 from canvasback.errors import AccessDeniedError, CanvasbackError, LakeError, LockedError, NoSpaceError
 
 LOGS = ("-journal", "-wal", "-shm")
@@ -28,21 +29,7 @@ def check_header(path: str) -> None:
     Raises:
         LakeError: It is not there (``catalog-missing``), or is something else (``not-a-sqlite-file``).
     """
-    try:
-        with open(path, "rb") as file:
-            start = file.read(len(_MAGIC))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise LakeError(
-            "catalog-missing",
-            f"there is no catalog at {path}",
-            hint="Check the path; a relative one is relative to the folder in which you run the command.",
-        ) from error
-    except IsADirectoryError as error:
-        raise LakeError(
-            "not-a-sqlite-file", f"{path} is a folder, not a SQLite catalog", hint="Name the catalog's file."
-        ) from error
-    except PermissionError as error:
-        raise AccessDeniedError(path) from error
+    start = read_start(path, len(_MAGIC), "SQLite", "not-a-sqlite-file")
     if start != _MAGIC:
         raise LakeError(
             "not-a-sqlite-file",
