@@ -231,6 +231,9 @@ def test_a_bucket_that_is_not_there(
     with pytest.raises(CanvasbackError) as failed:
         canvasback.init(f"{scheme}://no-such-bucket/repo", f"ducklake:{catalog}", stores=where.stores())
     assert failed.value.code == "bucket-missing"
+    with pytest.raises(CanvasbackError) as failed:
+        canvasback.repoint(f"ducklake:{catalog}", f"{scheme}://no-such-bucket/data", stores=where.stores())
+    assert failed.value.code == "bucket-missing"
 
 
 def test_a_key_that_nobody_knows(s3: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,7 @@ def test_every_level_is_pointed_at_the_new_place(lake: Lake) -> None:
     shutil.move(lake.old, lake.new)
     result = canvasback.repoint(lake.attach, lake.new, verify=True)
     assert (result.old_data_path, result.data_path, result.findings) == (lake.old, lake.new, ())
+    assert any("each was found" in step for step in result.steps)
     found = lake.absolute()
     assert {path.startswith(lake.new) for path in found} == {True}
     assert len(found) >= 6
@@ -121,6 +122,7 @@ def test_files_that_are_not_there_or_not_the_same(lake: Lake) -> None:
     before = lake.absolute()
     looked = canvasback.repoint(lake.attach, lake.new, verify=True, dry_run=True)
     assert looked.finding_counts.get("file-missing", 0) >= 1
+    assert not any("each was found" in step for step in looked.steps)
     with pytest.raises(RefusedError) as refused:
         canvasback.repoint(lake.attach, lake.new, verify=True)
     assert refused.value.code == "files-not-there"

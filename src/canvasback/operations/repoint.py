@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.locations import Stores, folder_url
-from canvasback.storage.store import Stat, Store
+from canvasback.storage.store import Store
 
 _BATCH = 4096
 _SAMPLE = 20
@@ -84,11 +85,12 @@ def repoint(
             _verify(image, target, jobs, findings, progress)
         else:
             _sample(image, target, findings)
-        if findings.counts and not dry_run:
+        missing = sum(findings.counts.values())
+        if missing and not dry_run:
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
             raise RefusedError(
                 "files-not-there",
-                f"{sum(findings.counts.values())} of the lake's files are not at {new}: {first}",
+                f"{missing} of the lake's files are not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
@@ -96,8 +98,8 @@ def repoint(
     if not dry_run:
         engine.change(statements)
     steps = [
-        f"the data path of {name} is {new}; it was {old}",
-        f"{files} files are named there" + (", and each was found with its size" if verify else ""),
+        f"the data path of {name} changes from {old} to {new}",
+        f"{files} files are named there" + (", and each was found with its size" if verify and not missing else ""),
         "whoever has the lake attached has to attach it again",
     ]
     if elsewhere:
@@ -135,7 +137,7 @@ def _verify(image: Image, target: Store, jobs: int | None, findings: Findings, p
         paths = [p for (p,) in connection.execute("SELECT path FROM memory.files WHERE NOT elsewhere").fetchall()]
 
         def look(path: str, stop: Stop) -> tuple[str, int]:  # noqa: ARG001 - it takes no time to stop
-            stat = _look(target, path)
+            stat = target.stat(path)
             return path, -1 if stat is None else stat.size
 
         with in_parallel(paths, each(look), jobs or target.jobs, lambda _: 0, target.batch) as answers:
@@ -169,13 +171,8 @@ def _sample(image: Image, target: Store, findings: Findings) -> None:
     sample = image.connection.execute(
         f"SELECT path FROM memory.files WHERE NOT elsewhere ORDER BY file_id DESC LIMIT {_SAMPLE}"
     ).fetchall()
-    if sample and all(_look(target, path) is None for (path,) in sample):
+    if sample and all(target.stat(path) is None for (path,) in sample):
+        with contextlib.suppress(AccessDeniedError):
+            next(target.list(""), None)  # says so if there is no such bucket at all
         for (path,) in sample:
             findings.add(Finding("file-missing", "error", target.url + path, "is not there", _CURE))
-
-
-def _look(target: Store, path: str) -> Stat | None:
-    try:
-        return target.stat(path)
-    except AccessDeniedError:
-        return None  # S3 says so of what is not there to those who may not list
