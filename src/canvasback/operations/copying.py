@@ -20,7 +20,7 @@ from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.repository import layout
 from canvasback.storage.bucket import WrongBytesError
-from canvasback.storage.checksums import PIECE, Hasher, hash_stream, new_hasher
+from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local import LocalStore
 from canvasback.storage.local_batch import SMALL, SmallFile, copy_small
 from canvasback.storage.locations import Stores, is_remote
@@ -243,7 +243,7 @@ class Copier:
             # The store's own checksum spares to read the object back.
             second = new_hasher(vouched.partition(":")[0]) if vouched else None
             guarded = stop.guard(source_stream)
-            size, wanted = hash_stream(_Tee(guarded, second) if second else guarded)
+            size, wanted = hash_stream(Hashed(guarded, second) if second else guarded)
         same = second is not None and held is not None and held.size == size
         same = same and second is not None and second.hexdigest() == vouched.partition(":")[2]
         if not same:
@@ -264,19 +264,6 @@ class Copier:
             return self.inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
         absolute = task.path.startswith("/") or is_remote(task.path)
         return self._stores.locate(task.path if absolute else self._base + task.path)
-
-
-class _Tee:
-    """A stream whose bytes a hasher sees too."""
-
-    def __init__(self, source: Source, hasher: Hasher) -> None:
-        self._source = source
-        self._hasher = hasher
-
-    def read(self, size: int, /) -> bytes:
-        piece = self._source.read(size)
-        self._hasher.update(piece)
-        return piece
 
 
 def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:

@@ -56,7 +56,7 @@ class Placement(msgspec.Struct, frozen=True):
     damaged: bool = False
 
 
-_TODO = {
+_PLANNED = {
     "target": "VARCHAR",
     "name": "VARCHAR",
     "size": "BIGINT",
@@ -67,7 +67,7 @@ _TODO = {
     "present": "BIGINT",
     "damaged": "BOOLEAN",
 }
-"""The columns of ``memory.todo``: the fields of a `Placement`."""
+"""The columns of ``memory.planned``: the fields of a `Placement`."""
 
 _PRESENT = {"target": "VARCHAR", "size": "BIGINT"}
 
@@ -127,7 +127,7 @@ class Placer:
         self._findings = findings
 
     def plan(self, manifest: Manifest, root: str, level: str, *, moving: bool) -> FilePlan:
-        """Look at every place, and note in ``memory.todo`` what is to be done. Changes nothing.
+        """Look at every place, and note in ``memory.planned`` what is to be done. Changes nothing.
 
         Raises:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
@@ -136,13 +136,13 @@ class Placer:
         list_places(self._connection, self._store, manifest, root, moving=moving)
         self._report_absent()
         self._list_present(root)
-        create_table(self._connection, "memory.todo", _TODO)
+        create_table(self._connection, "memory.planned", _PLANNED)
         files, bytes_ = one_row(
             self._connection,
             "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
         )
         self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if level == "checksum" else None)
-        todo: list[Placement] = []
+        planned: list[Placement] = []
         sizes = (lambda p: p.size) if level == "checksum" else (lambda _: 0)
         target = self._stores.open(root)
 
@@ -171,11 +171,11 @@ class Placer:
                 plan.wanted += 1
                 plan.wanted_bytes += place.size
                 plan.damaged += state == "other"
-                todo.append(msgspec.structs.replace(place, damaged=state == "other"))
-                if len(todo) >= _BATCH:
-                    self._note(todo)
-                    todo = []
-        self._note(todo)
+                planned.append(msgspec.structs.replace(place, damaged=state == "other"))
+                if len(planned) >= _BATCH:
+                    self._note(planned)
+                    planned = []
+        self._note(planned)
         self._progress.end()
         return plan
 
@@ -193,10 +193,10 @@ class Placer:
             self._progress.advance(files=1, bytes_=place.size)
             return place, finding
 
-        todo = (Placement(*row) for row in self._stream("FROM memory.todo"))
+        planned = (Placement(*row) for row in self._stream("FROM memory.planned"))
         jobs = self._jobs or max(target.jobs, self._store.jobs)
         batch = min(target.batch, self._store.batch)
-        with in_parallel(todo, each(put), jobs, lambda place: place.size, batch) as done:
+        with in_parallel(planned, each(put), jobs, lambda place: place.size, batch) as done:
             for place, finding in done:
                 if finding is not None:
                     self._findings.add(finding)
@@ -317,15 +317,10 @@ class Placer:
 
     def _look(self, path: str) -> Stat | None:
         target, name = self._stores.locate(path)
-        try:
-            return target.stat(name)
-        except AccessDeniedError:
-            if isinstance(target, LocalStore):
-                raise
-            return None  # S3 says so of what is not there to those who may not list; nothing is overwritten
+        return target.stat(name)
 
     def _note(self, places: list[Placement]) -> None:
-        insert_rows(self._connection, "memory.todo", _TODO, [msgspec.structs.astuple(place) for place in places])
+        insert_rows(self._connection, "memory.planned", _PLANNED, [msgspec.structs.astuple(place) for place in places])
 
     def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.cursor()

@@ -27,6 +27,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.repository import layout
+from canvasback.storage.bucket import no_conditional_writes
 from canvasback.storage.process import Process, is_dead, this_process
 from canvasback.storage.store import Store
 
@@ -250,7 +251,7 @@ def find_newest(store: Store) -> tuple[int, Lease | None]:
 
 def latest_of(store: Store, lease: Lease) -> str | None:
     """The newest point as a lease knows it: the one that was being published counts if it got there."""
-    if lease.publishing and _is_there(store, layout.point_name(lease.publishing)):
+    if lease.publishing and store.stat(layout.point_name(lease.publishing)) is not None:
         return lease.publishing
     return lease.latest
 
@@ -268,11 +269,7 @@ def begin_leases(store: Store, clock_now: datetime) -> None:
     store.put_new(layout.lease_name(1), first)
     with contextlib.suppress(ObjectExistsError):
         store.put_new(layout.lease_name(1), second)
-        raise StorageError(
-            f"{store.url} does not support conditional writes: it overwrites objects without saying so",
-            code="no-conditional-writes",
-            hint="Two backups at once could destroy each other there. Use a service that supports If-None-Match.",
-        )
+        raise no_conditional_writes(store.url)
 
 
 @contextlib.contextmanager
@@ -311,10 +308,3 @@ def _decode(content: bytes) -> Lease | None:
         return msgspec.json.decode(content, type=Lease)
     except msgspec.DecodeError:
         return None
-
-
-def _is_there(store: Store, name: str) -> bool:
-    try:
-        return store.stat(name) is not None
-    except AccessDeniedError:
-        return False

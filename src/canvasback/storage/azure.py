@@ -53,7 +53,7 @@ class AzureBucket:
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"
         self._timeout = options.timeout
-        account, container, domain = _account_and_container(name)
+        account, container, domain = account_and_container(name)
         service = _service(account, domain, options, self.url)
         self.service = f"azure {service.url}"
         weakref.finalize(self, service.close)
@@ -215,7 +215,7 @@ def _named(connection: str) -> str | None:
     return found[1] if found else None
 
 
-def _account_and_container(name: str) -> tuple[str | None, str, str]:
+def account_and_container(name: str) -> tuple[str | None, str, str]:
     """The two, and the service's domain, as DuckDB's URLs give them; no account where the configuration says it."""
     first, _, last = name.partition("/")
     found = _HOST.fullmatch(first)

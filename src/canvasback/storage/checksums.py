@@ -60,6 +60,26 @@ def hash_stream(stream: Source, algorithm: str = "blake3") -> tuple[int, str]:
     return size, hasher.hexdigest()
 
 
+class Hashed:
+    """A stream that shows a hasher what passes.
+
+    Attributes:
+        size: The bytes that passed.
+    """
+
+    def __init__(self, source: Source, hasher: Hasher) -> None:
+        self._source = source
+        self._hasher = hasher
+        self.size = 0
+
+    def read(self, size: int, /) -> bytes:
+        """See `Source.read`."""
+        piece = self._source.read(size)
+        self._hasher.update(piece)
+        self.size += len(piece)
+        return piece
+
+
 class Checked:
     """A stream that yields its last bytes only if all are the expected ones; so nothing wrong is ever finished.
 

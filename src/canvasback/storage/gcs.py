@@ -45,8 +45,10 @@ class GcsBucket:
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"
-        self._timeout = options.timeout
-        self._retry = DEFAULT_RETRY.with_timeout(options.timeout)
+        self._limits: dict[str, Any] = {
+            "timeout": options.timeout,
+            "retry": DEFAULT_RETRY.with_timeout(options.timeout),
+        }
         endpoint = options.endpoint
         self.service = f"gcs {endpoint or ''}"
         try:
@@ -64,7 +66,7 @@ class GcsBucket:
         """See `Bucket.head`."""
         blob = self._bucket.blob(key)
         try:
-            blob.reload(timeout=self._timeout, retry=self._retry)
+            blob.reload(**self._limits)
         except exceptions.NotFound as error:
             if _NO_BUCKET in str(error):
                 raise bucket_missing(self.url) from None
@@ -90,8 +92,7 @@ class GcsBucket:
                 end=start + wanted - 1,
                 raw_download=True,
                 checksum=None,
-                timeout=self._timeout,
-                retry=self._retry,
+                **self._limits,
             )
         except Exception as error:  # noqa: BLE001
             self._translate(error, key, reading=True)
@@ -112,8 +113,7 @@ class GcsBucket:
                 content_type="application/octet-stream",
                 if_generation_match=0,
                 checksum="crc32c",
-                timeout=self._timeout,
-                retry=self._retry,
+                **self._limits,
             )
         except Exception as error:  # noqa: BLE001
             self._translate(error, key)
@@ -128,8 +128,7 @@ class GcsBucket:
                 content_type="application/octet-stream",
                 if_generation_match=0,
                 checksum="crc32c",
-                timeout=self._timeout,
-                retry=self._retry,
+                **self._limits,
             )
         except _SourceError as error:
             raise error.reason from None
@@ -150,8 +149,7 @@ class GcsBucket:
                     token=token,
                     if_generation_match=0,
                     if_source_generation_match=int(stat.etag),
-                    timeout=self._timeout,
-                    retry=self._retry,
+                    **self._limits,
                 )
                 if token is None:
                     break
@@ -165,7 +163,7 @@ class GcsBucket:
     def list(self, prefix: str) -> Iterator[Stat]:
         """See `Bucket.list`."""
         try:
-            for blob in self._client.list_blobs(self._bucket, prefix=prefix, timeout=self._timeout, retry=self._retry):
+            for blob in self._client.list_blobs(self._bucket, prefix=prefix, **self._limits):
                 yield _stat(blob)
         except Exception as error:  # noqa: BLE001
             self._translate(error, prefix)
@@ -173,7 +171,7 @@ class GcsBucket:
     def delete(self, key: str) -> None:
         """See `Bucket.delete`."""
         try:
-            self._bucket.blob(key).delete(timeout=self._timeout, retry=self._retry)
+            self._bucket.blob(key).delete(**self._limits)
         except exceptions.NotFound:
             return
         except Exception as error:  # noqa: BLE001

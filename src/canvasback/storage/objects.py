@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError, RefusedError
 from canvasback.storage.bucket import Bucket, TransientError, WrongBytesError, unreachable
-from canvasback.storage.checksums import Checked, Hasher, hash_stream, new_hasher
+from canvasback.storage.checksums import Checked, Hashed, Hasher, hash_stream, new_hasher
 from canvasback.storage.names import refuse_unsafe_name
 from canvasback.storage.store import Copied, Source, Stat, Store
 
@@ -140,8 +140,12 @@ class ObjectStore:
         return self._prefix + name
 
     def stat(self, name: str) -> Stat | None:
-        """See `Store.stat`."""
-        found = self.bucket.head(self.key(name))
+        """See `Store.stat`. S3 says of what is not there that it may not be read, to those who may not list."""
+        key = self.key(name)
+        try:
+            found = self.bucket.head(key)
+        except AccessDeniedError:
+            return None
         return None if found is None else self._named(found)
 
     def get(self, name: str) -> bytes:
@@ -191,9 +195,10 @@ class ObjectStore:
 
     def copy_new(self, name: str, source: Source, size: int, *, modified_ns: int = 0) -> Copied:  # noqa: ARG002
         """See `Store.copy_new`. Nothing is there before all is."""
-        hashed = _Hashed(source, size)
+        hasher = new_hasher("blake3", size)
+        hashed = Hashed(source, hasher)
         etag = self._send(name, hashed, size)
-        return Copied(hashed.size, hashed.hexdigest(), etag)
+        return Copied(hashed.size, hasher.hexdigest(), etag)
 
     def copy_from(self, name: str, origin: Store, origin_name: str, size: int, *, etag: str = "") -> Copied | None:
         """See `Store.copy_from`."""
@@ -206,7 +211,7 @@ class ObjectStore:
         if stat.size != size or (etag and stat.etag != etag):
             return None
         # Most services overwrite when they copy, whatever is asked.
-        if self._taken(key):
+        if self.stat(name) is not None:
             raise ObjectExistsError(self.url + name)
         copied = self.bucket.copy(key, origin.bucket, origin_key, stat)
         return None if copied is None else msgspec.structs.replace(copied, modified_ns=stat.modified_ns)
@@ -275,12 +280,6 @@ class ObjectStore:
             file.write(content)
         return path
 
-    def _taken(self, key: str) -> bool:
-        try:
-            return self.bucket.head(key) is not None
-        except AccessDeniedError:
-            return False  # S3 says so of what is not there to those who may not list
-
     def _send(self, name: str, source: Source, size: int) -> str:
         """Create an object, and answer its etag."""
         key = self.key(name)
@@ -309,24 +308,6 @@ class ObjectStore:
             return retrying(work)
         except (TransientError, WrongBytesError) as error:
             raise unreachable(self.url + name, error) from error
-
-
-class _Hashed:
-    """A stream that hashes what passes."""
-
-    def __init__(self, source: Source, size: int) -> None:
-        self._source = source
-        self._hasher = new_hasher("blake3", size)
-        self.size = 0
-
-    def read(self, size: int, /) -> bytes:
-        piece = self._source.read(size)
-        self._hasher.update(piece)
-        self.size += len(piece)
-        return piece
-
-    def hexdigest(self) -> str:
-        return self._hasher.hexdigest()
 
 
 def _hasher_for(stat: Stat) -> Hasher | None:

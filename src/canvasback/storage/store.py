@@ -94,7 +94,10 @@ class Store(Protocol):
     arrival: str
 
     def stat(self, name: str) -> Stat | None:
-        """Size and time of an object, or None where there is none."""
+        """Size and time of an object; None where there is none, or none that we are let see.
+
+        Creating tells what is the case, as it overwrites nothing.
+        """
 
     def get(self, name: str) -> bytes:
         """The whole content of a small object.
