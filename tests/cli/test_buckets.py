@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from canvasback import Stores, UsageError
-from tests.cli.running import Place, Ran
+from tests.cli.running import Place, Ran, finish
 from tests.clouds import cloud
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
+from tests.proxy import Fault, FaultProxy, hang, matching
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -51,6 +53,35 @@ def test_all_commands(there: BucketPlace, stages: Stages) -> None:
     assert [finding["code"] for finding in attached.document["findings"]] == ["needs-access"]
     exists = there.run("init", there.repository, "--lake", there.place.catalog, "--json")
     assert (exists.code, exists.document["code"]) == (4, "repository-exists")
+
+
+def test_a_backup_that_is_killed_is_taken_up_again(
+    place: Place, stages: Stages, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the granularity of files: what arrived is kept, and what did not is copied."""
+    direct = cloud("s3", request, monkeypatch)
+    with FaultProxy(str(direct.options.endpoint)) as proxy:
+        there = BucketPlace(place, proxy.endpoint, direct.bucket())
+        assert there.run("init", there.repository, "--lake", place.catalog).code == 0
+        proxy.faults.append(Fault(matching("PUT", r"/data/.*\.parquet$"), hang(60), skip=5))
+        killed = place.start("backup", place.catalog, "--jobs", "1", **KEYS)
+        while not proxy.faults[0].struck:
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+        finish(killed)
+        proxy.faults.clear()
+        store = direct.stores().open(there.repository)
+        arrived = {stat.name: stat.etag for stat in store.list("data/")}
+        assert len(arrived) == 5
+        assert list(store.list("points/")) == []
+        again = there.run("backup", place.catalog, "--json")  # nobody waits for the lease of a process that is dead
+        assert (again.code, again.err) == (0, "")
+        assert again.document["new_files"] == 13 - len(arrived)
+        assert arrived.items() <= {stat.name: stat.etag for stat in store.list("data/")}.items()
+        assert there.run("verify", "--level", "rows").code == 0
+        assert there.run("restore", "--to", "r.ducklake", "--data-path", "r").code == 0
+    assert read_lake(f"ducklake:{place.folder}/r.ducklake")["snapshots"] == stages.truth["3"]
 
 
 def test_keys_that_are_wrong_or_missing(there: BucketPlace) -> None:

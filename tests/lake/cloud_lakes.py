@@ -60,10 +60,10 @@ def session(cloud: Cloud, attach: str, *options: str) -> Iterator[duckdb.DuckDBP
         connection.close()
 
 
-def write(cloud: Cloud, catalog: Path, data_path: str, history: tuple[str, ...] = HISTORY) -> Truth:
+def write(cloud: Cloud, catalog: Path, data_path: str, history: tuple[str, ...] = HISTORY, *more_options: str) -> Truth:
     """Make a lake, commit by commit, and note what each held."""
     truth: Truth = {}
-    options = (f"DATA_PATH {literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0")
+    options = (f"DATA_PATH {literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0", *more_options)
     with session(cloud, f"ducklake:{catalog}", *options) as connection:
         for statement in history:
             connection.execute(statement)

@@ -11,7 +11,7 @@ import canvasback
 from canvasback import Stores
 from canvasback.operations.verify import Level
 from tests.clouds import Cloud, cloud
-from tests.lake.cloud_lakes import Truth, comparable, read, session, write
+from tests.lake.cloud_lakes import HISTORY, Truth, comparable, read, session, write
 
 
 @pytest.fixture(params=["s3", "azure"])
@@ -207,6 +207,24 @@ def test_repoint_after_the_bucket_was_replaced(backed: Backed, tmp_path: Path) -
     with session(backed.cloud, backed.attach) as connection:
         connection.execute("INSERT INTO lake.main.t VALUES (1, 'after', DATE '2027-01-01')")
     assert [name for name in names(backed.stores, new) if name not in found]
+
+
+def test_an_encrypted_lake(where: Cloud, tmp_path: Path) -> None:
+    """The keys are in the catalog, and footers are read with them: only the footer of each file is fetched."""
+    stores, catalog = where.stores(), tmp_path / "secret.ducklake"
+    data_path, repository = f"{where.bucket()}lake/", f"{where.bucket()}repo"
+    truth = write(where, catalog, data_path, HISTORY, "ENCRYPTED")
+    canvasback.init(repository, f"ducklake:{catalog}", stores=stores)
+    made = canvasback.backup(f"ducklake:{catalog}", repository, stores=stores)
+    assert not made.findings
+    store = stores.open(repository)
+    [first, *_] = [stat.name for stat in store.list("data/") if stat.name.endswith(".parquet")]
+    assert store.get(first)[-4:] == b"PARE"
+    assert not canvasback.verify(repository, level="rows", stores=stores).findings
+    empty(stores, data_path)
+    back = f"ducklake:{tmp_path}/back.ducklake"
+    assert not canvasback.restore(repository, back, stores=stores).findings
+    assert comparable(read(where, back, truth)) == comparable(truth)
 
 
 PAIRS = ["local", "s3", "gcs", "azure"]
