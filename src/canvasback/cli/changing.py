@@ -1,0 +1,82 @@
+"""The commands that write to a lake."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+import canvasback
+from canvasback.cli.options import AsJson, DryRun, Jobs, Lake, LimitRate, Point, Quiet, Repo, RestoreLevel
+from canvasback.cli.progress import progress_for
+from canvasback.cli.running import run_command
+from canvasback.cli.settings import read_settings
+
+
+def restore(
+    to: Annotated[str, typer.Option("--to", metavar="LAKE", help="The catalog to write; absent or empty.")],
+    point: Point = "latest",
+    repo: Repo = None,
+    data_path: Annotated[
+        str | None, typer.Option("--data-path", help="Put all files here, and point the catalog here.")
+    ] = None,
+    level: Annotated[RestoreLevel, typer.Option(help="What counts as damaged.")] = RestoreLevel.exists,
+    replace: Annotated[bool, typer.Option("--replace", help="Move a catalog that is there aside first.")] = False,
+    dry_run: DryRun = False,
+    jobs: Jobs = None,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a point back as a lake."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        named = settings.lake(to)
+        return canvasback.restore(
+            settings.find_repository(repo, named),
+            named.lake,
+            point,
+            data_path=data_path,
+            level=level.value,
+            replace=replace,
+            dry_run=dry_run,
+            jobs=jobs,
+            stores=settings.stores(limit_rate),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, as_json=as_json)
+
+
+def repoint(
+    lake: Lake,
+    data_path: Annotated[str, typer.Option("--data-path", help="Where the lake's files are now.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="First see that every file is there with its size; refuse otherwise.")
+    ] = False,
+    keep_elsewhere: Annotated[
+        bool, typer.Option("--keep-elsewhere", help="Leave files outside of the data path where they are.")
+    ] = False,
+    dry_run: DryRun = False,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Point a live catalog at another data path, which holds its files already."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.repoint(
+            settings.lake(lake).lake,
+            data_path,
+            verify=verify,
+            keep_elsewhere=keep_elsewhere,
+            dry_run=dry_run,
+            jobs=jobs,
+            stores=settings.stores(),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, as_json=as_json)

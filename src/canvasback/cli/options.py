@@ -1,0 +1,34 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+Repo = Annotated[
+    str | None, typer.Option("--repo", "-r", help="The repository; else CANVASBACK_REPO, else canvasback.toml.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many files are worked on at a time.")]
+Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or latest.")]
+Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
+LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+
+
+class VerifyLevel(enum.StrEnum):
+    """How deeply verify looks."""
+
+    exists = "exists"
+    checksum = "checksum"
+    rows = "rows"
+
+
+class RestoreLevel(enum.StrEnum):
+    """What restore takes for damaged."""
+
+    exists = "exists"
+    checksum = "checksum"

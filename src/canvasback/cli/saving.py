@@ -1,0 +1,66 @@
+"""The commands that fill a repository."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+import canvasback
+from canvasback.cli.options import AsJson, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.progress import progress_for
+from canvasback.cli.running import run_command
+from canvasback.cli.settings import read_settings
+
+
+def init(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="An absent or empty folder, or a URL.")],
+    lake: Annotated[str, typer.Option("--lake", help="The lake that the repository is for.")],
+    as_json: AsJson = False,
+) -> None:
+    """Create a repository for a lake."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        return canvasback.init(repository, settings.lake(lake).lake, stores=settings.stores())
+
+    run_command(work, as_json=as_json)
+
+
+def backup(
+    lake: Lake,
+    repo: Repo = None,
+    data_path: Annotated[
+        str | None,
+        typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
+    ] = None,
+    jobs: Jobs = None,
+    recheck: Annotated[
+        int | None,
+        typer.Option("--recheck", min=0, help="At how many files that are held already to look again."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare everything with the repository, and mend what is damaged there.")
+    ] = False,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a recovery point, copying only what the repository lacks."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        named = settings.lake(lake)
+        return canvasback.backup(
+            named.lake,
+            settings.find_repository(repo, named),
+            data_path=data_path or named.data_path,
+            jobs=jobs,
+            recheck=recheck,
+            full=full,
+            stores=settings.stores(limit_rate),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, as_json=as_json)
