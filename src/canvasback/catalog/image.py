@@ -58,6 +58,11 @@ class Image:
         """The same image with some of its relations replaced. Closing either closes both."""
         return Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
 
+    def without(self, table: str) -> Image:
+        """The same image without one of its tables. Closing either closes both."""
+        left = {name: relation for name, relation in self.tables.items() if name != table}
+        return Image(self.connection, left, self.record, self._on_close)
+
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""
         spliced = re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)

@@ -75,7 +75,7 @@ class LakeTypes:
     def _type(self, column: LakeColumn, at: int | None) -> str | None:
         kind = column[3].lower()
         if kind not in {"list", "struct", "map"}:
-            return kind.upper() if kind.startswith("decimal") else _TYPES.get(kind)
+            return scalar_type(kind)
         children = [c for c in self._columns[column[1]] if c[4] == column[0]]
         shown: list[tuple[str, str]] = []
         for column_id in sorted({c[0] for c in children}):
@@ -104,6 +104,11 @@ def logical_type(table: str, column: str, type_: str, lake: LakeTypes) -> str:
     if column in _OWN:
         return "BIGINT"
     return lake.of(int(inlined[1]), int(inlined[2]), column) or type_
+
+
+def scalar_type(kind: str) -> str | None:
+    """The DuckDB type that a type of DuckLake's means; None for a nested or an unknown one."""
+    return kind.upper() if kind.startswith("decimal") else _TYPES.get(kind)
 
 
 def is_lake_column(table: str, column: str) -> bool:

@@ -8,7 +8,19 @@ import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import AsJson, DryRun, Jobs, Lake, LimitRate, Point, Quiet, Repo, RestoreLevel
+from canvasback.cli.options import (
+    AsJson,
+    AtSnapshot,
+    AtTime,
+    DryRun,
+    Jobs,
+    Lake,
+    LimitRate,
+    Quiet,
+    Repo,
+    RestoreLevel,
+    SomePoint,
+)
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
@@ -16,8 +28,10 @@ from canvasback.cli.settings import read_settings
 
 def restore(
     to: Annotated[str, typer.Option("--to", metavar="LAKE", help="The catalog to write; absent or empty.")],
-    point: Point = "latest",
+    point: SomePoint = None,
     repo: Repo = None,
+    at_snapshot: AtSnapshot = None,
+    at_time: AtTime = None,
     data_path: Annotated[
         str | None, typer.Option("--data-path", help="Put all files here, and point the catalog here.")
     ] = None,
@@ -38,6 +52,8 @@ def restore(
             settings.find_repository(repo, named),
             named.lake,
             point,
+            at_snapshot=at_snapshot,
+            at_time=at_time,
             data_path=data_path,
             level=level.value,
             replace=replace,

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import AsJson, Jobs, Point, Quiet, Repo, VerifyLevel
+from canvasback.cli.options import AsJson, AtSnapshot, AtTime, Jobs, Point, Quiet, Repo, SomePoint, VerifyLevel
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
@@ -61,8 +61,10 @@ def verify(
 
 
 def attach(
-    point: Point = "latest",
+    point: SomePoint = None,
     repo: Repo = None,
+    at_snapshot: AtSnapshot = None,
+    at_time: AtTime = None,
     out: Annotated[str | None, typer.Option("--out", help="The file to make; <point>.ducklake if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,6 +72,13 @@ def attach(
 
     def work() -> msgspec.Struct:
         settings = read_settings()
-        return canvasback.attach(settings.find_repository(repo), point, out=out, stores=settings.stores())
+        return canvasback.attach(
+            settings.find_repository(repo),
+            point,
+            at_snapshot=at_snapshot,
+            at_time=at_time,
+            out=out,
+            stores=settings.stores(),
+        )
 
     run_command(work, as_json=as_json)

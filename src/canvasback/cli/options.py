@@ -32,3 +32,16 @@ class RestoreLevel(enum.StrEnum):
 
     exists = "exists"
     checksum = "checksum"
+
+
+SomePoint = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[POINT]",
+        help="An id, a unique beginning of one, or latest; with --at, the one that has it by default.",
+    ),
+]
+AtSnapshot = Annotated[int | None, typer.Option("--at-snapshot", min=0, help="As the lake was at this snapshot.")]
+AtTime = Annotated[
+    str | None, typer.Option("--at-time", help="As the lake was then: ISO 8601 with a zone, or '2 hours ago'.")
+]

@@ -28,8 +28,13 @@ class Moment(msgspec.Struct, frozen=True):
         return f"snapshot {self.snapshot}" if self.time is None else spelled(self.time)
 
 
-def moment_of(snapshot: int | None, time: str | None, now: datetime) -> Moment | None:
+def moment_of(snapshot: int | None, time: str | datetime | None, now: datetime) -> Moment | None:
     """What two options of a command mean together; None if neither is given.
+
+    Args:
+        snapshot: A ``snapshot_id``.
+        time: A time, or what `parse_time` reads.
+        now: The time.
 
     Raises:
         UsageError: Both are given (``two-moments``), or the time cannot be understood (``time-not-understood``).
@@ -39,7 +44,7 @@ def moment_of(snapshot: int | None, time: str | None, now: datetime) -> Moment |
             "two-moments", "a snapshot and a time are given", hint="Give one of them: either says which state is meant."
         )
     if time is not None:
-        return Moment(time=parse_time(time, now))
+        return Moment(time=parse_time(time if isinstance(time, str) else time.isoformat(), now))
     return None if snapshot is None else Moment(snapshot)
 
 

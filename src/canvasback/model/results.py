@@ -165,6 +165,7 @@ class RestoreResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvas
 
     Attributes:
         point: The point's id.
+        snapshot_id: The snapshot that is the lake's newest now.
         lake: The catalog that was written.
         data_path: Where its files are.
         steps: The plan in words, in order.
@@ -178,6 +179,7 @@ class RestoreResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvas
     """
 
     point: str
+    snapshot_id: int
     lake: str
     data_path: str
     steps: tuple[str, ...]
@@ -221,6 +223,7 @@ class AttachResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasb
 
     Attributes:
         point: The point's id.
+        snapshot_id: The newest snapshot that it shows.
         file: The DuckDB file of views.
         statement: The statement to paste into DuckDB.
         ducklake_version: The version of DuckLake's extension that reads it.
@@ -229,6 +232,7 @@ class AttachResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasb
     """
 
     point: str
+    snapshot_id: int
     file: str
     statement: str
     ducklake_version: str

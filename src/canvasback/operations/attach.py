@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from datetime import datetime
 
 import duckdb
 
 from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.edits import edited
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import repoint
+from canvasback.catalog.rewind import rewind_edits
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
+from canvasback.model.moment import moment_of
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
-from canvasback.operations.points import image_of, open_point
+from canvasback.operations.defaults import now
+from canvasback.operations.points import image_of, open_moment
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores, is_remote
@@ -35,7 +41,14 @@ _ACCESS = {
 
 
 def attach(
-    repository: str, point: str = "latest", *, out: str | None = None, stores: Stores | None = None
+    repository: str,
+    point: str | None = None,
+    *,
+    at_snapshot: int | None = None,
+    at_time: str | datetime | None = None,
+    out: str | None = None,
+    stores: Stores | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> AttachResult:
     """Make a DuckDB file of views over a point's chunks, whose data path is the repository.
 
@@ -44,24 +57,34 @@ def attach(
 
     Args:
         repository: The repository: a folder, or a URL in an object store.
-        point: An id, a unique beginning of one, or ``latest``.
-        out: The file to make; ``<point>.ducklake`` in the working folder if None.
+        point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
+            else the oldest point that holds the moment.
+        at_snapshot: Show what the lake was at this snapshot, with all the history before it.
+        at_time: The same, for the newest snapshot at or before a time: ISO 8601 with a zone, or ``2 hours ago``.
+        out: The file to make; ``<point>.ducklake`` in the working folder if None, and ``<point>-at-s<N>.ducklake``
+            for a moment.
         stores: How to reach object stores; by each cloud's own configuration if None.
+        clock: Tells the time.
 
     Raises:
-        RefusedError: The file is there already (``target-not-empty``), or the point reads files outside of the
-            repository (``unsafe-name``).
+        RefusedError: The file is there already (``target-not-empty``), no point holds the moment
+            (``moment-not-held``), or the point reads files outside of the repository (``unsafe-name``).
         CorruptError: The point's manifest or an index object is damaged.
     """
-    opened, manifest = open_point(stores or Stores(), repository, point)
-    target = os.path.abspath(out or f"{manifest.id}.ducklake")
+    moment = moment_of(at_snapshot, at_time, clock())
+    opened, manifest, commit = open_moment(stores or Stores(), repository, point, moment)
+    name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
+    target = os.path.abspath(out or f"{name}.ducklake")
     if os.path.lexists(target):
         raise RefusedError(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
     with image_of(opened.store, manifest, by_url=True) as image:
         try:
-            write_views(_at_repository(in_dialect(image, "duckdb"), opened.store, manifest), target)
+            shown = in_dialect(image, "duckdb")
+            if commit.snapshot < manifest.snapshot_id:
+                shown = edited(shown, rewind_edits(shown, commit.snapshot))
+            write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(
                 "chunk-missing" if isinstance(error, duckdb.IOException) else "chunk-corrupt",
@@ -106,6 +129,7 @@ def attach(
         )
     return AttachResult(
         manifest.id,
+        commit.snapshot,
         target,
         f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
         version,

@@ -12,9 +12,27 @@ from canvasback.storage.store import Store
 
 
 def list_places(
-    connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest, root: str, *, moving: bool
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    manifest: Manifest,
+    root: str,
+    *,
+    moving: bool,
+    wanted: str | None = None,
+    table: str = "places",
 ) -> None:
-    """Fill ``memory.places``: every file of the point with the object that holds it and its place."""
+    """Fill ``memory.places``: the files of the point with the objects that hold them and their places.
+
+    Args:
+        connection: Where the point can be read.
+        store: The repository.
+        manifest: The point.
+        root: The data path.
+        moving: Whether it is another than the lake had.
+        wanted: A SELECT of ``kind`` and ``file_id`` of the files; None for all.
+        table: Another name for the table.
+    """
+    chosen = f" JOIN ({wanted}) USING (kind, file_id)" if wanted else ""
     # A file that the point does not hold must not be looked for at its old place by a lake that moved:
     # DuckLake's cleanup would delete it there.
     absent = f"{literal(root)} || 'external/absent/' || kind || '-' || file_id || '.parquet'"
@@ -26,15 +44,15 @@ def list_places(
     )
     files = files_relation(connection, store, manifest)
     connection.execute(
-        "CREATE TABLE memory.places AS SELECT kind, file_id, "
+        f"CREATE TABLE memory.{table} AS SELECT kind, file_id, "
         f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
         "name, size, checksum, etag, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
         f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
-        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM ({files.select}))"
+        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM ({files.select}){chosen})"
     )
     # A legitimate odd path has an object of its own; what is left could lead anywhere.
     refuse_unsafe_names(
         connection,
-        "FROM memory.places",
+        f"FROM memory.{table}",
         also="ends_with(target, '/') OR list_contains(string_split(target, '/'), '..')",
     )

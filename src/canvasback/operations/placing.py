@@ -126,14 +126,16 @@ class Placer:
         self._progress = progress
         self._findings = findings
 
-    def plan(self, manifest: Manifest, root: str, level: str, *, moving: bool) -> FilePlan:
+    def plan(self, manifest: Manifest, root: str, level: str, *, moving: bool, wanted: str | None = None) -> FilePlan:
         """Look at every place, and note in ``memory.planned`` what is to be done. Changes nothing.
+
+        See `list_places` for what is wanted.
 
         Raises:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
         """
         plan = FilePlan(root, moving)
-        list_places(self._connection, self._store, manifest, root, moving=moving)
+        list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
         self._report_absent()
         self._list_present(root)
         create_table(self._connection, "memory.planned", _PLANNED)

@@ -7,6 +7,8 @@ import tempfile
 
 from canvasback.catalog.image import Image, connect
 from canvasback.model.manifest import Manifest
+from canvasback.model.moment import Moment
+from canvasback.operations.moments import Commit, find_held
 from canvasback.repository.chunks import check_objects, read_chunks, relation_of
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
@@ -24,6 +26,30 @@ def open_point(stores: Stores, repository: str, wanted: str) -> tuple[Repository
     """
     opened = open_repository(stores.open(repository))
     return opened, read_point(opened.store, find_point(opened.store, wanted))
+
+
+def open_moment(
+    stores: Stores, repository: str, wanted: str | None, moment: Moment | None
+) -> tuple[Repository, Manifest, Commit]:
+    """The point to read, and the snapshot to read of it.
+
+    Args:
+        stores: Opens the repository.
+        repository: Where it is.
+        wanted: The point that a user names; None for the one that holds the moment, or the newest.
+        moment: A moment of its history; None for its newest snapshot.
+
+    Raises:
+        UsageError: There is no such point, or several.
+        RefusedError: No point holds the moment; see `find_held`.
+        RepositoryError: There is no repository, or the manifest cannot be read.
+    """
+    if moment is None:
+        opened, manifest = open_point(stores, repository, wanted or "latest")
+        return opened, manifest, Commit(manifest.snapshot_id, manifest.snapshot_time)
+    opened = open_repository(stores.open(repository))
+    held = find_held(opened.store, moment, wanted)
+    return opened, held.manifest, held.commit
 
 
 def image_of(store: Store, manifest: Manifest, *, check_with: int = 0, by_url: bool = False) -> Image:

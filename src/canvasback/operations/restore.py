@@ -8,18 +8,20 @@ from datetime import datetime
 from typing import Literal
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.image import Image
+from canvasback.catalog.engines import open_engine
 from canvasback.catalog.repoint import repoint
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
+from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
 from canvasback.operations.data_root import refuse_nesting
 from canvasback.operations.defaults import now
+from canvasback.operations.moments import Commit
+from canvasback.operations.past import Past
 from canvasback.operations.placing import FilePlan, Placer
-from canvasback.operations.points import image_of, open_point
+from canvasback.operations.points import image_of, open_moment
 from canvasback.storage.locations import Stores, folder_url
 
 Level = Literal["exists", "checksum"]
@@ -28,8 +30,10 @@ Level = Literal["exists", "checksum"]
 def restore(
     repository: str,
     to: str,
-    point: str = "latest",
+    point: str | None = None,
     *,
+    at_snapshot: int | None = None,
+    at_time: str | datetime | None = None,
     data_path: str | None = None,
     level: Level = "exists",
     replace: bool = False,
@@ -44,7 +48,10 @@ def restore(
     Args:
         repository: The repository: a folder, or a URL in an object store.
         to: The catalog to write, as in ATTACH; it must be absent or empty.
-        point: An id, a unique beginning of one, or ``latest``.
+        point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
+            else the oldest point that holds the moment.
+        at_snapshot: Bring back what the lake was at this snapshot, with all the history before it.
+        at_time: The same, for the newest snapshot at or before a time: ISO 8601 with a zone, or ``2 hours ago``.
         data_path: A folder or URL: put all files here and point the catalog here. Without it they stay at the
             original data path, and only those that are missing or damaged there are put back.
         level: What counts as damaged: ``exists``, a wrong size; ``checksum``, other bytes.
@@ -60,7 +67,8 @@ def restore(
         the same.
 
     Raises:
-        RefusedError: There is something where the lake should go; nothing was changed.
+        RefusedError: There is something where the lake should go, or no point holds the moment
+            (``moment-not-held``); nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
@@ -68,22 +76,28 @@ def restore(
     engine = open_engine(lake)
     aside = engine.prepare(replace=replace)
     stores = stores or Stores()
-    opened, manifest = open_point(stores, repository, point)
+    opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     refuse_nesting(opened.store.url, root)
     if lake.is_file:
         refuse_nesting(opened.store.url, lake.target)
     findings = Findings()
+    moving = data_path is not None
     with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as image:
+        past = Past(image, opened.store, manifest, commit.snapshot)
         placer = Placer(image.connection, stores, opened.store, jobs, progress, findings)
-        files = placer.plan(manifest, root, level, moving=data_path is not None)
-        steps = _steps(lake, root, files, aside, manifest)
+        files = placer.plan(manifest, root, level, moving=moving, wanted=past.wanted)
+        past.list_straddlers(root, moving=moving)
+        steps = _steps(lake, root, files, aside, manifest, commit, past)
         if not dry_run:
             placer.execute(files, clock())
-            remarks = _write_catalog(engine, lake, image, manifest, data_path, root, clock(), replace=replace)
-            steps = (*steps, *remarks)
+            rewound = in_dialect(past.image(stores, progress), lake.engine)
+            if moving:
+                rewound = repoint(rewound, manifest.data_root, root, past.moved)
+            steps = (*steps, *engine.write(rewound, clock(), replace=replace))
     return RestoreResult(
         manifest.id,
+        commit.snapshot,
         str(lake),
         root,
         steps,
@@ -97,30 +111,28 @@ def restore(
     )
 
 
-def _write_catalog(
-    engine: Engine,
+def _steps(
     lake: LakeName,
-    image: Image,
-    manifest: Manifest,
-    data_path: str | None,
     root: str,
-    moment: datetime,
-    *,
-    replace: bool,
+    files: FilePlan,
+    aside: tuple[str, ...],
+    manifest: Manifest,
+    commit: Commit,
+    past: Past,
 ) -> tuple[str, ...]:
-    image = in_dialect(image, lake.engine)
-    if data_path is not None:
-        moved = "SELECT kind, file_id, target AS location FROM memory.places WHERE elsewhere"
-        image = repoint(image, manifest.data_root, root, moved)
-    return engine.write(image, moment, replace=replace)
-
-
-def _steps(lake: LakeName, root: str, files: FilePlan, aside: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:
-    steps = [f"point {manifest.id}: snapshot {manifest.snapshot_id} of {manifest.snapshot_time:%Y-%m-%d %H:%M:%S} UTC"]
+    steps = [f"point {manifest.id}: {commit}"]
+    if commit.snapshot < manifest.snapshot_id:
+        steps.append(
+            f"the {manifest.snapshot_id - commit.snapshot} snapshots after it that the point holds are left out"
+        )
     steps.append(f"{files.kept} files are at {root} already and stay")
     if files.damaged:
         steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
     steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
+    if past.straddlers:
+        steps.append(
+            f"{len(past.straddlers)} files that hold rows of later snapshots too are written anew without them"
+        )
     if files.elsewhere and not files.moving:
         steps.append(
             f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"

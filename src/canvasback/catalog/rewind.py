@@ -1,0 +1,295 @@
+"""Taking a catalog back to one of its snapshots.
+
+Most tables say of each row from which snapshot to which it holds, so going back is to forget rows that begin later
+and ends that come later. What hangs on such rows goes with them. Not everything is versioned, and each thing that is
+not has its own trap: see the functions.
+
+The newest snapshot's ``next_catalog_id`` and ``next_file_id`` stay, so that no id is given out a second time: a new
+table is never taken for one that was abandoned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from canvasback.catalog.edits import Edit, Value
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image
+from canvasback.catalog.logical import scalar_type
+from canvasback.model.relation import identifier, literal
+
+INLINED_DATA = re.compile(r"ducklake_inlined_data_(\d+)_(\d+)")
+INLINED_DELETES = re.compile(r"ducklake_inlined_delete_(\d+)")
+_PREFIXES = ("", "_ducklake_")  # 1.1 names the system columns of inlined rows anew
+
+_CHILDREN = (
+    ("ducklake_file_column_stats", "data_file_id", "ducklake_data_file"),
+    ("ducklake_file_column_statistics", "data_file_id", "ducklake_data_file"),
+    ("ducklake_file_variant_stats", "data_file_id", "ducklake_data_file"),
+    ("ducklake_file_partition_value", "data_file_id", "ducklake_data_file"),
+    ("ducklake_partition_column", "partition_id", "ducklake_partition_info"),
+    ("ducklake_sort_expression", "sort_id", "ducklake_sort_info"),
+    ("ducklake_macro_parameters", "macro_id", "ducklake_macro"),
+    ("ducklake_macro_impl", "macro_id", "ducklake_macro"),
+    ("ducklake_column_mapping", "table_id", "ducklake_table"),
+)
+"""Tables without snapshots of their own: the key of the versioned table on which they hang."""
+
+_TAGS = {"ducklake_tag": ("object_id",), "ducklake_column_tag": ("table_id", "column_id"),
+         "ducklake_view_column_tag": ("view_id", "column_id")}  # fmt: skip
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A file with rows of before and after a snapshot, and the file without the later ones that takes its place.
+
+    Attributes:
+        kind: ``data`` or ``delete``.
+        file_id: Its id.
+        name: The new file's name, in the folder of the old one.
+        rows: Its rows.
+        bytes: Its size.
+        footer_bytes: The length of its Parquet footer.
+        latest: The newest snapshot of which it has rows, if they are of several and say so themselves.
+        splits: What 0.3's ``partial_file_info`` says of it, if its rows are of several snapshots and do not.
+    """
+
+    kind: str
+    file_id: int
+    name: str
+    rows: int
+    bytes: int
+    footer_bytes: int
+    latest: int | None = None
+    splits: str = ""
+
+
+def rewind_edits(image: Image, snapshot: int, cuts: Sequence[Cut] = ()) -> list[Edit]:
+    """What makes of a catalog what it was at a snapshot, with all the history before it.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        snapshot: A snapshot that the catalog holds.
+        cuts: Files that take the place of those which `straddling` lists. Without them the catalog is right for
+            readers, but new snapshots would bring later rows of those files back.
+    """
+    edits: list[Edit] = []
+    edits += _children(image, snapshot)
+    edits += _statistics(image, snapshot)
+    edits += _inlined(image, snapshot)
+    edits += [_cut(image, cut) for cut in cuts]
+    edits += _versioned(image, snapshot)
+    edits += _snapshots(image, snapshot)
+    return edits
+
+
+def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
+    """The kind and id of each file that has rows of before and after a snapshot: what merged it was later."""
+    found: list[tuple[str, int]] = []
+    for kind, (table, key) in KINDS.items():
+        later = []
+        if image.has(table, "partial_max"):
+            later.append(f"partial_max > {snapshot}")
+        if image.has(table, "partial_file_info"):
+            # '2:4|6:7': four rows of snapshot 2 and before, three more of 6; or 'partial_max:6'
+            later.append(
+                f"list_max(list_transform(string_split(partial_file_info, '|'), lambda part: TRY_CAST(CASE WHEN "
+                f"starts_with(part, 'partial_max:') THEN part[13:] ELSE split_part(part, ':', 1) END AS BIGINT))) "
+                f"> {snapshot}"
+            )
+        if later:
+            rows = image.rows(
+                f"SELECT {key} FROM {{{table}}} f WHERE begin_snapshot <= {snapshot} "
+                f"AND (end_snapshot IS NULL OR end_snapshot > {snapshot}) AND ({' OR '.join(later)}) ORDER BY 1"
+            )
+            found += [(kind, int(file_id)) for (file_id,) in rows]
+    return found
+
+
+def _children(image: Image, snapshot: int) -> Iterator[Edit]:
+    """What hangs on rows that go away, or nothing would: an id without its parent means nothing."""
+    if "ducklake_name_mapping" in image.tables:
+        gone = f"SELECT mapping_id FROM {{ducklake_column_mapping}} m WHERE table_id IN ({_gone('table', snapshot)})"
+        yield Edit("ducklake_name_mapping", keep=f"mapping_id NOT IN ({gone})")
+    for table, key, parent in _CHILDREN:
+        if table in image.tables and parent in image.tables:
+            yield Edit(table, keep=f"{key} NOT IN ({_later(parent, key, snapshot)})")
+    if image.has("ducklake_metadata", "scope"):
+        scopes = " OR ".join(
+            f"(scope = '{scope}' AND scope_id IN ({_gone(scope, snapshot)}))" for scope in ("schema", "table")
+        )
+        yield Edit("ducklake_metadata", keep=f"scope IS NULL OR NOT ({scopes})")
+
+
+def _statistics(image: Image, snapshot: int) -> Iterator[Edit]:
+    """Statistics of tables are not versioned. What DuckLake keeps only grows, so it holds for the past as well.
+
+    But a value that does not fit the type that a column had makes every scan of the table fail: then nothing is said
+    of the column. ``next_row_id`` stays as it is, so that no row id is given out a second time.
+    """
+    columns = image.rows(
+        f"""
+        SELECT c.table_id, c.column_id, c.column_type, s.min_value, s.max_value
+        FROM {{ducklake_table_column_stats}} s JOIN {{ducklake_column}} c USING (table_id, column_id)
+        WHERE c.begin_snapshot <= {snapshot} AND (c.end_snapshot IS NULL OR c.end_snapshot > {snapshot})
+            AND EXISTS (FROM {{ducklake_column}} later WHERE later.table_id = c.table_id
+                AND later.column_id = c.column_id AND later.begin_snapshot > {snapshot})
+        """
+    )
+    unfit = [
+        f"(table_id = {table_id} AND column_id = {column_id})"
+        for table_id, column_id, type_, *bounds in columns
+        if not all(_fits(image, bound, type_) for bound in bounds if bound is not None)
+    ]
+    new = [
+        f"(table_id = {table_id} AND column_id = {column_id})"
+        for table_id, column_id in image.rows(
+            "SELECT table_id, column_id FROM {ducklake_column} c GROUP BY ALL "
+            f"HAVING min(begin_snapshot) > {snapshot} AND table_id NOT IN ({_gone('table', snapshot)}) ORDER BY ALL"
+        )
+    ]
+    yield Edit(
+        "ducklake_table_column_stats",
+        keep=f"table_id NOT IN ({_gone('table', snapshot)})" + (f" AND NOT ({' OR '.join(new)})" if new else ""),
+        where=" OR ".join(unfit) or "false",
+        changes={"min_value": "NULL", "max_value": "NULL"},
+    )
+    counted = list(_counts(image, snapshot))
+    touched = ", ".join(str(row["table_id"]) for row in counted)
+    also = f" AND table_id NOT IN ({touched})" if touched else ""
+    yield Edit("ducklake_table_stats", keep=f"table_id NOT IN ({_gone('table', snapshot)}){also}", rows=tuple(counted))
+
+
+def _fits(image: Image, bound: str, type_: str) -> bool:
+    known = scalar_type(type_)
+    return known is None or image.rows(f"SELECT TRY_CAST(? AS {known}) IS NOT NULL", bound)[0][0]
+
+
+def _counts(image: Image, snapshot: int) -> Iterator[dict[str, Value]]:
+    """The statistics of the tables whose files or inlined rows change."""
+    visible = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
+    inlined = " UNION ALL ".join(
+        f"SELECT {table_id} AS table_id, count(*) FILTER ({_visible(image, name, snapshot)}) AS rows, "
+        f"count(*) FILTER ({_column(image, name, 'begin_snapshot')} > {snapshot}) AS later FROM {{{name}}} i"
+        for name, table_id, _ in inlined_tables(image)
+    )
+    none = "SELECT NULL::BIGINT AS table_id, 0 AS rows, 0 AS later WHERE false"
+    yield from (
+        {"table_id": table_id, "record_count": int(rows), "next_row_id": next_row_id, "file_size_bytes": int(bytes_)}
+        for table_id, rows, next_row_id, bytes_ in image.rows(
+            f"""
+            WITH files AS (
+                SELECT table_id, coalesce(sum(record_count) FILTER ({visible}), 0) AS rows,
+                    coalesce(sum(file_size_bytes) FILTER ({visible}), 0) AS bytes,
+                    bool_or(begin_snapshot > {snapshot} OR coalesce(end_snapshot > {snapshot}, false)) AS changed
+                FROM {{ducklake_data_file}} f GROUP BY table_id
+            ), inlined AS (
+                SELECT table_id, sum(rows) AS rows, sum(later) AS later FROM ({inlined or none}) GROUP BY table_id
+            )
+            SELECT s.table_id, coalesce(f.rows, 0) + coalesce(i.rows, 0), s.next_row_id, coalesce(f.bytes, 0)
+            FROM {{ducklake_table_stats}} s LEFT JOIN files f USING (table_id) LEFT JOIN inlined i USING (table_id)
+            WHERE (coalesce(f.changed, false) OR coalesce(i.later, 0) > 0)
+                AND s.table_id NOT IN ({_gone("table", snapshot)})
+            ORDER BY 1
+            """
+        )
+    )
+
+
+def _inlined(image: Image, snapshot: int) -> Iterator[Edit]:
+    """Tables of inlined rows of schema versions to come: their names would be used again with other columns."""
+    if "ducklake_inlined_data_tables" not in image.tables:
+        return
+    version = image.rows(f"SELECT schema_version FROM {{ducklake_snapshot}} s WHERE snapshot_id = {snapshot}")[0][0]
+    gone = {table_id for (table_id,) in image.rows(_gone("table", snapshot))}
+    there = [name for name, table_id, of in inlined_tables(image) if of <= version and table_id not in gone]
+    shown = ", ".join(f"'{name}'" for name in there) or "''"
+    yield Edit("ducklake_inlined_data_tables", keep=f"schema_version <= {version} AND table_name IN ({shown})")
+    yield from (Edit(name, drop=True) for name, *_ in inlined_tables(image) if name not in there)
+    deletes = ((name, INLINED_DELETES.fullmatch(name)) for name in image.tables)
+    yield from (Edit(name, drop=True) for name, found in deletes if found and int(found[1]) in gone)
+
+
+def _cut(image: Image, cut: Cut) -> Edit:
+    table, key = KINDS[cut.kind]
+    changes = {
+        "path": f"{_folder('path')} || '{cut.name}'",
+        "file_size_bytes": str(cut.bytes),
+        "footer_size": str(cut.footer_bytes),
+        "record_count" if cut.kind == "data" else "delete_count": str(cut.rows),
+    }
+    latest = "NULL" if cut.latest is None else str(cut.latest)
+    if image.has(table, "partial_max"):
+        changes["partial_max"] = latest
+    if image.has(table, "partial_file_info"):
+        told = cut.splits or (f"partial_max:{latest}" if cut.latest is not None else "")
+        changes["partial_file_info"] = literal(told) if told else "NULL"
+    return Edit(table, where=f"{key} = {cut.file_id}", changes=changes)
+
+
+def _versioned(image: Image, snapshot: int) -> Iterator[Edit]:
+    """Rows that begin later go, and ends that come later.
+
+    DuckLake 0.3 ends all older comments of an object again with each new one: not every comment whose end comes later
+    was shown at the snapshot, only the last.
+    """
+    dropped = {edit.table for edit in _inlined(image, snapshot) if edit.drop}
+    for name, relation in image.tables.items():
+        prefix = next((p for p in _PREFIXES if relation.has(f"{p}begin_snapshot")), None)
+        if prefix is None or name in dropped:
+            continue
+        begin, end = f"{prefix}begin_snapshot", f"{prefix}end_snapshot"
+        if not relation.has(end):
+            yield Edit(name, keep=f"{begin} <= {snapshot}")
+            continue
+        changed = "NULL"
+        if name in _TAGS:
+            same = " AND ".join(f"o.{key} = {name}.{key}" for key in (*_TAGS[name], identifier("key")))
+            changed = (
+                f"(SELECT min(o.begin_snapshot) FROM {{{name}}} o WHERE {same} "
+                f"AND o.begin_snapshot > {name}.begin_snapshot AND o.begin_snapshot <= {snapshot})"
+            )
+        yield Edit(name, keep=f"{begin} <= {snapshot}", where=f"{end} > {snapshot}", changes={end: changed})
+
+
+def _snapshots(image: Image, snapshot: int) -> Iterator[Edit]:
+    ids = image.rows("SELECT max(next_catalog_id), max(next_file_id) FROM {ducklake_snapshot} s")[0]
+    keep = f"snapshot_id <= {snapshot}"
+    yield Edit("ducklake_snapshot_changes", keep=keep)
+    yield Edit(
+        "ducklake_snapshot",
+        keep=keep,
+        where=f"snapshot_id = {snapshot}",
+        changes={"next_catalog_id": str(ids[0]), "next_file_id": str(ids[1])},
+    )
+
+
+def inlined_tables(image: Image) -> list[tuple[str, int, int]]:
+    """The tables of inlined rows: name, ``table_id`` and schema version."""
+    found = ((name, INLINED_DATA.fullmatch(name)) for name in image.tables)
+    return [(name, int(parts[1]), int(parts[2])) for name, parts in found if parts]
+
+
+def _column(image: Image, table: str, column: str) -> str:
+    return next(f"{prefix}{column}" for prefix in _PREFIXES if image.has(table, f"{prefix}{column}"))
+
+
+def _visible(image: Image, table: str, snapshot: int) -> str:
+    begin, end = _column(image, table, "begin_snapshot"), _column(image, table, "end_snapshot")
+    return f"{begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
+
+
+def _later(table: str, key: str, snapshot: int) -> str:
+    """The ids that do not exist yet at the snapshot; a rename makes several rows of one id."""
+    return f"SELECT {key} FROM {{{table}}} p GROUP BY {key} HAVING min(begin_snapshot) > {snapshot}"
+
+
+def _gone(kind: str, snapshot: int) -> str:
+    return _later(f"ducklake_{kind}", f"{kind}_id", snapshot)
+
+
+def _folder(path: str) -> str:
+    """An expression of the folder of a path, in the words that all engines have: what rtrim leaves of it."""
+    return f"rtrim({path}, replace({path}, '/', ''))"

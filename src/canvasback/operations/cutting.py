@@ -1,0 +1,207 @@
+"""Cutting files that hold rows of before and after a snapshot.
+
+What merges files puts rows of many snapshots into one. A catalog that goes back to a snapshot in the middle shows the
+right ones for a while; but when the ids of the later snapshots are given out again, their rows would rise from the
+dead. So such a file is written anew, without them, under a fresh name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image
+from canvasback.catalog.rewind import Cut
+from canvasback.errors import LakeError, RefusedError
+from canvasback.model.progress import Progress
+from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.operations.reading import UnreadError, open_source
+from canvasback.storage.locations import Stores
+from canvasback.storage.store import Store
+
+_SNAPSHOT_IDS = ("_ducklake_internal_snapshot_id", "snapshot_id")
+_ROW_ID = "_ducklake_internal_row_id"
+_ROW_ID_FIELD = 2147483540
+_REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
+
+
+class Straddler(msgspec.Struct, frozen=True):
+    """A file to be cut.
+
+    Attributes:
+        kind: ``data`` or ``delete``.
+        file_id: Its id.
+        store: Where it can be read.
+        object: Its name there.
+        place: The absolute path or URL that the catalog gives it; the new file goes to the same folder.
+    """
+
+    kind: str
+    file_id: int
+    store: Store
+    object: str
+    place: str
+
+
+def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
+    """See that files can be cut, before anything is done.
+
+    Raises:
+        RefusedError: One is encrypted or of another format than Parquet (``cannot-cut``).
+    """
+    for kind, file_id in found:
+        row = _row(image, kind, file_id)
+        if row["encryption_key"] or row["format"].lower() != "parquet":
+            why = "is encrypted" if row["encryption_key"] else f"is of the format {row['format']}"
+            raise RefusedError(
+                "cannot-cut",
+                f"the file {row['path']} holds rows of before and after that snapshot, and {why}, "
+                "so it cannot be written anew without the later ones",
+                hint="Read that moment with attach --at-snapshot, which needs no new files; or go back to a snapshot "
+                "that is not in the middle of a merged file.",
+            )
+
+
+def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: Stores, progress: Progress) -> list[Cut]:
+    """Write each file anew without what came after a snapshot.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        snapshot: The snapshot.
+        files: The files; see `canvasback.catalog.rewind.straddling`.
+        stores: Opens the places.
+        progress: Told about every file.
+
+    Raises:
+        LakeError: A file is not there or cannot be read (``file-unreadable``).
+        StorageError: The new file cannot be written.
+    """
+    cuts = []
+    progress.begin("cutting files", files=len(files))
+    for file in files:
+        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+            old, new = os.path.join(folder, "old.parquet"), os.path.join(folder, "new.parquet")
+            try:
+                with open_source(file.store, file.object, vouch=True) as (_, source), open(old, "wb") as copy:
+                    while content := source.read(1 << 20):
+                        copy.write(content)
+                written = _cut(image, file, snapshot, old, new)
+            except (UnreadError, duckdb.Error) as error:
+                reason = error.reason if isinstance(error, UnreadError) else str(error).splitlines()[0]
+                raise LakeError(
+                    "file-unreadable",
+                    f"the file {file.place} holds rows of before and after snapshot {snapshot} and cannot be "
+                    f"read: {reason}",
+                    hint="Restore the lake's files first, from the newest point that has them.",
+                ) from error
+            cuts.append(_place(file, new, written, stores))
+        progress.advance(files=1)
+    stores.sync()
+    progress.end()
+    return cuts
+
+
+class _Written(NamedTuple):
+    rows: int
+    latest: int | None
+    splits: str
+
+
+def _place(file: Straddler, path: str, written: _Written, stores: Stores) -> Cut:
+    [(uuid,)] = duckdb.execute("SELECT uuidv7()::VARCHAR").fetchall()
+    name = f"ducklake-{uuid}{'-delete' if file.kind == 'delete' else ''}.parquet"
+    target, object_ = stores.locate(file.place.rpartition("/")[0] + "/" + name)
+    size = os.path.getsize(path)
+    with open(path, "rb") as source:
+        source.seek(size - 8)
+        footer = int.from_bytes(source.read(4), "little")
+        source.seek(0)
+        target.copy_new(object_, source, size)
+    return Cut(file.kind, file.file_id, name, written.rows, size, footer, written.latest, written.splits)
+
+
+def _cut(image: Image, file: Straddler, snapshot: int, old: str, new: str) -> _Written:
+    """Write the new file, and tell of which snapshots its rows are."""
+    row = _row(image, file.kind, file.file_id)
+    # A connection of its own: the image's does not keep the order of rows, in which row ids are.
+    with contextlib.closing(duckdb.connect()) as connection:
+        source = f"read_parquet({file_literal(old)}, file_row_number = true, hive_partitioning = false)"
+        fields = _fields(connection, old)
+        marked = next((name for name in _SNAPSHOT_IDS if name in fields), None)
+        splits = _splits(row.get("partial_file_info"))
+        if splits:
+            kept = f"file_row_number < {max((rows for at, rows in splits if at <= snapshot), default=0)}"
+        elif marked is not None:
+            kept = f"{identifier(marked)} <= {snapshot}"
+        else:
+            raise LakeError(
+                "file-unreadable",
+                f"the file {file.place} does not say which rows are of which snapshot",
+                hint="It is not as the catalog says: run verify --level checksum to see whether it is damaged.",
+            )
+        newest = f"max({identifier(marked)})" if marked and not splits else "NULL"
+        rows, last, latest = connection.execute(
+            f"SELECT count(*), max(file_row_number), {newest} FROM {source} WHERE {kept}"
+        ).fetchall()[0]
+        shown = "* EXCLUDE (file_row_number)"
+        if file.kind == "data" and rows and last != rows - 1 and _ROW_ID not in fields:
+            # Row ids are counted from the first row on, so a gap needs them written down.
+            shown += f", {row['row_id_start']} + file_row_number AS {_ROW_ID}"
+            fields[_ROW_ID] = str(_ROW_ID_FIELD)
+        ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
+        connection.execute(
+            f"COPY (SELECT {shown} FROM {source} WHERE {kept}) TO {literal(new)} (FORMAT parquet, FIELD_IDS {{{ids}}})"
+        )
+    left = [f"{at}:{count}" for at, count in splits if at <= snapshot]
+    several = not splits and latest is not None and latest > row["begin_snapshot"]
+    return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "")
+
+
+def _fields(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
+    """The field ids of a file, by column, as COPY takes them: a number, or a struct of numbers."""
+    nodes = connection.execute(
+        f"SELECT name, coalesce(num_children, 0), field_id, converted_type FROM parquet_schema({file_literal(path)})"
+    ).fetchall()
+    position = 0
+
+    def read() -> tuple[str, str]:
+        nonlocal position
+        name, children, id_, converted = nodes[position]
+        position += 1
+        names: Sequence[str] = ()
+        if converted in _REPEATED:  # what repeats is a group in between that has no name in SQL
+            names, children = _REPEATED[converted], nodes[position][1]
+            position += 1
+        inner = [read() for _ in range(children)]
+        if names:
+            inner = [(shown, spec) for shown, (_, spec) in zip(names, inner, strict=True)]
+        parts = [f"__duckdb_field_id: {id_}"] if id_ is not None else []
+        parts += [f"{identifier(child)}: {spec}" for child, spec in inner if spec]
+        return name, (str(id_) if id_ is not None else "") if not inner else "{" + ", ".join(parts) + "}"
+
+    root = nodes[position]
+    position += 1
+    found = dict(read() for _ in range(root[1]))
+    return {name: spec for name, spec in found.items() if spec and spec != "{}"}
+
+
+def _splits(info: Any) -> list[tuple[int, int]]:
+    """DuckLake 0.3's ``2:4|6:7``: up to which row a file is of which snapshot and before."""
+    if not info or info.startswith("partial_max:"):
+        return []
+    return [(int(at), int(rows)) for at, rows in (part.split(":") for part in info.split("|"))]
+
+
+def _row(image: Image, kind: str, file_id: int) -> dict[str, Any]:
+    table, key = KINDS[kind]
+    names = [column.name for column in image.tables[table].columns]
+    [values] = image.rows(f"SELECT * FROM {{{table}}} f WHERE {key} = {file_id}")
+    row = dict(zip(names, values, strict=True))
+    return {**row, "format": row.get("file_format") or row.get("format") or "parquet"}
