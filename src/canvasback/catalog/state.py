@@ -49,10 +49,10 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
         WHERE {visible("t", snapshot)} ORDER BY 1, 2
         """
     )
-    forgotten = _forgotten(image, snapshot)
+    unsure = forgotten(image, snapshot)
     return tuple(
         TableState(
-            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in forgotten, files, int(bytes_)
+            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in unsure, files, int(bytes_)
         )
         for schema, table, id_, uuid, count, exact, files, bytes_ in rows
     )
@@ -155,7 +155,7 @@ def _partial(image: Image, snapshot: int) -> tuple[str, str, str]:
     return newest, rows, f"(NOT coalesce({marked}, false) OR {newest} <= {snapshot})"
 
 
-def _forgotten(image: Image, snapshot: int) -> set[int]:
+def forgotten(image: Image, snapshot: int) -> set[int]:
     """The tables of which a flush of 0.3 forgot, or may have forgotten, rows that a snapshot saw."""
     if not _splits(image) or "ducklake_inlined_data_tables" not in image.tables:
         return set()
@@ -172,10 +172,10 @@ def _forgotten(image: Image, snapshot: int) -> set[int]:
         tables = "SELECT table_id FROM {ducklake_inlined_data_tables} i"
         return {int(id_) for (id_,) in image.rows(tables)}
     deleted: set[int] = set()
-    forgotten: set[int] = set()
+    lost: set[int] = set()
     for _, entries in changes:
         for kind, _, value in (entry.partition(":") for entry in entries):
             if kind == "flushed_inlined" and value.isdigit() and int(value) in deleted:
-                forgotten.add(int(value))
+                lost.add(int(value))
         deleted |= {int(v) for k, _, v in (e.partition(":") for e in entries) if k == "inlined_delete" and v.isdigit()}
-    return forgotten
+    return lost

@@ -32,7 +32,9 @@ def list_places(
         wanted: A SELECT of ``kind`` and ``file_id`` of the files; None for all.
         table: Another name for the table.
     """
-    chosen = f" JOIN ({wanted}) USING (kind, file_id)" if wanted else ""
+    files = f"({files_relation(connection, store, manifest).select})"
+    if wanted:
+        files += f" JOIN ({wanted}) USING (kind, file_id)"
     # A file that the point does not hold must not be looked for at its old place by a lake that moved:
     # DuckLake's cleanup would delete it there.
     absent = f"{literal(root)} || 'external/absent/' || kind || '-' || file_id || '.parquet'"
@@ -42,13 +44,12 @@ def list_places(
         else "CASE WHEN path[1] = '/' OR regexp_matches(path, '^[a-z0-9]+://') THEN path "
         f"ELSE {literal(manifest.relative_to)} || path END"
     )
-    files = files_relation(connection, store, manifest)
     connection.execute(
         f"CREATE TABLE memory.{table} AS SELECT kind, file_id, "
         f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
         "name, size, checksum, etag, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
         f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
-        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM ({files.select}){chosen})"
+        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM {files})"
     )
     # A legitimate odd path has an object of its own; what is left could lead anywhere.
     refuse_unsafe_names(
