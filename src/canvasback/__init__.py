@@ -40,12 +40,14 @@ from canvasback.model.results import (
     TableSummary,
     VerifyResult,
 )
+from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
 from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
+from canvasback.operations.rewind import rewind
 from canvasback.operations.verify import verify
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
@@ -53,6 +55,7 @@ from canvasback.storage.rate import RateLimit
 
 __all__ = [
     "AccessDeniedError",
+    "AbandonedCommit",
     "AttachResult",
     "BackupResult",
     "CanvasbackError",
@@ -72,6 +75,8 @@ __all__ = [
     "RepointResult",
     "RepositoryError",
     "RestoreResult",
+    "RewindResult",
+    "RewoundTable",
     "ShowResult",
     "StorageError",
     "StoreOptions",
@@ -86,6 +91,7 @@ __all__ = [
     "list_points",
     "repoint",
     "restore",
+    "rewind",
     "show",
     "verify",
 ]

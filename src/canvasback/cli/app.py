@@ -24,6 +24,7 @@ app.command()(looking.show)
 app.command()(looking.verify)
 app.command()(changing.restore)
 app.command()(looking.attach)
+app.command()(changing.rewind)
 app.command()(changing.repoint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import msgspec
@@ -24,6 +25,7 @@ from canvasback.cli.options import (
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
+from canvasback.errors import UsageError
 
 
 def restore(
@@ -57,6 +59,57 @@ def restore(
             data_path=data_path,
             level=level.value,
             replace=replace,
+            dry_run=dry_run,
+            jobs=jobs,
+            stores=settings.stores(limit_rate),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, as_json=as_json)
+
+
+def rewind(
+    lake: Lake,
+    repo: Repo = None,
+    to_snapshot: Annotated[
+        int | None, typer.Option("--to-snapshot", min=0, help="The snapshot that becomes the newest one.")
+    ] = None,
+    to_time: Annotated[
+        str | None, typer.Option("--to-time", help="The same by a time: ISO 8601 with a zone, or '2 hours ago'.")
+    ] = None,
+    safety_point: Annotated[
+        bool, typer.Option("--safety-point/--no-safety-point", help="Make a point of the lake as it is first.")
+    ] = True,
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Do not schedule the files of undone commits for deletion.")
+    ] = False,
+    data_path: Annotated[
+        str | None,
+        typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
+    ] = None,
+    dry_run: DryRun = False,
+    jobs: Jobs = None,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a live lake back to one of its snapshots, in place."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        named = settings.lake(lake)
+        repository = None
+        if safety_point:
+            with contextlib.suppress(UsageError) if dry_run else contextlib.nullcontext():
+                repository = settings.find_repository(repo, named)
+        return canvasback.rewind(
+            named.lake,
+            to_snapshot=to_snapshot,
+            to_time=to_time,
+            repository=repository,
+            safety_point=safety_point,
+            keep_files=keep_files,
+            data_path=data_path or named.data_path,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),

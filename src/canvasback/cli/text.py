@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from canvasback.cli.text_rewind import rewind_text
 from canvasback.model.finding import Finding
 from canvasback.model.results import (
     AttachResult,
@@ -16,6 +17,7 @@ from canvasback.model.results import (
     ShowResult,
     VerifyResult,
 )
+from canvasback.model.rewinding import RewindResult
 
 _SHOWN = 20
 _STEP = 1024
@@ -119,6 +121,10 @@ def _restore(result: RestoreResult) -> str:
     return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
 
 
+def _rewind(result: RewindResult) -> str:
+    return "\n".join([*rewind_text(result), *_findings(result.findings, result.finding_counts)])
+
+
 def _repoint(result: RepointResult) -> str:
     head = "would repoint" if result.dry_run else "repointed"
     lines = [f"{head} {result.lake} to {result.data_path}", *(f"  - {step}" for step in result.steps)]
@@ -167,6 +173,7 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     ListResult: _list,
     RepointResult: _repoint,
     RestoreResult: _restore,
+    RewindResult: _rewind,
     ShowResult: _show,
     VerifyResult: _verify,
 }

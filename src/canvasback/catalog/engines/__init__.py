@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from canvasback.catalog.engines.duckdb import DuckDBEngine
+from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
 from canvasback.model.lake import LakeName
 
@@ -49,16 +50,23 @@ class Engine(Reader, Protocol):
             What was moved aside, in words, and departures from the image.
         """
 
-    def change(self, statements: Sequence[str]) -> None:
+    def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """Run statements on the catalog in one transaction: all of them take effect, or none.
+
+        No client of the lake is in the middle of a transaction then: they are locked out or waited for.
 
         Args:
             statements: SQL that all engines understand, with tables by their plain names.
+            expected: What the catalog must still answer, lest somebody changed it since the statements were made.
 
         Raises:
-            LockedError: Another process has the catalog open or locked.
+            LockedError: Another process has the catalog open or locked (``catalog-in-use``), or it does not answer
+                what is expected (``catalog-changed``); nothing was changed.
             LakeError: There is no catalog, or it refused.
         """
+
+    def clients(self) -> tuple[str, ...]:
+        """Who else is connected to the catalog's database now, in words; none where `change` locks everybody out."""
 
 
 def open_engine(lake: LakeName) -> Engine:

@@ -20,6 +20,7 @@ from canvasback.catalog.engines.duckdb_file import (
     translate_open_error,
 )
 from canvasback.catalog.engines.duckdb_tables import find_schema, read_tables
+from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.engines.files import (
     from_outside,
     is_open_here,
@@ -90,7 +91,11 @@ class DuckDBEngine:
             image = image.transformed({}, msgspec.structs.replace(image.record, schema=self.schema))
         return tuple(publish_file(self.path, LOGS, moment, lambda staged: write_tables(image, staged)))
 
-    def change(self, statements: Sequence[str]) -> None:
+    def clients(self) -> tuple[str, ...]:
+        """See `Engine.clients`. A DuckDB file admits one process."""
+        return ()
+
+    def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """See `Engine.change`."""
         if is_open_here(self.path):
             raise LockedError(
@@ -105,6 +110,8 @@ class DuckDBEngine:
                 schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
                 connection.execute(f"USE target.{identifier(schema)}")
                 connection.execute("BEGIN")
+                if expected is not None:
+                    expected.check(connection.execute(expected.query).fetchall(), self.path)
                 for statement in statements:
                     connection.execute(statement)
                 connection.execute("COMMIT")

@@ -14,6 +14,7 @@ from adbc_driver_manager.dbapi import Connection, Cursor
 
 from canvasback.catalog.dialects import POSTGRES_VALUES
 from canvasback.catalog.engines.arrow import Loader, append, command, query
+from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.engines.postgres_session import connect, server_version
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
 from canvasback.catalog.image import Image
@@ -87,7 +88,19 @@ class PostgresEngine:
             connection.commit()
         return tuple(remarks)
 
-    def change(self, statements: Sequence[str]) -> None:
+    def clients(self) -> tuple[str, ...]:
+        """See `Engine.clients`. A session that keeps a plan or a schema in mind cannot be told from others."""
+        with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
+            found = query(
+                cursor,
+                "SELECT pid::text || coalesce(' (' || nullif(application_name, '') || ')', '') "
+                "|| coalesce(' from ' || host(client_addr), '') FROM pg_stat_activity "
+                "WHERE datname = current_database() AND backend_type = 'client backend' "
+                "AND pid <> pg_backend_pid() ORDER BY pid",
+            )
+        return tuple(f"server process {who}" for (who,) in found)
+
+    def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """See `Engine.change`."""
         with connect(self.lake, read_only=False) as connection:
             schema = choose_schema(
@@ -95,6 +108,10 @@ class PostgresEngine:
             )
             with connection.cursor() as cursor:
                 command(cursor, f"SET LOCAL search_path TO {identifier(schema)}")
+                # Every client's transaction begins with reading this table: none that goes on saw what was before.
+                command(cursor, "LOCK TABLE ducklake_snapshot IN ACCESS EXCLUSIVE MODE")
+                if expected is not None:
+                    expected.check(query(cursor, expected.query), str(self.lake))
                 for statement in statements:
                     command(cursor, statement)
             connection.commit()

@@ -16,6 +16,7 @@ import adbc_driver_sqlite.dbapi
 import duckdb
 
 from canvasback.catalog.engines.arrow import Loader, append, command
+from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.engines.files import from_outside, is_open_elsewhere, is_open_here, prepare_file, publish_file
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
 from canvasback.catalog.engines.sqlite_file import LOGS, check_header, copy_consistent, translate
@@ -68,11 +69,7 @@ class SQLiteEngine:
         """See `prepare_file`. SQLite has no lock that shows who has a database open but idle: we look ourselves."""
         steps = prepare_file(self.path, LOGS, self._is_empty, replace=replace)
         if is_open_elsewhere(self.path):
-            raise LockedError(
-                "catalog-in-use",
-                f"another process has {self.path} open",
-                hint="Close the programs that have the lake attached, and run the command again.",
-            )
+            raise self._in_use("another process")
         return steps
 
     def write(self, image: Image, moment: datetime, *, replace: bool) -> tuple[str, ...]:
@@ -80,20 +77,39 @@ class SQLiteEngine:
         self.prepare(replace=replace)
         return tuple(publish_file(self.path, LOGS, moment, lambda staged: write_tables(image, staged)))
 
-    def change(self, statements: Sequence[str]) -> None:
+    def clients(self) -> tuple[str, ...]:
+        """See `Engine.clients`. Who has the file open is refused by `change`."""
+        return ()
+
+    def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """See `Engine.change`."""
+        if is_open_here(self.path):  # then not even its header may be read here
+            raise self._in_use("this process")
         check_header(self.path)
+        if is_open_elsewhere(self.path):
+            raise self._in_use("another process")
         try:
             uri = f"file:{quote(self.path)}?mode=rw"
-            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as database:
+            connected = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+            with contextlib.closing(connected) as database:
                 names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
                 found = ["main"] if set(MARKS) <= set(names) else []
                 choose_schema(found, "", f"{self.path} is a SQLite database")
-                with database:  # one transaction
-                    for statement in statements:
-                        database.execute(statement)
+                database.execute("BEGIN EXCLUSIVE")
+                if expected is not None:
+                    expected.check(database.execute(expected.query).fetchall(), self.path)
+                for statement in statements:
+                    database.execute(statement)
+                database.execute("COMMIT")  # closing without it undoes everything
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+    def _in_use(self, who: str) -> LockedError:
+        return LockedError(
+            "catalog-in-use",
+            f"{who} has {self.path} open",
+            hint="Close the programs that have the lake attached, and run the command again.",
+        )
 
     def _is_empty(self) -> bool:
         try:

@@ -1,0 +1,299 @@
+"""rewind: a live lake goes back to one of its snapshots, in place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.edits import statements
+from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.image import Image
+from canvasback.catalog.rewind import Cut, rewind_edits, straddling
+from canvasback.catalog.scheduling import abandoned_files, schedule_edit
+from canvasback.catalog.state import forgotten, table_states
+from canvasback.errors import LockedError, UsageError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.moment import Moment, moment_of
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
+from canvasback.model.state import differing, pair_states
+from canvasback.operations.backup import backup
+from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.data_root import find_data_root
+from canvasback.operations.defaults import now
+from canvasback.operations.moments import Commit, find_commit
+from canvasback.storage.locations import Stores
+
+_ATTEMPTS = 3
+
+
+def rewind(
+    lake: str,
+    *,
+    to_snapshot: int | None = None,
+    to_time: str | datetime | None = None,
+    repository: str | None = None,
+    safety_point: bool = True,
+    keep_files: bool = False,
+    data_path: str | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> RewindResult:
+    """Take a live lake back to one of its snapshots: later commits are undone, earlier history stays.
+
+    The catalog changes in one transaction: whatever happens, the lake is as it was or as asked. New commits take the
+    numbers of those that were undone, on a new timeline; ids of tables and files are not given out a second time.
+    Whoever has the lake attached meanwhile has to attach it again.
+
+    Args:
+        lake: The lake, as in ATTACH.
+        to_snapshot: The snapshot that becomes the newest one.
+        to_time: The same by a time, ISO 8601 with a zone, or ``2 hours ago``: the newest snapshot at or before it.
+        repository: Where a point is made of the lake as it is, before anything is changed.
+        safety_point: Whether to make that point. Without it nothing of the undone commits is kept, once DuckLake's
+            cleanup has run.
+        keep_files: Leave the files of undone commits alone, instead of scheduling them for DuckLake's cleanup.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        dry_run: Make the plan only.
+        jobs: How many files the safety point copies at a time; None for what suits the storage.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: Neither a moment nor a repository is named where one is needed.
+        RefusedError: The lake does not have that moment (``moment-not-held``), or a file cannot be cut
+            (``cannot-cut``); nothing was changed.
+        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
+    """
+    began = time.monotonic()
+    moment = moment_of(to_snapshot, to_time, clock())
+    if moment is None:
+        raise UsageError("no-moment", "no moment is named", hint="Say where to go: --to-snapshot or --to-time.")
+    if repository is None and safety_point and not dry_run:
+        raise UsageError(
+            "no-safety-point",
+            "without a repository nothing of what is undone is kept",
+            hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
+        )
+    name = parse_lake(lake)
+    run = _Rewind(name, open_engine(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
+    made = ""
+    for _ in range(_ATTEMPTS):
+        with run.engine.read() as stored:
+            image = in_dialect(stored, "duckdb")
+            plan = run.plan(image)
+            if plan.nothing or dry_run:
+                return run.result(plan, made, repository, began, dry_run=dry_run)
+            if safety_point and repository is not None:
+                point = backup(
+                    lake, repository, data_path=data_path, jobs=jobs, stores=stores, progress=progress, clock=clock
+                )
+                made = point.point
+                plan.findings.extend(point.findings)
+                if point.snapshot_id != plan.head.snapshot:
+                    continue  # somebody committed meanwhile: what would be lost is another thing now
+            run.execute(plan, image)
+            return run.result(plan, made, repository, began, dry_run=False)
+    raise LockedError(
+        "catalog-changed",
+        f"somebody goes on committing to {name}, so nothing was done to it",
+        hint="Stop those who write to the lake, and run the command again.",
+    )
+
+
+class _Plan(msgspec.Struct):
+    """What is to be done, and what is lost by it."""
+
+    head: Commit
+    target: Commit
+    root: str
+    findings: Findings
+    commits: tuple[AbandonedCommit, ...] = ()
+    tables: tuple[RewoundTable, ...] = ()
+    straddlers: list[tuple[str, int]] = []
+    abandoned: list[tuple[int, str]] = []
+    expected: Expected | None = None
+    clients: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the lake is there already."""
+        return self.target.snapshot == self.head.snapshot
+
+
+class _Rewind(msgspec.Struct):
+    lake: LakeName
+    engine: Engine
+    moment: Moment
+    data_path: str | None
+    keep_files: bool
+    stores: Stores
+    progress: Progress
+    clock: Callable[[], datetime]
+
+    def plan(self, image: Image) -> _Plan:
+        """Look, and change nothing."""
+        snapshot, committed, _ = image.head()
+        target = find_commit(image, self.moment, self.clock())
+        plan = _Plan(
+            Commit(snapshot, committed), target, find_data_root(image, self.lake, self.data_path, None), Findings()
+        )
+        if plan.nothing:
+            return plan
+        plan.straddlers = straddling(image, target.snapshot)
+        refuse_uncuttable(image, plan.straddlers)
+        plan.commits = abandoned_commits(image, target.snapshot)
+        plan.tables = _tables(image, target.snapshot, snapshot)
+        plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
+        plan.expected = _expected(image)
+        plan.clients = self.engine.clients()
+        for client in plan.clients:
+            plan.findings.add(
+                Finding(
+                    "client-attached",
+                    "warning",
+                    client,
+                    "is connected to the catalog's database, and may have the lake attached",
+                    "Whoever has the lake attached must attach it again before using it, or he sees what is undone.",
+                )
+            )
+        plan.findings.extend(flushed_findings(image, target.snapshot))
+        return plan
+
+    def execute(self, plan: _Plan, image: Image) -> None:
+        """Write the files that are needed, then change the catalog in one step."""
+        cuts = self._cut(plan, image)
+        edits = rewind_edits(image, plan.target.snapshot, cuts)
+        waiting = [] if self.keep_files else plan.abandoned
+        scheduled = schedule_edit(image, plan.root, plan.target.snapshot, waiting, self.clock())
+        self.progress.begin("changing the catalog")
+        self.engine.change(statements([*([scheduled] if scheduled else []), *edits]), plan.expected)
+        self.progress.end()
+
+    def result(
+        self, plan: _Plan, safety_point: str, repository: str | None, began: float, *, dry_run: bool
+    ) -> RewindResult:
+        """What was done, or would be."""
+        kept = self.keep_files
+        return RewindResult(
+            str(self.lake),
+            plan.head.snapshot,
+            plan.target.snapshot,
+            plan.target.time,
+            self._steps(plan, repository),
+            dry_run,
+            safety_point,
+            plan.commits,
+            plan.tables,
+            0 if kept else len(plan.abandoned),
+            len(plan.abandoned) if kept else 0,
+            len(plan.straddlers),
+            round(time.monotonic() - began, 3),
+            plan.findings.kept,
+            plan.findings.counts,
+        )
+
+    def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
+        files = []
+        for kind in KINDS:
+            ids = [str(file_id) for of, file_id in plan.straddlers if of == kind]
+            if not ids:
+                continue
+            rows = image.connection.execute(
+                f"SELECT file_id, path, elsewhere FROM ({files_select(image, kind, plan.root)}) "
+                f"WHERE file_id IN ({', '.join(ids)}) ORDER BY 1"
+            ).fetchall()
+            for file_id, path, elsewhere in rows:
+                place = path if elsewhere else plan.root + path
+                files.append(Straddler(kind, file_id, *self.stores.locate(place), place))
+        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress)
+
+    def _steps(self, plan: _Plan, repository: str | None) -> tuple[str, ...]:
+        if plan.nothing:
+            return (f"the lake is at {plan.head} already: nothing is to be done",)
+        steps = [f"the lake goes back from {plan.head} to {plan.target}, in one transaction"]
+        steps.append(
+            f"before that, a point of the lake as it is is made in {repository}"
+            if repository
+            else "no point is made before it: what only the undone commits hold is lost with DuckLake's next cleanup"
+        )
+        if plan.straddlers:
+            steps.append(
+                f"{len(plan.straddlers)} files that hold rows of later snapshots too are written anew without them"
+            )
+        steps.append(
+            f"{len(plan.abandoned)} files of undone commits stay where they are, as orphans that DuckLake's removal of "
+            "orphaned files deletes"
+            if self.keep_files
+            else f"{len(plan.abandoned)} files of undone commits are scheduled for DuckLake's cleanup"
+        )
+        steps.append("whoever has the lake attached has to attach it again")
+        return tuple(steps)
+
+
+def abandoned_commits(image: Image, snapshot: int) -> tuple[AbandonedCommit, ...]:
+    """The commits after a snapshot, oldest first."""
+    told = image.has("ducklake_snapshot_changes", "author")
+    more = "coalesce(c.author, ''), coalesce(c.commit_message, '')" if told else "'', ''"
+    rows = image.rows(
+        f"SELECT s.snapshot_id, CAST(s.snapshot_time AS TIMESTAMPTZ), coalesce(c.changes_made, ''), {more} "
+        "FROM {ducklake_snapshot} s LEFT JOIN {ducklake_snapshot_changes} c USING (snapshot_id) "
+        f"WHERE s.snapshot_id > {snapshot} ORDER BY 1"
+    )
+    return tuple(AbandonedCommit(int(id_), *rest) for id_, *rest in rows)
+
+
+def flushed_findings(image: Image, snapshot: int) -> list[Finding]:
+    """What a catalog can no longer tell of a snapshot, table by table."""
+    lost = forgotten(image, snapshot)
+    return [
+        Finding(
+            "rows-flushed",
+            "warning",
+            state.name,
+            f"DuckLake flushed inlined rows of it after snapshot {snapshot}, and forgot those that had been deleted "
+            "by then: some rows of that snapshot may be missing",
+            "A point that was made before the flush has them all: run list, and name it.",
+        )
+        for state in table_states(image, snapshot)
+        if state.table_id in lost
+    ]
+
+
+def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
+    found = []
+    for pair in differing(pair_states(table_states(image, snapshot), table_states(image, head))):
+        then, today = pair.before, pair.after
+        shown = today or pair.table
+        found.append(
+            RewoundTable(
+                shown.schema,
+                shown.table,
+                "goes" if then is None else "returns" if today is None else "changes",
+                today.rows if today else 0,
+                then.rows if then else 0,
+                (then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then.name if then and today and then.name != today.name else "",
+            )
+        )
+    return tuple(found)
+
+
+def _expected(image: Image) -> Expected:
+    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
+    parts = ["max(snapshot_id)", "count(*)"]
+    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
+    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
+    [row] = image.rows(query)
+    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
