@@ -54,8 +54,8 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 
 __all__ = [
-    "AccessDeniedError",
     "AbandonedCommit",
+    "AccessDeniedError",
     "AttachResult",
     "BackupResult",
     "CanvasbackError",
