@@ -41,6 +41,7 @@ from canvasback.model.results import (
     VerifyResult,
 )
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
+from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
 from canvasback.operations.init import init
@@ -48,6 +49,7 @@ from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
 from canvasback.operations.rewind import rewind
+from canvasback.operations.table_restore import restore_tables
 from canvasback.operations.verify import verify
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
@@ -75,12 +77,14 @@ __all__ = [
     "RepointResult",
     "RepositoryError",
     "RestoreResult",
+    "RestoredTable",
     "RewindResult",
     "RewoundTable",
     "ShowResult",
     "StorageError",
     "StoreOptions",
     "Stores",
+    "TableRestoreResult",
     "TableSummary",
     "UsageError",
     "VerifyResult",
@@ -91,6 +95,7 @@ __all__ = [
     "list_points",
     "repoint",
     "restore",
+    "restore_tables",
     "rewind",
     "show",
     "verify",

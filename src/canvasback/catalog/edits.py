@@ -34,6 +34,7 @@ class Edit(msgspec.Struct, frozen=True):
         changes: Their new values, by column.
         rows: New rows, by column; the other columns are NULL.
         drop: Whether the whole table goes away.
+        create: Columns and types of a table that is to be made first; for live catalogs only.
     """
 
     table: str
@@ -42,6 +43,7 @@ class Edit(msgspec.Struct, frozen=True):
     changes: Mapping[str, str] = {}
     rows: tuple[Mapping[str, Value], ...] = ()
     drop: bool = False
+    create: Mapping[str, str] = {}
 
 
 def edited(image: Image, edits: Sequence[Edit]) -> Image:
@@ -67,6 +69,9 @@ def statements(edits: Sequence[Edit]) -> list[str]:
         if edit.drop:
             found.append(f"DROP TABLE {identifier(edit.table)}")
             continue
+        if edit.create:
+            columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in edit.create.items())
+            found.append(f"CREATE TABLE {edit.table} ({columns})")
         if edit.keep != "true":
             found.append(f"DELETE FROM {edit.table} WHERE NOT ({_plain(edit.keep)})")
         if edit.changes and edit.where != "false":
@@ -93,7 +98,7 @@ def _edited(relation: Relation, edit: Edit, before: Image) -> Relation:
     )
     if edit.rows:
         values = ", ".join(
-            "(" + ", ".join(f"CAST({_literal(row.get(c.name))} AS {c.type})" for c in relation.columns) + ")"
+            "(" + ", ".join(f"CAST({literal_value(row.get(c.name))} AS {c.type})" for c in relation.columns) + ")"
             for row in edit.rows
         )
         select += f" UNION ALL SELECT * FROM (VALUES {values})"
@@ -102,7 +107,7 @@ def _edited(relation: Relation, edit: Edit, before: Image) -> Relation:
 
 def _insert(table: str, rows: Sequence[Mapping[str, Value]]) -> str:
     names = list(rows[0])
-    values = ", ".join("(" + ", ".join(_literal(row.get(name)) for name in names) + ")" for row in rows)
+    values = ", ".join("(" + ", ".join(literal_value(row.get(name)) for name in names) + ")" for row in rows)
     return f"INSERT INTO {table} ({', '.join(map(identifier, names))}) VALUES {values}"
 
 
@@ -110,7 +115,8 @@ def _plain(sql: str) -> str:
     return _NAME.sub(lambda found: found[1], sql)
 
 
-def _literal(value: Value) -> str:
+def literal_value(value: Value) -> str:
+    """A value as SQL."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):

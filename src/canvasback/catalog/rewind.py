@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from canvasback.catalog.edits import Edit, Value
+from canvasback.catalog.edits import Edit, Value, literal_value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.logical import scalar_type
@@ -64,6 +64,17 @@ class Cut(msgspec.Struct, frozen=True):
     footer_bytes: int
     latest: int | None = None
     splits: str = ""
+
+    def described(self) -> dict[str, Value]:
+        """What the catalog says of it, in columns of all versions, but for its path."""
+        told = self.splits or (f"partial_max:{self.latest}" if self.latest is not None else None)
+        return {
+            "file_size_bytes": self.bytes,
+            "footer_size": self.footer_bytes,
+            "record_count" if self.kind == "data" else "delete_count": self.rows,
+            "partial_max": self.latest,
+            "partial_file_info": told,
+        }
 
 
 def rewind_edits(image: Image, snapshot: int, cuts: Sequence[Cut] = ()) -> list[Edit]:
@@ -129,20 +140,7 @@ def _statistics(image: Image, snapshot: int) -> Iterator[Edit]:
     But a value that does not fit the type that a column had makes every scan of the table fail: then nothing is said
     of the column. ``next_row_id`` stays as it is, so that no row id is given out a second time.
     """
-    columns = image.rows(
-        f"""
-        SELECT c.table_id, c.column_id, c.column_type, s.min_value, s.max_value
-        FROM {{ducklake_table_column_stats}} s JOIN {{ducklake_column}} c USING (table_id, column_id)
-        WHERE c.begin_snapshot <= {snapshot} AND (c.end_snapshot IS NULL OR c.end_snapshot > {snapshot})
-            AND EXISTS (FROM {{ducklake_column}} later WHERE later.table_id = c.table_id
-                AND later.column_id = c.column_id AND later.begin_snapshot > {snapshot})
-        """
-    )
-    unfit = [
-        f"(table_id = {table_id} AND column_id = {column_id})"
-        for table_id, column_id, type_, *bounds in columns
-        if not all(_fits(image, bound, type_) for bound in bounds if bound is not None)
-    ]
+    unfit = [f"(table_id = {table} AND column_id = {column})" for table, column in unfit_bounds(image, snapshot)]
     new = [
         f"(table_id = {table_id} AND column_id = {column_id})"
         for table_id, column_id in image.rows(
@@ -160,6 +158,24 @@ def _statistics(image: Image, snapshot: int) -> Iterator[Edit]:
     touched = ", ".join(str(row["table_id"]) for row in counted)
     also = f" AND table_id NOT IN ({touched})" if touched else ""
     yield Edit("ducklake_table_stats", keep=f"table_id NOT IN ({_gone('table', snapshot)}){also}", rows=tuple(counted))
+
+
+def unfit_bounds(image: Image, snapshot: int) -> list[tuple[int, int]]:
+    """Table and column of the statistics whose bounds do not fit the type that the column had at a snapshot."""
+    columns = image.rows(
+        f"""
+        SELECT c.table_id, c.column_id, c.column_type, s.min_value, s.max_value
+        FROM {{ducklake_table_column_stats}} s JOIN {{ducklake_column}} c USING (table_id, column_id)
+        WHERE c.begin_snapshot <= {snapshot} AND (c.end_snapshot IS NULL OR c.end_snapshot > {snapshot})
+            AND EXISTS (FROM {{ducklake_column}} later WHERE later.table_id = c.table_id
+                AND later.column_id = c.column_id AND later.begin_snapshot > {snapshot})
+        """
+    )
+    return [
+        (int(table_id), int(column_id))
+        for table_id, column_id, type_, *bounds in columns
+        if not all(_fits(image, bound, type_) for bound in bounds if bound is not None)
+    ]
 
 
 def _fits(image: Image, bound: str, type_: str) -> bool:
@@ -214,18 +230,8 @@ def _inlined(image: Image, snapshot: int) -> Iterator[Edit]:
 
 def _cut(image: Image, cut: Cut) -> Edit:
     table, key = KINDS[cut.kind]
-    changes = {
-        "path": f"{_folder('path')} || '{cut.name}'",
-        "file_size_bytes": str(cut.bytes),
-        "footer_size": str(cut.footer_bytes),
-        "record_count" if cut.kind == "data" else "delete_count": str(cut.rows),
-    }
-    latest = "NULL" if cut.latest is None else str(cut.latest)
-    if image.has(table, "partial_max"):
-        changes["partial_max"] = latest
-    if image.has(table, "partial_file_info"):
-        told = cut.splits or (f"partial_max:{latest}" if cut.latest is not None else "")
-        changes["partial_file_info"] = literal(told) if told else "NULL"
+    changes = {name: literal_value(value) for name, value in cut.described().items() if image.has(table, name)}
+    changes["path"] = f"{_folder('path')} || {literal(cut.name)}"
     return Edit(table, where=f"{key} = {cut.file_id}", changes=changes)
 
 

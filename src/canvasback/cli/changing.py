@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -34,10 +35,16 @@ def restore(
     repo: Repo = None,
     at_snapshot: AtSnapshot = None,
     at_time: AtTime = None,
-    data_path: Annotated[
-        str | None, typer.Option("--data-path", help="Put all files here, and point the catalog here.")
+    table: Annotated[
+        str | None,
+        typer.Option("--table", help="Bring this table, or all of this schema, back into the live lake."),
     ] = None,
-    level: Annotated[RestoreLevel, typer.Option(help="What counts as damaged.")] = RestoreLevel.exists,
+    as_name: Annotated[str | None, typer.Option("--as", help="Another name for that table.")] = None,
+    data_path: Annotated[
+        str | None,
+        typer.Option("--data-path", help="Put all files here; with --table, where the lake's data path is."),
+    ] = None,
+    level: Annotated[RestoreLevel | None, typer.Option(help="What counts as damaged; exists by default.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Move a catalog that is there aside first.")] = False,
     dry_run: DryRun = False,
     jobs: Jobs = None,
@@ -45,11 +52,28 @@ def restore(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a point back as a lake."""
+    """Bring a point back as a lake, or a table of it into a live lake."""
 
     def work() -> msgspec.Struct:
         settings = read_settings()
         named = settings.lake(to)
+        if table is not None:
+            _refuse_together("--table", {"--level": level is not None, "--replace": replace})
+            return canvasback.restore_tables(
+                settings.find_repository(repo, named),
+                named.lake,
+                table,
+                point,
+                as_name=as_name,
+                at_snapshot=at_snapshot,
+                at_time=at_time,
+                data_path=data_path or named.data_path,
+                dry_run=dry_run,
+                jobs=jobs,
+                stores=settings.stores(limit_rate),
+                progress=progress_for(quiet=quiet),
+            )
+        _refuse_together("no --table", {"--as": as_name is not None})
         return canvasback.restore(
             settings.find_repository(repo, named),
             named.lake,
@@ -57,7 +81,7 @@ def restore(
             at_snapshot=at_snapshot,
             at_time=at_time,
             data_path=data_path,
-            level=level.value,
+            level=(level or RestoreLevel.exists).value,
             replace=replace,
             dry_run=dry_run,
             jobs=jobs,
@@ -149,3 +173,13 @@ def repoint(
         )
 
     run_command(work, as_json=as_json)
+
+
+def _refuse_together(one: str, others: Mapping[str, bool]) -> None:
+    for other, given in others.items():
+        if given:
+            raise UsageError(
+                "options-together",
+                f"{other} makes no sense with {one}",
+                hint="A table goes into the lake that --to names: leave the option out, or restore the whole point.",
+            )

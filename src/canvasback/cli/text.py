@@ -18,6 +18,7 @@ from canvasback.model.results import (
     VerifyResult,
 )
 from canvasback.model.rewinding import RewindResult
+from canvasback.model.table_restore import TableRestoreResult
 
 _SHOWN = 20
 _STEP = 1024
@@ -121,6 +122,24 @@ def _restore(result: RestoreResult) -> str:
     return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
 
 
+def _restore_tables(result: TableRestoreResult) -> str:
+    head = "would bring back" if result.dry_run else "brought back"
+    lines = [f"{head} from {result.point}, as of snapshot {result.snapshot_id}, into {result.lake}:"]
+    for table in result.tables:
+        named = f" as {table.restored_as}" if table.restored_as != table.table else ""
+        about = "" if table.exact else "about "
+        lines.append(
+            f"    {table.table}{named}: {about}{table.rows:,} rows, {table.files:,} files ({size(table.bytes)})"
+        )
+    lines += [f"  - {step}" for step in result.steps]
+    lines.append(
+        "nothing was changed (--dry-run)"
+        if result.dry_run
+        else f"the lake has it from snapshot {result.new_snapshot_id} on, in {result.seconds:.2f} s"
+    )
+    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
+
+
 def _rewind(result: RewindResult) -> str:
     return "\n".join([*rewind_text(result), *_findings(result.findings, result.finding_counts)])
 
@@ -174,6 +193,7 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     RepointResult: _repoint,
     RestoreResult: _restore,
     RewindResult: _rewind,
+    TableRestoreResult: _restore_tables,
     ShowResult: _show,
     VerifyResult: _verify,
 }

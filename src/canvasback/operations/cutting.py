@@ -69,6 +69,11 @@ def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
             )
 
 
+def cutting_steps(found: Sequence[tuple[str, int]]) -> list[str]:
+    """What `cut_files` will do, in words."""
+    return [f"{len(found)} files that hold later rows too are written anew without them"] if found else []
+
+
 def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: Stores, progress: Progress) -> list[Cut]:
     """Write each file anew without what came after a snapshot.
 

@@ -181,6 +181,16 @@ class Placer:
         self._progress.end()
         return plan
 
+    def plan_new(self, root: str) -> FilePlan:
+        """Plan every file of ``memory.places``, whose targets are names that nothing has."""
+        create_table(self._connection, "memory.planned", _PLANNED)
+        self._connection.execute(
+            "INSERT INTO memory.planned SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
+            "FROM memory.places"
+        )
+        files, bytes_ = one_row(self._connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.planned")
+        return FilePlan(root, moving=True, wanted=files, wanted_bytes=bytes_)
+
     def execute(self, plan: FilePlan, moment: datetime) -> None:
         """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
         suffix = f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"

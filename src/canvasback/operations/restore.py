@@ -16,6 +16,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
+from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.moments import Commit
@@ -129,10 +130,7 @@ def _steps(
     if files.damaged:
         steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
     steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
-    if past.straddlers:
-        steps.append(
-            f"{len(past.straddlers)} files that hold rows of later snapshots too are written anew without them"
-        )
+    steps += cutting_steps(past.straddlers)
     if files.elsewhere and not files.moving:
         steps.append(
             f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"

@@ -25,7 +25,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
 from canvasback.operations.backup import backup
-from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.cutting import Straddler, cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.moments import Commit, find_commit
@@ -228,10 +228,7 @@ class _Rewind(msgspec.Struct):
             if repository
             else "no point is made before it: what only the undone commits hold is lost with DuckLake's next cleanup"
         )
-        if plan.straddlers:
-            steps.append(
-                f"{len(plan.straddlers)} files that hold rows of later snapshots too are written anew without them"
-            )
+        steps += cutting_steps(plan.straddlers)
         steps.append(
             f"{len(plan.abandoned)} files of undone commits stay where they are, as orphans that DuckLake's removal of "
             "orphaned files deletes"

@@ -1,0 +1,132 @@
+"""Inlined rows as a file: what a table has in the catalog goes to a new table like any other file."""
+
+from __future__ import annotations
+
+import msgspec
+
+from canvasback.catalog.edits import Value
+from canvasback.catalog.image import Image
+from canvasback.catalog.logical import LakeTypes, lake_columns, scalar_type
+from canvasback.catalog.rewind import inlined_tables
+from canvasback.catalog.state import visible
+from canvasback.model.relation import identifier, literal
+
+_ROW_ID = "_ducklake_internal_row_id"
+_ROW_ID_FIELD = 2147483540
+_UNBOUNDED = frozenset({"BLOB", "INTERVAL"})
+"""Types whose bounds nobody asks for, or whose text does not compare like the values."""
+
+
+class InlinedFile(msgspec.Struct, frozen=True):
+    """A file of rows that were inlined.
+
+    Attributes:
+        rows: How many there are.
+        first: The lowest row id.
+        stats: Rows of ``ducklake_file_column_stats`` for it.
+    """
+
+    rows: int
+    first: int
+    stats: tuple[dict[str, Value], ...]
+
+
+def write_inlined_rows(image: Image, table_id: int, snapshot: int, path: str) -> InlinedFile | None:
+    """Write the inlined rows that a snapshot sees to a Parquet file, with their row ids.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        table_id: The table.
+        snapshot: The snapshot.
+        path: The file to write.
+
+    Returns:
+        What was written; None where the snapshot sees no inlined row.
+    """
+    columns = image.rows(
+        "SELECT column_id, column_name, column_type, parent_column, initial_default FROM {ducklake_column} x "
+        f"WHERE table_id = {table_id} AND {visible('x', snapshot)} ORDER BY column_order"
+    )
+    types, begins = _types(image)
+    [(version,)] = image.rows(f"SELECT schema_version FROM {{ducklake_snapshot}} s WHERE snapshot_id = {snapshot}")
+    top = [
+        (id_, name, types.of(table_id, version, name), default) for id_, name, _, up, default in columns if up is None
+    ]
+    selects = []
+    for name, of, at_version in inlined_tables(image):
+        if of != table_id:
+            continue
+        own = next(c.name for c in image.tables[name].columns if c.name.endswith("row_id"))
+        begin, end = own.replace("row_id", "begin_snapshot"), own.replace("row_id", "end_snapshot")
+        held = dict(
+            image.rows(
+                "SELECT column_id, column_name FROM {ducklake_column} x WHERE parent_column IS NULL "
+                f"AND table_id = {table_id} AND {visible('x', begins.get(at_version, snapshot))}"
+            )
+        )
+        shown = ", ".join(
+            f"CAST({identifier(held[id_]) if id_ in held else _default(default)} AS {type_}) AS {identifier(column)}"
+            for id_, column, type_, default in top
+        )
+        selects.append(
+            f"SELECT {shown}, {own} AS {_ROW_ID} FROM {{{name}}} i "
+            f"WHERE {begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
+        )
+    if not selects:
+        return None
+    rows = " UNION ALL ".join(selects)
+    [(count, first)] = image.rows(f"SELECT count(*), min({_ROW_ID}) FROM ({rows})")
+    if not count:
+        return None
+    children: dict[int | None, list[tuple[int, str]]] = {}
+    for id_, name, _, parent, _ in columns:
+        children.setdefault(parent, []).append((id_, name))
+    ids = ", ".join([_fields(id_, name, children) for id_, name in children[None]] + [f"{_ROW_ID}: {_ROW_ID_FIELD}"])
+    image.rows(f"COPY ({rows}) TO {literal(path)} (FORMAT parquet, FIELD_IDS {{{ids}}})")
+    kinds = {id_: scalar_type(kind) for id_, _, kind, up, _ in columns if up is None}
+    stats = [_stats(image, rows, id_, name, kinds[id_]) for id_, name, _, _ in top if kinds[id_]]
+    return InlinedFile(int(count), int(first), tuple(stats))
+
+
+def _types(image: Image) -> tuple[LakeTypes, dict[int, int]]:
+    columns = image.rows(
+        "SELECT column_id, table_id, column_name, column_type, parent_column, begin_snapshot, end_snapshot "
+        "FROM {ducklake_column} c"
+    )
+    begins = dict(image.rows("SELECT schema_version, min(snapshot_id) FROM {ducklake_snapshot} s GROUP BY 1"))
+    if "ducklake_schema_versions" in image.tables:
+        begins |= dict(
+            image.rows("SELECT schema_version, min(begin_snapshot) FROM {ducklake_schema_versions} v GROUP BY 1")
+        )
+    return LakeTypes(lake_columns(columns), begins), begins
+
+
+def _default(value: str | None) -> str:
+    return "NULL" if value is None else literal(value)
+
+
+def _fields(id_: int, name: str, children: dict[int | None, list[tuple[int, str]]]) -> str:
+    inner = children.get(id_)
+    if not inner:
+        return f"{identifier(name)}: {id_}"
+    return (
+        f"{identifier(name)}: {{{', '.join([f'__duckdb_field_id: {id_}', *(_fields(*c, children) for c in inner)])}}}"
+    )
+
+
+def _stats(image: Image, rows: str, id_: int, name: str, kind: str | None) -> dict[str, Value]:
+    column = identifier(name)
+    bounds = "NULL, NULL" if kind in _UNBOUNDED else f"min({column})::VARCHAR, max({column})::VARCHAR"
+    nan = f"coalesce(bool_or(isnan({column})), false)" if kind in {"FLOAT", "DOUBLE"} else "NULL::BOOLEAN"
+    [(values, nulls, low, high, has_nan)] = image.rows(
+        f"SELECT count({column}), count(*) - count({column}), {bounds}, {nan} FROM ({rows})"
+    )
+    return {
+        "column_id": int(id_),
+        "column_size_bytes": 0,
+        "value_count": int(values),
+        "null_count": int(nulls),
+        "min_value": None if has_nan else low,
+        "max_value": None if has_nan else high,
+        "contains_nan": has_nan,
+    }

@@ -1,0 +1,219 @@
+"""The files of tables that come back into a live lake: each is copied to a name that nothing has."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from canvasback.catalog.edits import Value
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.grafts import NewFile, NewTable
+from canvasback.catalog.image import Image
+from canvasback.catalog.rewind import straddling
+from canvasback.catalog.state import visible
+from canvasback.errors import CorruptError, RefusedError
+from canvasback.model.finding import Findings
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import Progress
+from canvasback.model.relation import literal
+from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.inlined_rows import write_inlined_rows
+from canvasback.operations.places import list_places
+from canvasback.operations.placing import Placer
+from canvasback.storage.locations import Stores
+from canvasback.storage.store import Store
+
+
+class TableFiles:
+    """Plans where the files of some tables of a point go, and puts them there.
+
+    Args:
+        source: The point's image, with the types that a catalog in DuckDB has.
+        snapshot: The snapshot as of which.
+        store: The repository.
+        manifest: The point.
+        stores: Opens the places.
+        progress: Told about every file.
+
+    Attributes:
+        count: Files to copy.
+        bytes: Bytes of them.
+        straddlers: Kind and id of the files of which only a part is needed.
+    """
+
+    def __init__(
+        self,
+        source: Image,
+        snapshot: int,
+        store: Store,
+        manifest: Manifest,
+        stores: Stores,
+        progress: Progress,
+    ) -> None:
+        self._source = source
+        self._snapshot = snapshot
+        self._store = store
+        self._manifest = manifest
+        self._stores = stores
+        self._progress = progress
+        self._folders: dict[int, str] = {}
+        self.count = 0
+        self.bytes = 0
+        self.straddlers: list[tuple[str, int]] = []
+
+    def look(self, folders: Mapping[int, str]) -> None:
+        """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
+
+        Args:
+            folders: The new folder of each table, absolute, by its old id.
+
+        Raises:
+            RefusedError: The point lacks files of a table (``files-absent``), or one cannot be cut (``cannot-cut``).
+        """
+        self._folders = dict(folders)
+        connection, at = self._source.connection, self._snapshot
+        ids = ", ".join(map(str, folders))
+        wanted = " UNION ALL ".join(
+            f"SELECT {literal(kind)} AS kind, {key} AS file_id, table_id FROM ({self._source.tables[table].select}) x "
+            f"WHERE table_id IN ({ids}) AND {visible('x', at)}"
+            + (f" AND data_file_id IN (SELECT data_file_id FROM ({self._source.tables['ducklake_data_file'].select}) y "
+               f"WHERE {visible('y', at)})" if kind == "delete" else "")
+            for kind, (table, key) in KINDS.items()
+            if table in self._source.tables
+        )  # fmt: skip
+        connection.execute(f"CREATE TABLE memory.wanted AS {wanted}")
+        list_places(
+            connection,
+            self._store,
+            self._manifest,
+            self._manifest.data_root,
+            moving=False,
+            wanted="SELECT kind, file_id FROM memory.wanted",
+        )
+        absent = connection.execute("SELECT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL").fetchall()
+        if absent:
+            raise RefusedError(
+                "files-absent",
+                f"the point does not hold {len(absent)} files of it, the first: {absent[0][0]}",
+                hint="An older point may hold them: run list, and name it.",
+            )
+        connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
+        connection.execute("CREATE TABLE memory.folders (table_id BIGINT, folder VARCHAR)")
+        connection.executemany("INSERT INTO memory.folders VALUES (?, ?)", [list(f) for f in self._folders.items()])
+        # DuckLake looks for partitions in the folders of a path. A copy gets a name that nothing has.
+        connection.execute(
+            "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
+            "|| regexp_extract(p.target, '((?:[^/=]+=[^/]*/)*)[^/]*$', 1) || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| regexp_extract(p.target, '(-delete)?\\\\.[a-z]+$') "
+            "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
+            "WHERE w.kind = p.kind AND w.file_id = p.file_id"
+        )
+        chosen = {tuple(row) for row in connection.execute("SELECT kind, file_id FROM memory.wanted").fetchall()}
+        self.straddlers = [found for found in straddling(self._source, at) if found in chosen]
+        cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers) or "('', -1)"
+        among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
+        connection.execute(f"CREATE TABLE memory.cutting AS FROM memory.places WHERE {among}")
+        connection.execute(f"DELETE FROM memory.places WHERE {among}")
+        [(self.count, self.bytes)] = connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
+        ).fetchall()
+        refuse_uncuttable(self._source, self.straddlers)
+
+    def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
+        """Copy the files: until a commit names them nobody knows of them.
+
+        Args:
+            tables: The tables.
+            root: The lake's data path.
+            jobs: How many files are copied at a time; None for what suits the storage.
+            moment: The time.
+
+        Returns:
+            The tables with their files.
+
+        Raises:
+            CorruptError: Some could not be restored (``table-incomplete``).
+            RefusedError: Inlined rows of an encrypted lake would lie in a file that is not (``cannot-encrypt``).
+        """
+        connection = self._source.connection
+        findings = Findings()
+        placer = Placer(connection, self._stores, self._store, jobs, self._progress, findings)
+        placer.execute(placer.plan_new(root), moment)
+        if findings.kept:
+            raise CorruptError(
+                "table-incomplete",
+                f"{sum(findings.counts.values())} files could not be restored, the first: {findings.kept[0].where} "
+                f"{findings.kept[0].message}",
+                hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
+            )
+        rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
+        cutting = [Straddler(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
+        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress)
+        changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
+        placed = connection.execute(
+            "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "
+            "SELECT table_id, kind, file_id, target FROM memory.cutting ORDER BY ALL"
+        ).fetchall()
+        found = [
+            self._with_files(table, [row[1:] for row in placed if row[0] == table.source.table_id], changed)
+            for table in tables
+        ]
+        self._stores.sync()
+        return found
+
+    def _with_files(
+        self,
+        table: NewTable,
+        placed: list[tuple[str, int, str]],
+        changed: dict[tuple[str, int], tuple[str, dict[str, Value]]],
+    ) -> NewTable:
+        folder = self._folders[table.source.table_id]
+        files = []
+        for kind, file_id, target in placed:
+            name, changes = changed.get((kind, file_id), ("", {}))
+            path = target.rpartition("/")[0] + "/" + name if name else target
+            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes))
+        rows_file, rows_stats = self._inlined(table)
+        return msgspec.structs.replace(table, files=tuple(files), rows_file=rows_file, rows_stats=rows_stats)
+
+    def _inlined(self, table: NewTable) -> tuple[dict[str, Value] | None, tuple[dict[str, Value], ...]]:
+        """Write the inlined rows to a file of the new table."""
+        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+            local = os.path.join(folder, "rows.parquet")
+            written = write_inlined_rows(self._source, table.source.table_id, self._snapshot, local)
+            if written is None:
+                return None, ()
+            if self._source.encrypted:
+                raise RefusedError(
+                    "cannot-encrypt",
+                    f"{written.rows} rows of {table.source} are inlined in the catalog of an encrypted lake, and "
+                    "would lie in a file that is not",
+                    hint="Attach the point with --at-snapshot, and copy the table with SQL.",
+                )
+            name = f"ducklake-{_unique(self._source)}.parquet"
+            size = os.path.getsize(local)
+            target, object_ = self._stores.locate(self._folders[table.source.table_id] + name)
+            with open(local, "rb") as source:
+                source.seek(size - 8)
+                footer = int.from_bytes(source.read(4), "little")
+                source.seek(0)
+                target.copy_new(object_, source, size)
+        row: dict[str, Value] = {
+            "path": name,
+            "path_is_relative": True,
+            "file_format": "parquet",
+            "record_count": written.rows,
+            "file_size_bytes": size,
+            "footer_size": footer,
+            "row_id_start": written.first,
+        }
+        return row, written.stats
+
+
+def _unique(image: Image) -> str:
+    [(unique,)] = image.rows("SELECT uuidv7()::VARCHAR")
+    return str(unique)
