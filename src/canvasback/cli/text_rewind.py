@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from canvasback.model.moment import spelled
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 
@@ -29,7 +31,9 @@ def rewind_text(result: RewindResult) -> list[str]:
 
 def _commit(commit: AbandonedCommit) -> str:
     said = ": ".join(part for part in (commit.author, commit.message) if part)
-    return f"{commit.snapshot_id}  {spelled(commit.time)}  {commit.changes}" + (f"  ({said})" if said else "")
+    # To the millisecond, as commits of one job follow each other fast.
+    moment = f"{commit.time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return f"{commit.snapshot_id}  {moment} UTC  {commit.changes}" + (f"  ({said})" if said else "")
 
 
 def _table(table: RewoundTable) -> str:

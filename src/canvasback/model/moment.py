@@ -77,5 +77,5 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def spelled(time: datetime) -> str:
-    """A time as messages show it: to the millisecond, as commits follow each other fast."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
+    """A time as messages show it."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
