@@ -1,0 +1,181 @@
+"""The tables of an image at one snapshot: their files and how many rows they hold, from the catalog alone.
+
+Live rows are those of the visible data files, less those of the visible files of deletes, plus the visible inlined
+rows, less the inlined deletes. Three things can hide a number, and are told:
+
+- A file that compaction or a flush made of several snapshots' rows is visible from the first of them on. DuckLake
+  0.3 lists after how many rows each snapshot ends; what a 0.3 flush and all of 1.0 write names the last snapshot
+  only, and what the file showed between the two stands in the file alone. The same holds for files of deletes.
+- A flush of 0.3 forgets the inlined rows that were deleted before it.
+
+All functions want an image in DuckDB's dialect, see `canvasback.catalog.dialects.in_dialect`.
+Source: the extension's `GetFilesForTable`, `ParsePartialFileInfo`, `GetCompactionChanges` and `DeleteInlinedData`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from canvasback.catalog.image import Image
+from canvasback.model.relation import identifier
+from canvasback.model.state import TableState
+
+_INLINED = re.compile(r"ducklake_inlined_data_(\d+)_\d+")
+_DELETES = re.compile(r"ducklake_inlined_delete_(\d+)")
+_MARK = "partial_max:"
+
+
+def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
+    """Every table that a snapshot sees, with its rows, by schema and name.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        snapshot: A ``snapshot_id``; one that the image does not hold gives what its rows still say of it.
+    """
+    rows = image.rows(
+        f"""
+        WITH counted AS (
+            SELECT table_id, count(*) AS files, sum(bytes) AS bytes, sum(rows - deletes) AS rows,
+                bool_and(exact) AS exact
+            FROM ({files_select(image, snapshot)}) GROUP BY table_id
+        ), inlined AS (
+            SELECT table_id, count(*) AS rows FROM ({inlined_select(image, snapshot)}) GROUP BY table_id
+        )
+        SELECT s.schema_name, t.table_name, t.table_id, CAST(t.table_uuid AS VARCHAR),
+            coalesce(c.rows, 0) + coalesce(i.rows, 0), coalesce(c.exact, true), coalesce(c.files, 0),
+            coalesce(c.bytes, 0)
+        FROM {{ducklake_table}} t JOIN {{ducklake_schema}} s ON s.schema_id = t.schema_id AND {visible("s", snapshot)}
+        LEFT JOIN counted c ON c.table_id = t.table_id LEFT JOIN inlined i ON i.table_id = t.table_id
+        WHERE {visible("t", snapshot)} ORDER BY 1, 2
+        """
+    )
+    forgotten = _forgotten(image, snapshot)
+    return tuple(
+        TableState(
+            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in forgotten, files, int(bytes_)
+        )
+        for schema, table, id_, uuid, count, exact, files, bytes_ in rows
+    )
+
+
+def visible(alias: str, snapshot: int) -> str:
+    """The condition that a versioned row is seen by a snapshot."""
+    ends = f"{alias}.end_snapshot"
+    return f"({alias}.begin_snapshot <= {snapshot} AND ({ends} IS NULL OR {ends} > {snapshot}))"
+
+
+def files_select(image: Image, snapshot: int) -> str:
+    """A SELECT of the data files that a snapshot sees.
+
+    Its columns are ``table_id``, ``file_id``, ``path``, ``bytes``, ``begins``, ``ends``; ``last``, the newest
+    snapshot whose rows are in it; ``rows`` before deletes; ``deletes``; ``exact``, whether the catalog can tell the
+    two; ``anonymous``, whether its row ids stand in the file alone, as those of rewritten files do; and ``splits``.
+    """
+    last, rows, exact = _partial(image, snapshot)
+    deletes_exact = f"coalesce(max(d.partial_max) <= {snapshot}, true)" if _partial_deletes(image) else "true"
+    deletes = f"""
+        SELECT d.data_file_id AS file_id, sum(d.delete_count) AS deletes, {deletes_exact} AS exact
+        FROM ({image.tables["ducklake_delete_file"].select}) d WHERE {visible("d", snapshot)} GROUP BY 1
+    """
+    return f"""
+        SELECT f.table_id, f.data_file_id AS file_id, f.path, f.file_size_bytes AS bytes,
+            f.begin_snapshot AS begins, f.end_snapshot AS ends, {last} AS last, {rows} AS rows,
+            coalesce(d.deletes, 0) + coalesce(i.deletes, 0) AS deletes, {exact} AND coalesce(d.exact, true) AS exact,
+            f.row_id_start IS NULL AS anonymous, {"f.partial_file_info" if _splits(image) else "NULL"} AS splits
+        FROM ({image.tables["ducklake_data_file"].select}) f LEFT JOIN ({deletes}) d ON d.file_id = f.data_file_id
+        LEFT JOIN ({_inlined_deletes(image, snapshot)}) i ON i.file_id = f.data_file_id
+        WHERE {visible("f", snapshot)}
+    """
+
+
+def inlined_select(image: Image, snapshot: int) -> str:
+    """A SELECT of the inlined rows that a snapshot sees: ``table_id``, ``row_id``, ``begins``."""
+    parts = []
+    for name, table_id in _inlined_tables(image):
+        row_id, begin, end = (_own(image, name, column) for column in ("row_id", "begin_snapshot", "end_snapshot"))
+        parts.append(
+            f"SELECT {table_id} AS table_id, {row_id} AS row_id, {begin} AS begins "
+            f"FROM ({image.tables[name].select}) x "
+            f"WHERE {begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
+        )
+    return " UNION ALL ".join(parts) or "SELECT 0 AS table_id, 0 AS row_id, 0 AS begins WHERE false"
+
+
+def _inlined_deletes(image: Image, snapshot: int) -> str:
+    """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``."""
+    parts = []
+    for name in image.tables:
+        if _DELETES.fullmatch(name):
+            begin = _own(image, name, "begin_snapshot")
+            parts.append(
+                f"SELECT file_id, count(*) AS deletes FROM ({image.tables[name].select}) x "
+                f"WHERE {begin} <= {snapshot} GROUP BY 1"
+            )
+    return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes WHERE false"
+
+
+def _inlined_tables(image: Image) -> list[tuple[str, int]]:
+    """The tables of inlined rows that the catalog still knows, with the table whose rows they hold."""
+    if "ducklake_inlined_data_tables" not in image.tables:
+        return []
+    known = {str(name) for (name,) in image.rows("SELECT table_name FROM {ducklake_inlined_data_tables} i")}
+    found = [(name, _INLINED.fullmatch(name)) for name in image.tables if name in known]
+    return [(name, int(match[1])) for name, match in found if match]
+
+
+def _own(image: Image, table: str, column: str) -> str:
+    """DuckLake's own column of a table of inlined rows, which 1.1 calls otherwise."""
+    new = f"_ducklake_{column}"
+    return identifier(new if image.has(table, new) else column)
+
+
+def _splits(image: Image) -> bool:
+    return image.has("ducklake_data_file", "partial_file_info")
+
+
+def _partial_deletes(image: Image) -> bool:
+    return image.has("ducklake_delete_file", "partial_max")
+
+
+def _partial(image: Image, snapshot: int) -> tuple[str, str, str]:
+    """The newest snapshot of a file's rows, how many of them a snapshot sees, and whether that is known."""
+    if image.has("ducklake_data_file", "partial_max"):
+        last = "coalesce(f.partial_max, f.begin_snapshot)"
+        return last, "f.record_count", f"({last} <= {snapshot})"
+    if not _splits(image):
+        return "f.begin_snapshot", "f.record_count", "true"
+    splits = "string_split(f.partial_file_info, '|')"
+    of_split = "CAST(string_split(e, ':')[{}] AS BIGINT)"
+    marked = f"starts_with(f.partial_file_info, '{_MARK}')"
+    upto = f"list_max([{of_split.format(2)} for e in {splits} if {of_split.format(1)} <= {snapshot}])"
+    newest = f"CASE WHEN {marked} THEN CAST(substr(f.partial_file_info, {len(_MARK) + 1}) AS BIGINT) "
+    newest += f"WHEN f.partial_file_info IS NULL THEN f.begin_snapshot ELSE list_max([{of_split.format(1)} "
+    newest += f"for e in {splits}]) END"
+    rows = f"CASE WHEN f.partial_file_info IS NULL OR {marked} THEN f.record_count ELSE coalesce({upto}, 0) END"
+    return newest, rows, f"(NOT coalesce({marked}, false) OR {newest} <= {snapshot})"
+
+
+def _forgotten(image: Image, snapshot: int) -> set[int]:
+    """The tables of which a flush of 0.3 forgot, or may have forgotten, rows that a snapshot saw."""
+    if not _splits(image) or "ducklake_inlined_data_tables" not in image.tables:
+        return set()
+    changes = image.rows(
+        "SELECT snapshot_id, string_split(changes_made, ',') FROM {ducklake_snapshot_changes} c "
+        f"WHERE snapshot_id > {snapshot} AND contains(changes_made, 'inlined') ORDER BY 1"
+    )
+    later = {
+        int(id_)
+        for (id_,) in image.rows(f"SELECT snapshot_id FROM {{ducklake_snapshot}} s WHERE snapshot_id > {snapshot}")
+    }
+    head = max(later, default=snapshot)
+    if len(later) < head - snapshot:  # what was expired may have been a flush
+        tables = "SELECT table_id FROM {ducklake_inlined_data_tables} i"
+        return {int(id_) for (id_,) in image.rows(tables)}
+    deleted: set[int] = set()
+    forgotten: set[int] = set()
+    for _, entries in changes:
+        for kind, _, value in (entry.partition(":") for entry in entries):
+            if kind == "flushed_inlined" and value.isdigit() and int(value) in deleted:
+                forgotten.add(int(value))
+        deleted |= {int(v) for k, _, v in (e.partition(":") for e in entries) if k == "inlined_delete" and v.isdigit()}
+    return forgotten
