@@ -106,6 +106,11 @@ def logical_type(table: str, column: str, type_: str, lake: LakeTypes) -> str:
     return lake.of(int(inlined[1]), int(inlined[2]), column) or type_
 
 
+def duckdb_name(type_: str) -> str:
+    """What DuckDB calls a type of DuckLake's that has no other inside of it; the same where it is not known."""
+    return _TYPES.get(type_.lower(), type_.upper())
+
+
 def is_lake_column(table: str, column: str) -> bool:
     """Whether a column of the catalog holds values of the lake's own: inlined rows."""
     return _INLINED.fullmatch(table) is not None and column not in _OWN
