@@ -26,6 +26,18 @@ from canvasback.errors import (
     StorageError,
     UsageError,
 )
+from canvasback.model.difference import (
+    Change,
+    CommitSummary,
+    DiffResult,
+    DroppedTable,
+    ObjectDifference,
+    Side,
+    TableDifference,
+    TableRow,
+    TablesResult,
+    Totals,
+)
 from canvasback.model.finding import Finding
 from canvasback.model.progress import Progress
 from canvasback.model.results import (
@@ -42,6 +54,7 @@ from canvasback.model.results import (
 )
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
+from canvasback.operations.diff import diff
 from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
@@ -56,13 +69,18 @@ __all__ = [
     "AttachResult",
     "BackupResult",
     "CanvasbackError",
+    "Change",
+    "CommitSummary",
     "CorruptError",
+    "DiffResult",
+    "DroppedTable",
     "Finding",
     "InitResult",
     "LakeError",
     "ListResult",
     "LockedError",
     "NoSpaceError",
+    "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
     "PointSummary",
@@ -73,15 +91,21 @@ __all__ = [
     "RepositoryError",
     "RestoreResult",
     "ShowResult",
+    "Side",
     "StorageError",
     "StoreOptions",
     "Stores",
+    "TableDifference",
+    "TableRow",
     "TableSummary",
+    "TablesResult",
+    "Totals",
     "UsageError",
     "VerifyResult",
     "__version__",
     "attach",
     "backup",
+    "diff",
     "init",
     "list_points",
     "repoint",
