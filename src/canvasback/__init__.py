@@ -59,6 +59,7 @@ from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
+from canvasback.operations.tables import tables
 from canvasback.operations.verify import verify
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
@@ -111,5 +112,6 @@ __all__ = [
     "repoint",
     "restore",
     "show",
+    "tables",
     "verify",
 ]

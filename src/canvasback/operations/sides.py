@@ -19,7 +19,7 @@ from canvasback.model.difference import Side
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment, parse_time
-from canvasback.operations.moments import find_commit, find_held
+from canvasback.operations.moments import Held, find_commit, find_held
 from canvasback.operations.points import image_of
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
@@ -151,8 +151,17 @@ class Catalogs:
             except RefusedError as error:
                 if self._repository is None or error.code != "moment-not-held":
                     raise
-        held = find_held(self._opened_repository().store, moment)
+        held = self.held(moment)
         return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
+
+    def held(self, moment: Moment) -> Held:
+        """The point that holds a moment, without reading its catalog.
+
+        Raises:
+            UsageError: No repository is named (``no-repository``), or it has no points.
+            RefusedError: No point holds it (``moment-not-held``), or it is ambiguous (``ambiguous-snapshot``).
+        """
+        return find_held(self._opened_repository().store, moment)
 
     def _time(self, text: str) -> datetime:
         try:
