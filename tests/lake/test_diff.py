@@ -52,15 +52,19 @@ class Story:
     with_content: bool = True
     """Whether rows of other content are other rows; ALTER changes what all rows look like."""
 
-    def tell(self, *statements: str, then: Callable[[int], None] = lambda _: None) -> None:
+    def tell(self, *statements: str, then: Callable[[int], None] | None = None) -> None:
         """Execute statements, and remember what the lake shows after each one."""
-        for statement in statements:
+        for group in [(statement,) for statement in statements] if then else [statements]:
             with self.lake.session() as connection:
-                connection.execute(statement)
-                head = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchone()
-                assert head is not None
-                self.truth[head[0]] = rows_now(connection, content=self.with_content)
-            then(head[0])
+                head = [self._tell(connection, statement) for statement in group][-1]
+            if then:  # nobody has it attached meanwhile
+                then(head)
+
+    def _tell(self, connection: duckdb.DuckDBPyConnection, statement: str) -> int:
+        connection.execute(statement)
+        [(head,)] = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchall()
+        self.truth[head] = rows_now(connection, content=self.with_content)
+        return int(head)
 
     def snapshots(self) -> list[int]:
         """Those that the lake still has."""
@@ -86,7 +90,7 @@ class Story:
         assert result.totals.exact == all(table.exact for table in result.tables)
         return sum(not table.exact for table in result.tables)
 
-    def check_all(self, *, most: int = 20) -> int:
+    def check_all(self, *, most: int = 12) -> int:
         """Compare many pairs of snapshots of the live lake, and answer how many tables could not be told."""
         pairs = list(combinations(self.snapshots(), 2))
         chosen = random.Random(1).sample(pairs, min(most, len(pairs)))  # noqa: S311
@@ -189,8 +193,8 @@ MAINTAINED = {
         "ALTER TABLE lake.renamed DROP COLUMN n",
     ],
 }
-UNTOLD = {"merge": 5, "rewrite": 6, "flush": 20, "shape": 0}
-"""Of 20 pairs of snapshots of the live lake: rows were deleted from merged files, or old and new ones rewritten
+UNTOLD = {"merge": 3, "rewrite": 4, "flush": 12, "shape": 0}
+"""Of 12 pairs of snapshots of the live lake: rows were deleted from merged files, or old and new ones rewritten
 together; and 0.3 forgets at a flush what the lake showed before."""
 
 
@@ -217,7 +221,7 @@ def test_points_know_what_the_lake_forgot(name: str, new_lake: Lake) -> None:
     story.tell(*MAINTAINED[name], then=back_up)
     untold = sum(
         story.check(a, b, canvasback.diff(points[a], points[b], repository=new_lake.repository))
-        for a, b in random.Random(2).sample(list(combinations(points, 2)), 10)  # noqa: S311
+        for a, b in random.Random(2).sample(list(combinations(points, 2)), 8)  # noqa: S311
     )
     now = max(points)
     untold += sum(
@@ -228,7 +232,7 @@ def test_points_know_what_the_lake_forgot(name: str, new_lake: Lake) -> None:
     assert untold == UNTOLD_OF_POINTS[name]
 
 
-UNTOLD_OF_POINTS = {"rewrite": 3, "flush": 3}
+UNTOLD_OF_POINTS = {"rewrite": 2, "flush": 2}
 
 
 def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
@@ -239,14 +243,15 @@ def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
     def back_up(head: int) -> None:
         points[head] = new_lake.backup().point
 
-    story.tell(*CHANGES[:12], then=back_up)
+    story.tell(*CHANGES[:4])
+    story.tell(*CHANGES[4:12], then=back_up)
     story.tell(
         "CALL ducklake_expire_snapshots('lake', older_than => now())",
         "INSERT INTO lake.t SELECT i, 'late' FROM range(7) r(i)",
         then=back_up,
     )
     untold = 0
-    for a, b in [(a, b) for a in list(points)[1::3] for b in list(points)[-2:]]:
+    for a, b in [(a, b) for a in list(points)[::3] for b in list(points)[-2:]]:
         result = canvasback.diff(points[a], points[b], repository=new_lake.repository)
         assert result.ancestor
         untold += story.check(a, b, result)
@@ -268,7 +273,7 @@ def test_lakes_of_all_versions(name: str, tmp_path: Path, request: pytest.Fixtur
         server.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
         attach = f"ducklake:postgres:{string}"
     snapshots = fixture.expected["snapshots"]
-    for a, b in random.Random(3).sample(list(combinations(snapshots, 2)), 5):  # noqa: S311
+    for a, b in random.Random(3).sample(list(combinations(snapshots, 2)), 4):  # noqa: S311
         result = canvasback.diff(a, b, lake=attach)
         before, after = snapshots[a], snapshots[b]
         new = {f"{table.schema}.{table.table}": table for table in result.tables if "dropped" not in table.kinds}
