@@ -110,7 +110,7 @@ def flow_apart(
             # An old file of this side that the other one does not have was made by compaction or a flush.
             exact &= not (vanished and (b.anonymous or b.merged or b.begins <= common))
             continue
-        same = a.deletes == b.deletes and a.delete_path == b.delete_path
+        same = a.deletes == b.deletes and a.delete_mark == b.delete_mark
         added += max(0, a.deletes - b.deletes)
         exact &= a.rows == b.rows and (same or 0 in {a.deletes, b.deletes})
     return _flow(before, after, added, pairs, exact=exact)
@@ -156,8 +156,8 @@ def _new_rows(file: File, grown: int, known: History) -> tuple[int, bool]:
         new += share * rows
         sure &= sure_of_part
     whole = sum(parts.values())
-    if grown != whole and 0 < new < whole:  # rows were deleted, of old ones or of new ones
-        return round(new * grown / whole), False
+    if not whole or (grown != whole and 0 < new < whole):  # rows were deleted, of old ones or of new ones
+        return round(new * grown / max(1, whole)), False
     return (grown if new == whole else round(new)), sure
 
 

@@ -14,7 +14,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.state import MARK, files_select, inlined_select
 
 _COLUMNS = (
-    "table_id, file_id, path, bytes, begins, last, rows, deletes, delete_path, exact, anonymous, splits, merged, ends"
+    "table_id, file_id, path, bytes, begins, last, rows, deletes, delete_mark, exact, anonymous, splits, merged, ends"
 )
 
 
@@ -29,7 +29,7 @@ class File(msgspec.Struct, frozen=True):
     last: int
     rows: int
     deletes: int
-    delete_path: str | None
+    delete_mark: str
     exact: bool
     anonymous: bool
     splits: str | None
@@ -46,8 +46,10 @@ class File(msgspec.Struct, frozen=True):
         """How many rows the file has of which snapshots, where the catalog lists that."""
         found: dict[int, int] = {}
         if self.splits is not None and not self.splits.startswith(MARK):
-            for snapshot, upto in (split.split(":") for split in self.splits.split("|")):
-                found[int(snapshot)] = found.get(int(snapshot), 0) + int(upto) - sum(found.values())
+            for split in self.splits.split("|"):
+                snapshot, _, upto = split.partition(":")
+                begins = max(int(snapshot), self.begins)  # 0.2 lists what a rewritten file's sources began with
+                found[begins] = found.get(begins, 0) + int(upto) - sum(found.values())
         return found
 
     def hides(self, snapshot: int) -> bool:

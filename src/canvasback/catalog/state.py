@@ -6,7 +6,8 @@ rows, less the inlined deletes. Three things can hide a number, and are told:
 - A file that compaction or a flush made of several snapshots' rows is visible from the first of them on. DuckLake
   0.3 lists after how many rows each snapshot ends; what a 0.3 flush and all of 1.0 write names the last snapshot
   only, and what the file showed between the two stands in the file alone. The same holds for files of deletes.
-- A flush of 0.3 forgets the inlined rows that were deleted before it.
+- A flush of 0.3 forgets the inlined rows that were deleted before it, and a rewrite of several files the rows that
+  were deleted from them, for some snapshots before.
 
 All functions want an image in DuckDB's dialect, see `canvasback.catalog.dialects.in_dialect`.
 Source: the extension's `GetFilesForTable`, `ParsePartialFileInfo`, `GetCompactionChanges` and `DeleteInlinedData`.
@@ -69,10 +70,10 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
     """A SELECT of the data files that a snapshot sees, with what it sees of them.
 
     Its columns are ``table_id``, ``file_id``, ``path``, ``bytes``, ``begins``, ``ends``; ``last``, the newest
-    snapshot whose rows are in it; ``rows`` before deletes; ``deletes``, and the ``delete_path`` of their file;
-    ``exact``, whether the catalog can tell the two; ``anonymous``, whether its row ids stand in the file alone, as
-    those of rewritten files do; ``splits``, what 0.3 says of rows of several snapshots; and ``merged``, whether it
-    may have such rows.
+    snapshot whose rows are in it; ``rows`` before deletes; ``deletes``, and ``delete_mark``, which tells them from as
+    many others; ``exact``, whether the catalog can tell the two; ``anonymous``, whether its row ids stand in the file
+    alone, as those of rewritten files do; ``splits``, what 0.3 says of rows of several snapshots; and ``merged``,
+    whether it may have such rows.
 
     Args:
         image: The catalog in DuckDB's dialect.
@@ -92,7 +93,7 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
             f.begin_snapshot AS begins, f.end_snapshot AS ends, {last} AS last, {rows} AS rows,
             coalesce(d.deletes, 0) + coalesce(i.deletes, 0) AS deletes, {exact} AND coalesce(d.exact, true) AS exact,
             f.row_id_start IS NULL AS anonymous, {splits} AS splits, {merged} IS NOT NULL AS merged,
-            d.path AS delete_path
+            concat_ws('+', d.path, i.rows) AS delete_mark
         FROM ({image.tables["ducklake_data_file"].select}) f LEFT JOIN ({deletes}) d ON d.file_id = f.data_file_id
         LEFT JOIN ({_inlined_deletes(image, snapshot)}) i ON i.file_id = f.data_file_id
         WHERE {where or visible("f", snapshot)}
@@ -113,7 +114,19 @@ def inlined_select(image: Image, snapshot: int) -> str:
 
 
 def forgotten(image: Image, snapshot: int) -> set[int]:
-    """The tables of which a flush of 0.3 forgot, or may have forgotten, rows that a snapshot saw."""
+    """The tables of which a flush or a rewrite of 0.3 forgot, or may have forgotten, rows that a snapshot saw.
+
+    A rewrite of several files begins them all where rows of the last of them were deleted. What was deleted from the
+    others later is missing too early, and their files of deletes end before they begin.
+    """
+    rewritten = image.rows(
+        "SELECT DISTINCT table_id FROM {ducklake_delete_file} d "
+        f"WHERE end_snapshot <= {snapshot} AND begin_snapshot > {snapshot}"
+    )
+    return {int(id_) for (id_,) in rewritten} | _flushed(image, snapshot)
+
+
+def _flushed(image: Image, snapshot: int) -> set[int]:
     if not _splits(image) or "ducklake_inlined_data_tables" not in image.tables:
         return set()
     changes = image.rows(
@@ -139,16 +152,16 @@ def forgotten(image: Image, snapshot: int) -> set[int]:
 
 
 def _inlined_deletes(image: Image, snapshot: int) -> str:
-    """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``."""
+    """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``, ``rows`` (a hash)."""
     parts = []
     for name in image.tables:
         if _DELETES.fullmatch(name):
             begin = _own(image, name, "begin_snapshot")
             parts.append(
-                f"SELECT file_id, count(*) AS deletes FROM ({image.tables[name].select}) x "
-                f"WHERE {begin} <= {snapshot} GROUP BY 1"
+                f"SELECT file_id, count(*) AS deletes, bit_xor(hash(row_id, {begin})) AS rows "
+                f"FROM ({image.tables[name].select}) x WHERE {begin} <= {snapshot} GROUP BY 1"
             )
-    return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes WHERE false"
+    return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes, 0 AS rows WHERE false"
 
 
 def _inlined_tables(image: Image) -> list[tuple[str, int]]:
