@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from canvasback.catalog.passage import File, FilePair, History
+from canvasback.catalog.passage import File, FilePair, History, Moved, Plain
 from canvasback.model.state import TableState
 
 
@@ -44,24 +44,21 @@ class Flow(msgspec.Struct, frozen=True):
     bytes_removed: int = 0
 
 
-def flow_in_line(
-    before: TableState, after: TableState, seen: TableState | None, pairs: Iterable[FilePair], known: History
-) -> Flow:
+def flow_in_line(before: TableState, after: TableState, seen: TableState | None, moved: Moved, known: History) -> Flow:
     """What came and went where the newer side's image knows the whole way from the older snapshot on.
 
     Args:
         before: The table at the older snapshot, as it was told best.
         after: The table at the newer snapshot.
         seen: The table at the older snapshot, as the newer side's image tells it.
-        pairs: The table's files as that image says that the two snapshots see them, see
-            `canvasback.catalog.passage.moved_files`.
+        moved: The files that the two snapshots do not see alike, as that image tells it.
         known: What that image knows of the time in between.
     """
     table = after.table_id
     exact = before.rows_exact and after.rows_exact
-    added = known.inlined.get(table, 0)
+    plain, pairs = moved.plain.get(table, Plain()), moved.pairs.get(table, [])
+    added = known.inlined.get(table, 0) + plain.new_rows
     untold: list[tuple[File, File]] = []
-    pairs = list(pairs)
     for a, b in pairs:
         if b is None:
             continue
@@ -79,7 +76,7 @@ def flow_in_line(
         sure &= all(a is None or a.exact or (a, b) in untold for a, b in pairs)
         added += grown
         exact &= sure
-    return _flow(before, after, added, pairs, exact=exact)
+    return _flow(before, after, added, pairs, plain, exact=exact)
 
 
 def flow_apart(
@@ -113,10 +110,12 @@ def flow_apart(
         same = a.deletes == b.deletes and a.delete_mark == b.delete_mark
         added += max(0, a.deletes - b.deletes)
         exact &= a.rows == b.rows and (same or 0 in {a.deletes, b.deletes})
-    return _flow(before, after, added, pairs, exact=exact)
+    return _flow(before, after, added, pairs, Plain(), exact=exact)
 
 
-def _flow(before: TableState, after: TableState, added: int, pairs: Iterable[FilePair], *, exact: bool) -> Flow:
+def _flow(
+    before: TableState, after: TableState, added: int, pairs: Iterable[FilePair], plain: Plain, *, exact: bool
+) -> Flow:
     bounded = max(0, after.rows - before.rows, min(added, after.rows))
     new = [b for a, b in pairs if a is None and b is not None]
     gone = [a for a, b in pairs if b is None and a is not None]
@@ -124,10 +123,10 @@ def _flow(before: TableState, after: TableState, added: int, pairs: Iterable[Fil
         bounded,
         before.rows + bounded - after.rows,
         exact and bounded == added,
-        len(new),
-        len(gone),
-        sum(file.bytes for file in new),
-        sum(file.bytes for file in gone),
+        plain.new_files + len(new),
+        plain.gone_files + len(gone),
+        plain.new_bytes + sum(file.bytes for file in new),
+        plain.gone_bytes + sum(file.bytes for file in gone),
     )
 
 

@@ -60,6 +60,36 @@ class File(msgspec.Struct, frozen=True):
 FilePair = tuple[File | None, File | None]
 
 
+class Plain(msgspec.Struct, frozen=True):
+    """Files of one table of which all is clear, so that their sums will do.
+
+    Attributes:
+        new_files: Files of inserts and updates that the newer snapshot sees and the older one does not.
+        new_bytes: Bytes of them.
+        new_rows: Their live rows.
+        gone_files: Files that the newer snapshot does not see.
+        gone_bytes: Bytes of them.
+    """
+
+    new_files: int = 0
+    new_bytes: int = 0
+    new_rows: int = 0
+    gone_files: int = 0
+    gone_bytes: int = 0
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The files that two snapshots of one image do not see alike, by table.
+
+    Attributes:
+        pairs: Files that came of compaction, grew, lost rows, or of which the catalog cannot tell.
+        plain: All others. A lake may have millions of them.
+    """
+
+    pairs: dict[int, list[FilePair]]
+    plain: dict[int, Plain]
+
+
 class History(msgspec.Struct, frozen=True):
     """What one image knows of the time between two snapshots.
 
@@ -68,7 +98,7 @@ class History(msgspec.Struct, frozen=True):
         after: The newer snapshot.
         held: Whether the image holds it. If not, files that only it saw may be gone from the image.
         whole: Whether the image holds every snapshot between the two.
-        ended: The files that ended in between, by table.
+        ended: The files that ended in between, of tables that have files of compaction, by table.
         inserted: The snapshots that wrote files into a table, with the table.
         inlined: How many inlined rows came in, by table.
         forgotten: The tables of which rows that the older one saw are forgotten.
@@ -97,7 +127,8 @@ def history(image: Image, before: int, after: int, *, held: bool, forgotten: Ite
     between = f"snapshot_id > {before} AND snapshot_id <= {after}"
     count = image.rows(f"SELECT count(*) FROM {{ducklake_snapshot}} s WHERE {between}")[0][0]
     ended: dict[int, list[File]] = {}
-    where = f"f.end_snapshot > {before} AND f.end_snapshot <= {after}"
+    compacted = f"SELECT table_id FROM ({image.tables['ducklake_data_file'].select}) c WHERE row_id_start IS NULL"
+    where = f"f.end_snapshot > {before} AND f.end_snapshot <= {after} AND f.table_id IN ({compacted})"
     for row in image.rows(f"SELECT {_COLUMNS} FROM ({files_select(image, after, where)})"):
         ended.setdefault(row[0], []).append(File(*row))
     inlined = image.rows(
@@ -116,24 +147,31 @@ def history(image: Image, before: int, after: int, *, held: bool, forgotten: Ite
     return History(before, after, held, whole, ended, frozenset(inserted), dict(inlined), frozenset(forgotten))
 
 
-def moved_files(image: Image, before: int, after: int) -> dict[int, list[FilePair]]:
-    """The files of an image that its two snapshots do not see alike, or of which it cannot tell, by table."""
+def moved_files(image: Image, before: int, after: int) -> Moved:
+    """The files of an image that its two snapshots do not see alike, or of which it cannot tell."""
     sides = [
         f"SELECT {', '.join(f'x.{name} AS {side}_{name}' for name in _COLUMNS.split(', '))} "
         f"FROM ({files_select(image, snapshot)}) x"
         for side, snapshot in (("a", before), ("b", after))
     ]
+    joined = f"FROM ({sides[0]}) a FULL JOIN ({sides[1]}) b ON a_file_id = b_file_id"
+    new, gone = "a_file_id IS NULL AND NOT b_anonymous", "b_file_id IS NULL AND a_exact"
     rows = image.rows(
-        f"SELECT * FROM ({sides[0]}) a FULL JOIN ({sides[1]}) b ON a_file_id = b_file_id "
-        "WHERE a_file_id IS NULL OR b_file_id IS NULL OR a_rows <> b_rows OR a_deletes <> b_deletes "
-        "OR NOT a_exact OR NOT b_exact"
+        f"SELECT * {joined} WHERE NOT coalesce({new}, false) AND NOT coalesce({gone}, false) AND (a_file_id IS NULL "
+        "OR b_file_id IS NULL OR a_rows <> b_rows OR a_deletes <> b_deletes OR NOT a_exact OR NOT b_exact)"
     )
     width = len(_COLUMNS.split(", "))
-    found: dict[int, list[FilePair]] = {}
+    pairs: dict[int, list[FilePair]] = {}
     for row in rows:
         pair = (_file(row[:width]), _file(row[width:]))
-        found.setdefault(row[0] if row[0] is not None else row[width], []).append(pair)
-    return found
+        pairs.setdefault(row[0] if row[0] is not None else row[width], []).append(pair)
+    plain = image.rows(
+        f"SELECT coalesce(a_table_id, b_table_id), count(*) FILTER ({new}), "
+        f"coalesce(sum(b_bytes) FILTER ({new}), 0), coalesce(sum(b_rows - b_deletes) FILTER ({new}), 0), "
+        f"count(*) FILTER ({gone}), coalesce(sum(a_bytes) FILTER ({gone}), 0) {joined} "
+        f"WHERE ({new}) OR ({gone}) GROUP BY 1"
+    )
+    return Moved(pairs, {row[0]: Plain(*map(int, row[1:])) for row in plain})
 
 
 def files_at(image: Image, snapshot: int) -> dict[int, list[File]]:

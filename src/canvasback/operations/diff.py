@@ -128,13 +128,13 @@ def _flows_in_line(a: Viewed, b: Viewed) -> tuple[list[TablePair], dict[int, Flo
     pairs = pair_states(before, table_states(b.image, b.snapshot))
     known = history(b.image, a.snapshot, b.snapshot, held=held, forgotten=forgotten(b.image, a.snapshot))
     moved = moved_files(b.image, a.snapshot, b.snapshot)
-    counted = moved if held else _by_identity(a, b)
+    counted = {} if held else _by_identity(a, b)
     flows = {}
     for pair in pairs:
         if pair.before is not None and pair.after is not None:
             id_ = pair.after.table_id
             state = seen.get((id_, pair.after.uuid))
-            flow = flow_in_line(pair.before, pair.after, state, moved.get(id_, ()), known)
+            flow = flow_in_line(pair.before, pair.after, state, moved, known)
             flows[id_] = flow if held else _recounted(flow, counted.get(id_, ()))
     return pairs, flows
 
