@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+import canvasback
 from canvasback.model.difference import DiffResult, TablesResult
-from tests.cli.running import Place, fail, fails, tree
+from tests.cli.running import Place, fails, tree
 from tests.cli.test_commands import answered
 from tests.lake.builder import session
 
@@ -51,18 +52,19 @@ def test_all_ways_to_name_a_moment(place: Place) -> None:
     assert told.totals.rows_added == 12 + 30
     assert [commit.snapshot_id for commit in told.commits] == list(range(a + 1, b + 1))
     before = tree(place.folder)
-    for arguments in (
-        (old, "latest", "-r", "repo"),
-        (old[:-2], b, "-r", "repo"),
-        (a, b, "-r", "repo"),
-        (a, "now", "--lake", LAKE),
-        (a, b, "--lake", LAKE),
-        (old, "now", "--lake", LAKE, "-r", "repo"),
-        (told.before.snapshot_time.isoformat(), told.after.snapshot_time.isoformat(), "--lake", LAKE),
-        (told.before.snapshot_time.isoformat(), new, "-r", "repo"),
+    repo, lake = str(place.repo), str(place.catalog)
+    times = [side.snapshot_time.isoformat() for side in (told.before, told.after)]
+    for moments, places in (
+        ((old, "latest"), {"repository": repo}),
+        ((old[:-2], str(b)), {"repository": repo}),
+        ((str(a), str(b)), {"repository": repo}),
+        ((str(a), "now"), {"lake": lake}),
+        ((old, "now"), {"lake": lake, "repository": repo}),
+        (times, {"lake": lake}),
+        ((times[0], new), {"repository": repo}),
     ):
-        same = compared(place, *arguments)
-        assert (same.tables, same.objects, same.commits) == (told.tables, told.objects, told.commits), arguments
+        same = canvasback.diff(*moments, **places)
+        assert (same.tables, same.objects, same.commits) == (told.tables, told.objects, told.commits), moments
     assert tree(place.folder) == before
 
 
@@ -154,38 +156,39 @@ def test_a_name_of_the_settings_file(place: Place) -> None:
 
 
 def test_moments_that_make_no_sense(place: Place) -> None:
-    def refused(code: str, *arguments: object) -> str:
-        return fails(place, 2, code, *arguments)
-
-    assert "'yesterday' is no point" in refused("moment-not-understood", "diff", "yesterday", "latest", "-r", "repo")
-    assert "time zone" in refused("time-not-understood", "diff", "2026-11-24T12:30", "latest", "-r", "repo")
-    refused("newer-first", "diff", "latest", "3", "-r", "repo")
-    refused("no-lake", "diff", "latest", "now", "-r", "repo")
-    refused("no-repository", "diff", "latest", "now", "--lake", LAKE)
-    refused("no-repository", "diff", "3", "4")
-    refused("unknown-point", "diff", "20200101T", "latest", "-r", "repo")
-    refused("no-repository", "tables")
-    refused("point-and-lake", "tables", "latest", "--lake", LAKE)
-    refused("two-moments", "tables", "--at-snapshot", "3", "--at-time", "1 hour ago", "-r", "repo")
-    refused("time-not-understood", "tables", "--at-time", "noon", "-r", "repo")
-
-
-def test_moments_that_nothing_holds(place: Place) -> None:
+    said = fails(place, 2, "moment-not-understood", "diff", "yesterday", "latest", "-r", "repo")
+    assert "'yesterday' is no point" in said
+    fails(place, 2, "no-repository", "diff", "latest", "now", "--lake", LAKE)
+    fails(place, 2, "no-repository", "tables")
+    fails(place, 2, "two-moments", "tables", "--at-snapshot", "3", "--at-time", "1 hour ago", "-r", "repo")
+    fails(place, 4, "moment-not-held", "tables", "--at-snapshot", "-1", "-r", "repo")
+    repo, lake = str(place.repo), str(place.catalog)
     tomorrow = datetime.fromtimestamp(time.time() + 86400, UTC).isoformat()
-    said = fail(
-        place,
-        4,
-        "moment-not-held",
-        [
-            ("diff", "3", "99", "-r", "repo"),
-            ("diff", "3", "99999999999999999999999", "--lake", LAKE),
-            ("diff", "3", tomorrow, "--lake", LAKE),
-            ("tables", "--at-snapshot", "-1", "-r", "repo"),
-            ("tables", "--at-snapshot", "99", "--lake", LAKE),
-            ("tables", "--at-time", "90 weeks ago", "-r", "repo"),
-        ],
-    )
-    assert "99" in said[0]
+    for code, moments, places in (
+        ("time-not-understood", ("2026-11-24T12:30", "latest"), {"repository": repo}),
+        ("newer-first", ("latest", "3"), {"repository": repo}),
+        ("no-lake", ("latest", "now"), {"repository": repo}),
+        ("no-repository", ("3", "4"), {}),
+        ("unknown-point", ("20200101T", "latest"), {"repository": repo}),
+        ("moment-not-held", ("3", "99"), {"repository": repo}),
+        ("moment-not-held", ("3", "99"), {"repository": repo, "lake": lake}),
+        ("moment-not-held", ("3", "99999999999999999999999"), {"lake": lake}),
+        ("moment-not-held", ("3", tomorrow), {"lake": lake}),
+        ("moment-not-held", ("90 weeks ago", "3"), {"lake": lake}),
+    ):
+        with pytest.raises(canvasback.CanvasbackError) as refused:
+            canvasback.diff(*moments, **places)
+        assert refused.value.code == code, moments
+        assert refused.value.hint
+    for code, options in (
+        ("point-and-lake", {"point": "latest", "lake": lake}),
+        ("time-not-understood", {"repository": repo, "at_time": "noon"}),
+        ("moment-not-held", {"repository": repo, "at_time": "90 weeks ago"}),
+        ("moment-not-held", {"lake": lake, "at_snapshot": 99}),
+    ):
+        with pytest.raises(canvasback.CanvasbackError) as refused:
+            canvasback.tables(**options)  # type: ignore[arg-type]
+        assert refused.value.code == code, options
 
 
 def test_another_lake(place: Place) -> None:

@@ -220,7 +220,7 @@ def test_maintenance_is_no_change(name: str, new_lake: Lake) -> None:
     assert story.check_all() == UNTOLD[name]
 
 
-@pytest.mark.parametrize("name", ["rewrite", "rewrite together", "flush"])
+@pytest.mark.parametrize("name", ["rewrite together", "flush"])
 def test_points_know_what_the_lake_forgot(name: str, new_lake: Lake) -> None:
     """A point is what the lake was: its own numbers are taken for its side, the newer catalog's for the way."""
     new_lake.options = ("DATA_INLINING_ROW_LIMIT 5",) if name == "flush" else ()
@@ -244,7 +244,7 @@ def test_points_know_what_the_lake_forgot(name: str, new_lake: Lake) -> None:
     assert untold == UNTOLD_OF_POINTS[name]
 
 
-UNTOLD_OF_POINTS = {"rewrite": 2, "rewrite together": 0, "flush": 2}
+UNTOLD_OF_POINTS = {"rewrite together": 0, "flush": 2}
 
 
 def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
