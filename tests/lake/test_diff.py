@@ -228,23 +228,25 @@ def test_points_know_what_the_lake_forgot(name: str, new_lake: Lake) -> None:
     points: dict[int, str] = {}
 
     def back_up(head: int) -> None:
-        points[head] = new_lake.backup().point
+        if head % 2 == 0:
+            points[head] = new_lake.backup().point
 
     story.tell(*MAINTAINED[name], then=back_up)
     untold = sum(
         story.check(a, b, canvasback.diff(points[a], points[b], repository=new_lake.repository))
-        for a, b in random.Random(2).sample(list(combinations(points, 2)), 8)  # noqa: S311
+        for a, b in random.Random(2).sample(list(combinations(points, 2)), 6)  # noqa: S311
     )
-    now = max(points)
+    now = max(story.truth)
     untold += sum(
         story.check(a, now, canvasback.diff(points[a], "now", repository=new_lake.repository, lake=new_lake.attach))
-        for a in list(points)[::4]
+        for a in list(points)[::2]
     )
 
     assert untold == UNTOLD_OF_POINTS[name]
 
 
-UNTOLD_OF_POINTS = {"rewrite together": 0, "flush": 2}
+UNTOLD_OF_POINTS = {"rewrite together": 2, "flush": 0}
+"""Files of before and after the older point were rewritten into one."""
 
 
 def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
