@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from canvasback.model import results
+from canvasback.model import difference, results
 from canvasback.model.finding import Finding
 
 FOLDER = Path(__file__).parent
@@ -39,7 +39,7 @@ class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.err
 
 STRUCTS = {
     name: kind
-    for name, kind in {**vars(results), "Finding": Finding, "Error": Error}.items()
+    for name, kind in {**vars(results), **vars(difference), "Finding": Finding, "Error": Error}.items()
     if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
 }
 

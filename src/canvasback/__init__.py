@@ -26,6 +26,18 @@ from canvasback.errors import (
     StorageError,
     UsageError,
 )
+from canvasback.model.difference import (
+    Change,
+    CommitSummary,
+    DiffResult,
+    DroppedTable,
+    ObjectDifference,
+    Side,
+    TableDifference,
+    TableRow,
+    TablesResult,
+    Totals,
+)
 from canvasback.model.finding import Finding
 from canvasback.model.progress import Progress
 from canvasback.model.results import (
@@ -44,12 +56,14 @@ from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTab
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
+from canvasback.operations.diff import diff
 from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
 from canvasback.operations.rewind import rewind
 from canvasback.operations.table_restore import restore_tables
+from canvasback.operations.tables import tables
 from canvasback.operations.verify import verify
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
@@ -61,13 +75,18 @@ __all__ = [
     "AttachResult",
     "BackupResult",
     "CanvasbackError",
+    "Change",
+    "CommitSummary",
     "CorruptError",
+    "DiffResult",
+    "DroppedTable",
     "Finding",
     "InitResult",
     "LakeError",
     "ListResult",
     "LockedError",
     "NoSpaceError",
+    "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
     "PointSummary",
@@ -81,16 +100,22 @@ __all__ = [
     "RewindResult",
     "RewoundTable",
     "ShowResult",
+    "Side",
     "StorageError",
     "StoreOptions",
     "Stores",
+    "TableDifference",
     "TableRestoreResult",
+    "TableRow",
     "TableSummary",
+    "TablesResult",
+    "Totals",
     "UsageError",
     "VerifyResult",
     "__version__",
     "attach",
     "backup",
+    "diff",
     "init",
     "list_points",
     "repoint",
@@ -98,5 +123,6 @@ __all__ = [
     "restore_tables",
     "rewind",
     "show",
+    "tables",
     "verify",
 ]

@@ -17,12 +17,12 @@ import typer.main
 
 import canvasback
 from canvasback.cli.app import app
-from canvasback.model import results
+from canvasback.model import difference, results
 from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
-COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint")
+COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint", "diff", "tables")
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": results.InitResult,
     "backup": results.BackupResult,
@@ -32,6 +32,8 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "restore": results.RestoreResult,
     "attach": results.AttachResult,
     "repoint": results.RepointResult,
+    "diff": difference.DiffResult,
+    "tables": difference.TablesResult,
 }
 
 

@@ -158,7 +158,7 @@ def test_what_a_flush_forgot_is_said(in_duckdb: Life) -> None:
 
     result = canvasback.rewind(in_duckdb.attach, to_snapshot=2, safety_point=False)
 
-    assert list(result.finding_counts) == ["rows-flushed"]
+    assert list(result.finding_counts) == ["rows-forgotten"]
     assert result.findings[0].where == "main.t"
     assert [row.partition(": ")[2] for row in in_duckdb.read()["main.t"][1:]] == ["{'i': 2}", "{'i': 3}"]
 

@@ -111,6 +111,11 @@ def scalar_type(kind: str) -> str | None:
     return kind.upper() if kind.startswith("decimal") else _TYPES.get(kind)
 
 
+def duckdb_name(type_: str) -> str:
+    """What DuckDB calls a type of DuckLake's that has no other inside of it; the same where it is not known."""
+    return _TYPES.get(type_.lower(), type_.upper())
+
+
 def is_lake_column(table: str, column: str) -> bool:
     """Whether a column of the catalog holds values of the lake's own: inlined rows."""
     return _INLINED.fullmatch(table) is not None and column not in _OWN

@@ -6,7 +6,8 @@ rows, less the inlined deletes. Three things can hide a number, and are told:
 - A file that compaction or a flush made of several snapshots' rows is visible from the first of them on. DuckLake
   0.3 lists after how many rows each snapshot ends; what a 0.3 flush and all of 1.0 write names the last snapshot
   only, and what the file showed between the two stands in the file alone. The same holds for files of deletes.
-- A flush of 0.3 forgets the inlined rows that were deleted before it.
+- A flush of 0.3 forgets the inlined rows that were deleted before it, and a rewrite of several files the rows that
+  were deleted from them, for some snapshots before.
 
 All functions want an image in DuckDB's dialect, see `canvasback.catalog.dialects.in_dialect`.
 Source: the extension's `GetFilesForTable`, `ParsePartialFileInfo`, `GetCompactionChanges` and `DeleteInlinedData`.
@@ -22,7 +23,8 @@ from canvasback.model.state import TableState
 
 _INLINED = re.compile(r"ducklake_inlined_data_(\d+)_\d+")
 _DELETES = re.compile(r"ducklake_inlined_delete_(\d+)")
-_MARK = "partial_max:"
+MARK = "partial_max:"
+"""How 0.3 begins what it says of a file whose newest snapshot is all that is known."""
 
 
 def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
@@ -49,10 +51,10 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
         WHERE {visible("t", snapshot)} ORDER BY 1, 2
         """
     )
-    unsure = forgotten(image, snapshot)
+    lost = forgotten(image, snapshot)
     return tuple(
         TableState(
-            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in unsure, files, int(bytes_)
+            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in lost, files, int(bytes_)
         )
         for schema, table, id_, uuid, count, exact, files, bytes_ in rows
     )
@@ -64,27 +66,37 @@ def visible(alias: str, snapshot: int) -> str:
     return f"({alias}.begin_snapshot <= {snapshot} AND ({ends} IS NULL OR {ends} > {snapshot}))"
 
 
-def files_select(image: Image, snapshot: int) -> str:
-    """A SELECT of the data files that a snapshot sees.
+def files_select(image: Image, snapshot: int, where: str = "") -> str:
+    """A SELECT of the data files that a snapshot sees, with what it sees of them.
 
     Its columns are ``table_id``, ``file_id``, ``path``, ``bytes``, ``begins``, ``ends``; ``last``, the newest
-    snapshot whose rows are in it; ``rows`` before deletes; ``deletes``; ``exact``, whether the catalog can tell the
-    two; ``anonymous``, whether its row ids stand in the file alone, as those of rewritten files do; and ``splits``.
+    snapshot whose rows are in it; ``rows`` before deletes; ``deletes``, and ``delete_mark``, which tells them from as
+    many others; ``exact``, whether the catalog can tell the two; ``anonymous``, whether its row ids stand in the file
+    alone, as those of rewritten files do; ``splits``, what 0.3 says of rows of several snapshots; and ``merged``,
+    whether it may have such rows.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        snapshot: A ``snapshot_id``.
+        where: A condition on files as ``f`` in place of that the snapshot sees them.
     """
     last, rows, exact = _partial(image, snapshot)
+    splits = "f.partial_file_info" if _splits(image) else "CAST(NULL AS VARCHAR)"
+    merged = "f.partial_max" if image.has("ducklake_data_file", "partial_max") else splits
     deletes_exact = f"coalesce(max(d.partial_max) <= {snapshot}, true)" if _partial_deletes(image) else "true"
     deletes = f"""
-        SELECT d.data_file_id AS file_id, sum(d.delete_count) AS deletes, {deletes_exact} AS exact
+        SELECT d.data_file_id AS file_id, sum(d.delete_count) AS deletes, max(d.path) AS path, {deletes_exact} AS exact
         FROM ({image.tables["ducklake_delete_file"].select}) d WHERE {visible("d", snapshot)} GROUP BY 1
     """
     return f"""
         SELECT f.table_id, f.data_file_id AS file_id, f.path, f.file_size_bytes AS bytes,
             f.begin_snapshot AS begins, f.end_snapshot AS ends, {last} AS last, {rows} AS rows,
             coalesce(d.deletes, 0) + coalesce(i.deletes, 0) AS deletes, {exact} AND coalesce(d.exact, true) AS exact,
-            f.row_id_start IS NULL AS anonymous, {"f.partial_file_info" if _splits(image) else "NULL"} AS splits
+            f.row_id_start IS NULL AS anonymous, {splits} AS splits, {merged} IS NOT NULL AS merged,
+            concat_ws('+', d.path, i.rows) AS delete_mark
         FROM ({image.tables["ducklake_data_file"].select}) f LEFT JOIN ({deletes}) d ON d.file_id = f.data_file_id
         LEFT JOIN ({_inlined_deletes(image, snapshot)}) i ON i.file_id = f.data_file_id
-        WHERE {visible("f", snapshot)}
+        WHERE {where or visible("f", snapshot)}
     """
 
 
@@ -101,17 +113,55 @@ def inlined_select(image: Image, snapshot: int) -> str:
     return " UNION ALL ".join(parts) or "SELECT 0 AS table_id, 0 AS row_id, 0 AS begins WHERE false"
 
 
+def forgotten(image: Image, snapshot: int) -> set[int]:
+    """The tables of which a flush or a rewrite of 0.3 forgot, or may have forgotten, rows that a snapshot saw.
+
+    A rewrite of several files begins them all where rows of the last of them were deleted. What was deleted from the
+    others later is missing too early, and their files of deletes end before they begin.
+    """
+    rewritten = image.rows(
+        "SELECT DISTINCT table_id FROM {ducklake_delete_file} d "
+        f"WHERE end_snapshot <= {snapshot} AND begin_snapshot > {snapshot}"
+    )
+    return {int(id_) for (id_,) in rewritten} | _flushed(image, snapshot)
+
+
+def _flushed(image: Image, snapshot: int) -> set[int]:
+    if not _splits(image) or "ducklake_inlined_data_tables" not in image.tables:
+        return set()
+    changes = image.rows(
+        "SELECT snapshot_id, string_split(changes_made, ',') FROM {ducklake_snapshot_changes} c "
+        f"WHERE snapshot_id > {snapshot} AND contains(changes_made, 'inlined') ORDER BY 1"
+    )
+    later = {
+        int(id_)
+        for (id_,) in image.rows(f"SELECT snapshot_id FROM {{ducklake_snapshot}} s WHERE snapshot_id > {snapshot}")
+    }
+    head = max(later, default=snapshot)
+    if len(later) < head - snapshot:  # what was expired may have been a flush
+        tables = "SELECT table_id FROM {ducklake_inlined_data_tables} i"
+        return {int(id_) for (id_,) in image.rows(tables)}
+    deleted: set[int] = set()
+    lost: set[int] = set()
+    for _, entries in changes:
+        for kind, _, value in (entry.partition(":") for entry in entries):
+            if kind == "flushed_inlined" and value.isdigit() and int(value) in deleted:
+                lost.add(int(value))
+        deleted |= {int(v) for k, _, v in (e.partition(":") for e in entries) if k == "inlined_delete" and v.isdigit()}
+    return lost
+
+
 def _inlined_deletes(image: Image, snapshot: int) -> str:
-    """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``."""
+    """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``, ``rows`` (a hash)."""
     parts = []
     for name in image.tables:
         if _DELETES.fullmatch(name):
             begin = _own(image, name, "begin_snapshot")
             parts.append(
-                f"SELECT file_id, count(*) AS deletes FROM ({image.tables[name].select}) x "
-                f"WHERE {begin} <= {snapshot} GROUP BY 1"
+                f"SELECT file_id, count(*) AS deletes, bit_xor(hash(row_id, {begin})) AS rows "
+                f"FROM ({image.tables[name].select}) x WHERE {begin} <= {snapshot} GROUP BY 1"
             )
-    return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes WHERE false"
+    return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes, 0 AS rows WHERE false"
 
 
 def _inlined_tables(image: Image) -> list[tuple[str, int]]:
@@ -146,36 +196,10 @@ def _partial(image: Image, snapshot: int) -> tuple[str, str, str]:
         return "f.begin_snapshot", "f.record_count", "true"
     splits = "string_split(f.partial_file_info, '|')"
     of_split = "CAST(string_split(e, ':')[{}] AS BIGINT)"
-    marked = f"starts_with(f.partial_file_info, '{_MARK}')"
+    marked = f"starts_with(f.partial_file_info, '{MARK}')"
     upto = f"list_max([{of_split.format(2)} for e in {splits} if {of_split.format(1)} <= {snapshot}])"
-    newest = f"CASE WHEN {marked} THEN CAST(substr(f.partial_file_info, {len(_MARK) + 1}) AS BIGINT) "
+    newest = f"CASE WHEN {marked} THEN CAST(substr(f.partial_file_info, {len(MARK) + 1}) AS BIGINT) "
     newest += f"WHEN f.partial_file_info IS NULL THEN f.begin_snapshot ELSE list_max([{of_split.format(1)} "
     newest += f"for e in {splits}]) END"
     rows = f"CASE WHEN f.partial_file_info IS NULL OR {marked} THEN f.record_count ELSE coalesce({upto}, 0) END"
     return newest, rows, f"(NOT coalesce({marked}, false) OR {newest} <= {snapshot})"
-
-
-def forgotten(image: Image, snapshot: int) -> set[int]:
-    """The tables of which a flush of 0.3 forgot, or may have forgotten, rows that a snapshot saw."""
-    if not _splits(image) or "ducklake_inlined_data_tables" not in image.tables:
-        return set()
-    changes = image.rows(
-        "SELECT snapshot_id, string_split(changes_made, ',') FROM {ducklake_snapshot_changes} c "
-        f"WHERE snapshot_id > {snapshot} AND contains(changes_made, 'inlined') ORDER BY 1"
-    )
-    later = {
-        int(id_)
-        for (id_,) in image.rows(f"SELECT snapshot_id FROM {{ducklake_snapshot}} s WHERE snapshot_id > {snapshot}")
-    }
-    head = max(later, default=snapshot)
-    if len(later) < head - snapshot:  # what was expired may have been a flush
-        tables = "SELECT table_id FROM {ducklake_inlined_data_tables} i"
-        return {int(id_) for (id_,) in image.rows(tables)}
-    deleted: set[int] = set()
-    lost: set[int] = set()
-    for _, entries in changes:
-        for kind, _, value in (entry.partition(":") for entry in entries):
-            if kind == "flushed_inlined" and value.isdigit() and int(value) in deleted:
-                lost.add(int(value))
-        deleted |= {int(v) for k, _, v in (e.partition(":") for e in entries) if k == "inlined_delete" and v.isdigit()}
-    return lost

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import canvasback
-from canvasback.cli import changing, looking, saving
+from canvasback.cli import changing, comparing, looking, saving
 
 app = typer.Typer(
     name="canvasback",
@@ -22,6 +22,8 @@ app.command()(saving.backup)
 app.command("list")(looking.list_)
 app.command()(looking.show)
 app.command()(looking.verify)
+app.command()(comparing.diff)
+app.command()(comparing.tables)
 app.command()(changing.restore)
 app.command()(looking.attach)
 app.command()(changing.rewind)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from canvasback.cli.text import FORMATS
+from canvasback.cli import comparing_text, text
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
 from canvasback.model.results import ListResult, ShowResult
 
 WITH_FINDINGS = 3
+_FORMATS = text.FORMATS | comparing_text.FORMATS
 
 
 def show_result(result: msgspec.Struct, *, as_json: bool) -> int:
@@ -21,7 +22,7 @@ def show_result(result: msgspec.Struct, *, as_json: bool) -> int:
     if as_json:
         print_json(result)
     else:
-        form: Callable[[msgspec.Struct], str] = FORMATS[type(result)]
+        form: Callable[[msgspec.Struct], str] = _FORMATS[type(result)]
         _say(form(result))
     return WITH_FINDINGS if _needs_attention(result) else 0
 
@@ -41,10 +42,10 @@ def print_json(document: object) -> None:
     _say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
-def _say(text: str) -> None:
+def _say(answer: str) -> None:
     """Print the answer. A reader who goes away, as `head` does, is no error of ours."""
     try:
-        print(text, flush=True)
+        print(answer, flush=True)
     except BrokenPipeError:
         # Python flushes stdout once more when it ends, and would complain about it then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

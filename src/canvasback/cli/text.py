@@ -72,7 +72,7 @@ def _list(result: ListResult) -> str:
                 str(p.findings),
             )
         )
-    return _table(rows)
+    return table(rows)
 
 
 def _show(result: ShowResult) -> str:
@@ -95,7 +95,7 @@ def _show(result: ShowResult) -> str:
         (t.schema, t.table, "?" if t.rows is None else f"{t.rows:,}", f"{t.files:,}", size(t.bytes))
         for t in result.tables
     ]
-    lines.append(_table(rows) if result.tables else "the lake has no tables at that snapshot")
+    lines.append(table(rows) if result.tables else "the lake has no tables at that snapshot")
     return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
 
 
@@ -177,7 +177,8 @@ def _findings(findings: tuple[Finding, ...], counts: dict[str, int]) -> list[str
     return lines + [f"  hint: {cure}" for cure in cures]
 
 
-def _table(rows: Iterable[tuple[str, ...]]) -> str:
+def table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows as aligned columns; the first row is the header."""
     rows = list(rows)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(

@@ -7,10 +7,12 @@ from canvasback.catalog.edits import edited
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import rewind_edits, straddling
+from canvasback.model.finding import Finding
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.places import list_places
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
@@ -66,6 +68,12 @@ class Past:
                 wanted=wanted,
                 table="straddlers",
             )
+
+    def forgotten(self) -> list[Finding]:
+        """What the point can no longer tell of the snapshot."""
+        if self.wanted is None:
+            return []
+        return forgotten_findings(in_dialect(self._image, "duckdb"), self._snapshot)
 
     def image(self, stores: Stores, progress: Progress) -> Image:
         """The image at the snapshot; files that straddle it are cut, and the new ones are in place.

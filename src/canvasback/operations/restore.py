@@ -89,6 +89,7 @@ def restore(
         placer = Placer(image.connection, stores, opened.store, jobs, progress, findings)
         files = placer.plan(manifest, root, level, moving=moving, wanted=past.wanted)
         past.list_straddlers(root, moving=moving)
+        findings.extend(past.forgotten())
         steps = _steps(lake, root, files, aside, manifest, commit, past)
         if not dry_run:
             placer.execute(files, clock())

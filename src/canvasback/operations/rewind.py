@@ -16,7 +16,7 @@ from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut, rewind_edits, straddling
 from canvasback.catalog.scheduling import abandoned_files, schedule_edit
-from canvasback.catalog.state import forgotten, table_states
+from canvasback.catalog.state import table_states
 from canvasback.errors import LockedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -28,6 +28,7 @@ from canvasback.operations.backup import backup
 from canvasback.operations.cutting import Straddler, cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
+from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
 from canvasback.storage.locations import Stores
 
@@ -168,7 +169,7 @@ class _Rewind(msgspec.Struct):
                     "Whoever has the lake attached must attach it again before using it, or he sees what is undone.",
                 )
             )
-        plan.findings.extend(flushed_findings(image, target.snapshot))
+        plan.findings.extend(forgotten_findings(image, target.snapshot))
         return plan
 
     def execute(self, plan: _Plan, image: Image) -> None:
@@ -249,23 +250,6 @@ def abandoned_commits(image: Image, snapshot: int) -> tuple[AbandonedCommit, ...
         f"WHERE s.snapshot_id > {snapshot} ORDER BY 1"
     )
     return tuple(AbandonedCommit(int(id_), *rest) for id_, *rest in rows)
-
-
-def flushed_findings(image: Image, snapshot: int) -> list[Finding]:
-    """What a catalog can no longer tell of a snapshot, table by table."""
-    lost = forgotten(image, snapshot)
-    return [
-        Finding(
-            "rows-flushed",
-            "warning",
-            state.name,
-            f"DuckLake flushed inlined rows of it after snapshot {snapshot}, and forgot those that had been deleted "
-            "by then: some rows of that snapshot may be missing",
-            "A point that was made before the flush has them all: run list, and name it.",
-        )
-        for state in table_states(image, snapshot)
-        if state.table_id in lost
-    ]
 
 
 def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:

@@ -28,9 +28,9 @@ from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
+from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit as Moment
 from canvasback.operations.points import image_of, open_moment
-from canvasback.operations.rewind import flushed_findings
 from canvasback.operations.table_files import TableFiles
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
@@ -165,7 +165,7 @@ class _Run(msgspec.Struct):
         steps.append("one new commit adds it; nothing else in the lake changes")
         findings = Findings()
         lost = {str(table) for table in self.names}
-        findings.extend(f for f in flushed_findings(self.source, self.moment.snapshot) if f.where in lost)
+        findings.extend(f for f in forgotten_findings(self.source, self.moment.snapshot) if f.where in lost)
         return TableRestoreResult(
             self.manifest.id,
             self.moment.snapshot,

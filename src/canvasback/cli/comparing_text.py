@@ -1,0 +1,183 @@
+"""What diff and tables say, as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from canvasback.cli.text import size, table
+from canvasback.model.difference import (
+    Change,
+    CommitSummary,
+    DiffResult,
+    DroppedTable,
+    ObjectDifference,
+    Side,
+    TableDifference,
+    TablesResult,
+)
+from canvasback.model.moment import spelled
+
+_SHOWN = 20
+_NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')
+"""One of the changes that DuckLake notes of a commit: a kind, and the id of a table, or a name."""
+_KINDS = {
+    "inserted_into_table": "inserted into", "inlined_insert": "inserted into", "deleted_from_table": "deleted from",
+    "inlined_delete": "deleted from", "altered_table": "altered", "dropped_table": "dropped",
+    "compacted_table": "compacted", "merge_adjacent": "merged", "rewrite_delete": "rewrote",
+    "flushed_inlined": "flushed", "inline_flush": "flushed",
+}  # fmt: skip
+
+
+def _diff(result: DiffResult) -> str:
+    lines = [f"from  {_side(result.before)}", f"to    {_side(result.after)}"]
+    if not result.ancestor:
+        lines.append("note  these are two lines of history: the lake was taken back and written again in between")
+    if not result.tables and not result.objects:
+        lines += ["", f"nothing changed: all {result.totals.unchanged:,} tables are as they were"]
+        return "\n".join(lines + list(_commits(result)))
+    if result.tables:
+        rows: list[tuple[str, ...]] = [("TABLE", "CHANGE", "ROWS", "ADDED", "REMOVED", "FILES", "SIZE")]
+        rows += [_row(one) for one in result.tables]
+        lines += ["", table(rows)]
+    for one in result.tables:
+        lines += [f"  {one.schema}.{one.table}: {_change(change)}" for change in one.changes]
+    lines += [_object(one) for one in result.objects]
+    return "\n".join([*lines, "", *_totals(result), *_commits(result)])
+
+
+def _side(side: Side) -> str:
+    return f"snapshot {side.snapshot_id} of {spelled(side.snapshot_time)}, in {_source(side)}"
+
+
+def _source(side: Side) -> str:
+    return side.source if side.source.startswith("ducklake:") else f"point {side.source}"
+
+
+def _row(one: TableDifference) -> tuple[str, ...]:
+    name = f"{one.schema}.{one.table}"
+    if "renamed" in one.kinds:
+        name = f"{one.old_schema}.{one.old_table} → {name}"
+    about = "" if one.exact else "about "
+    rows = f"{one.rows_before:,} → {one.rows_after:,}" if one.rows_before != one.rows_after else f"{one.rows_after:,}"
+    return (
+        name,
+        ", ".join(one.kinds),
+        about + rows,
+        f"{about}+{one.rows_added:,}" if one.rows_added or about else "",
+        f"{about}-{one.rows_removed:,}" if one.rows_removed or about else "",
+        _both(f"{one.files_added:,}" if one.files_added else "", f"{one.files_removed:,}" if one.files_removed else ""),
+        _both(size(one.bytes_added) if one.files_added else "", size(one.bytes_removed) if one.files_removed else ""),
+    )
+
+
+def _both(added: str, removed: str) -> str:
+    return " ".join(part for part in (f"+{added}" if added else "", f"-{removed}" if removed else "") if part)
+
+
+def _change(change: Change) -> str:
+    before, after = change.before or "none", change.after or "none"
+    if change.part != "column":
+        return f"{change.part} {before} → {after}"
+    said = {
+        "added": f"column {change.name} {after} added",
+        "dropped": f"column {change.name} {before} dropped",
+        "renamed": f"column {before} renamed to {change.name}",
+        "type": f"column {change.name} {before} → {after}",
+        "nullable": f"column {change.name} {after}",
+    }
+    return said.get(change.change, f"{change.change} of column {change.name} {before} → {after}")
+
+
+def _object(one: ObjectDifference) -> str:
+    name = f"{one.schema}.{one.name}" if one.schema else one.name
+    return f"  {one.kind} {name} {one.change}" + (f" from {one.old_name}" if one.old_name else "")
+
+
+def _totals(result: DiffResult) -> Iterator[str]:
+    totals = result.totals
+    counts = [(totals.created, "created"), (totals.dropped, "dropped"), (totals.renamed, "renamed")]
+    counts += [(totals.altered, "altered"), (totals.data, "with other data"), (totals.unchanged, "unchanged")]
+    yield "tables  " + ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    about = "" if totals.exact else "about "
+    yield f"rows    {about}{totals.rows_added:,} added, {about}{totals.rows_removed:,} removed"
+    yield (
+        f"files   {totals.files_added:,} added ({size(totals.bytes_added)}), "
+        f"{totals.files_removed:,} removed ({size(totals.bytes_removed)})"
+    )
+    if about:
+        yield "about   where rows of several snapshots are in one file, the catalog alone cannot tell all numbers"
+
+
+def _commits(result: DiffResult) -> Iterator[str]:
+    if result.commits:
+        hidden = len(result.commits) - _SHOWN
+        rows: list[tuple[str, ...]] = [("SNAPSHOT", "COMMITTED (UTC)", "AUTHOR", "MESSAGE", "CHANGES")]
+        names = {one.table_id: f"{one.schema}.{one.table}" for one in result.tables}
+        rows += [_commit(commit, names) for commit in result.commits[-_SHOWN:]]
+        named = any(commit.author or commit.message for commit in result.commits)
+        yield ""
+        yield table(rows if named else [(*row[:2], row[4]) for row in rows])
+        if hidden > 0:
+            yield f"… and {hidden:,} commits before these; --json shows them"
+    if result.commits_missing:
+        yield f"{result.commits_missing:,} commits in between were expired"
+
+
+def _commit(commit: CommitSummary, names: dict[int, str]) -> tuple[str, ...]:
+    def said(noted: re.Match[str]) -> str:
+        kind, what, comma = noted.groups()
+        if what.isdecimal():
+            what = names.get(int(what), f"table {what}")
+        return f"{_KINDS.get(kind, kind.replace('_', ' '))} {what}{', ' if comma else ''}"
+
+    time = f"{commit.time:%Y-%m-%d %H:%M:%S}"
+    changes = _NOTED.sub(said, _line(commit.changes))
+    return str(commit.snapshot_id), time, _line(commit.author), _line(commit.message), changes
+
+
+def _line(text: str) -> str:
+    """The first line of what a writer said."""
+    return text.splitlines()[0] if text else ""
+
+
+def _tables(result: TablesResult) -> str:
+    lines = [f"at    {_side(result.at)}", ""]
+    rows = [("SCHEMA", "TABLE", "ROWS", "FILES", "SIZE")]
+    rows += [
+        (one.schema, one.table, _about(one.rows, exact=one.exact), f"{one.files:,}", size(one.bytes))
+        for one in result.tables
+    ]
+    lines.append(table(rows) if result.tables else "no tables")
+    if result.dropped is not None:
+        lines += ["", *_dropped(result.dropped)]
+    return "\n".join(lines)
+
+
+def _dropped(dropped: tuple[DroppedTable, ...]) -> Iterator[str]:
+    if not dropped:
+        yield "no dropped tables that this catalog still knows"
+        return
+    rows = [("SCHEMA", "TABLE", "DROPPED BY", "DROPPED (UTC)", "LAST SEEN", "ROWS THEN")]
+    for one in dropped:
+        time = f"{one.dropped_at:%Y-%m-%d %H:%M:%S}" if one.dropped_at else "?"
+        last = "expired" if one.last_snapshot is None else f"snapshot {one.last_snapshot}"
+        rows.append(
+            (one.schema, one.table, f"snapshot {one.dropped_by}", time, last, _about(one.rows, exact=one.exact))
+        )
+    yield table(rows)
+    commands = [one.restore for one in dropped if one.restore]
+    if commands:
+        yield ""
+        yield "to bring back:"
+        yield from (f"  {command}" for command in commands)
+
+
+def _about(rows: int | None, *, exact: bool) -> str:
+    if rows is None:
+        return "?"
+    return f"{rows:,}" if exact else f"about {rows:,}"
+
+
+FORMATS: dict[type, Callable[[Any], str]] = {DiffResult: _diff, TablesResult: _tables}

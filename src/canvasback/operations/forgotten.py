@@ -1,0 +1,24 @@
+"""What DuckLake's own maintenance made its catalog forget, said before somebody relies on it."""
+
+from __future__ import annotations
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.state import forgotten, table_states
+from canvasback.model.finding import Finding
+
+
+def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
+    """What a catalog can no longer tell of a snapshot, table by table."""
+    lost = forgotten(image, snapshot)
+    return [
+        Finding(
+            "rows-forgotten",
+            "warning",
+            state.name,
+            f"after snapshot {snapshot} DuckLake flushed or rewrote its rows, and forgot those that had been deleted by "
+            "then: some rows of that snapshot may be missing",
+            "A point that was made before has them all: run list, and name it.",
+        )
+        for state in table_states(image, snapshot)
+        if state.table_id in lost
+    ]
