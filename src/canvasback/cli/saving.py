@@ -43,6 +43,9 @@ def backup(
     full: Annotated[
         bool, typer.Option("--full", help="Compare everything with the repository, and mend what is damaged there.")
     ] = False,
+    only_new: Annotated[
+        bool, typer.Option("--only-new", help="Make no point where the newest one holds all that there is.")
+    ] = False,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -59,6 +62,7 @@ def backup(
             jobs=jobs,
             recheck=recheck,
             full=full,
+            only_new=only_new,
             stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )

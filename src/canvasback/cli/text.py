@@ -39,6 +39,9 @@ def _init(result: InitResult) -> str:
 
 
 def _backup(result: BackupResult) -> str:
+    if not result.made:
+        nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
+        return "\n".join([nothing, *_findings(result.findings, result.finding_counts)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
