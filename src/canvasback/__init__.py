@@ -42,6 +42,15 @@ from canvasback.model.results import (
 )
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
+from canvasback.model.watching import (
+    OutageEnded,
+    OutageStarted,
+    PointHeld,
+    PointMade,
+    WatchEvent,
+    WatchStarted,
+    WatchStopped,
+)
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
 from canvasback.operations.init import init
@@ -51,6 +60,7 @@ from canvasback.operations.restore import restore
 from canvasback.operations.rewind import rewind
 from canvasback.operations.table_restore import restore_tables
 from canvasback.operations.verify import verify
+from canvasback.operations.watch import watch
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
@@ -70,6 +80,10 @@ __all__ = [
     "NoSpaceError",
     "ObjectExistsError",
     "ObjectMissingError",
+    "OutageEnded",
+    "OutageStarted",
+    "PointHeld",
+    "PointMade",
     "PointSummary",
     "Progress",
     "RateLimit",
@@ -88,6 +102,9 @@ __all__ = [
     "TableSummary",
     "UsageError",
     "VerifyResult",
+    "WatchEvent",
+    "WatchStarted",
+    "WatchStopped",
     "__version__",
     "attach",
     "backup",
@@ -99,4 +116,5 @@ __all__ = [
     "rewind",
     "show",
     "verify",
+    "watch",
 ]

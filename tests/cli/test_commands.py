@@ -22,7 +22,9 @@ from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
-COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint")
+COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint", "watch")
+STREAMS = {"watch"}
+"""They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": results.InitResult,
     "backup": results.BackupResult,
@@ -47,7 +49,10 @@ def answered(ran: Ran, command: str, code: int = 0) -> Any:
 
 def test_the_commands_are_these() -> None:
     assert sorted(typer.main.get_command(app).commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
-    assert len({result.__struct_config__.tag for result in TYPES.values()}) == len(COMMANDS)
+    assert {f"canvasback.{command}/1": result for command, result in TYPES.items()} == {
+        result.__struct_config__.tag: result for result in TYPES.values()
+    }
+    assert TYPES.keys() | STREAMS == set(COMMANDS)
 
 
 def test_help_documents_each_command(place: Place) -> None:

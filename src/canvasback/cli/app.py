@@ -19,6 +19,7 @@ app = typer.Typer(
 
 app.command()(saving.init)
 app.command()(saving.backup)
+app.command()(saving.watch)
 app.command("list")(looking.list_)
 app.command()(looking.show)
 app.command()(looking.verify)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import AsJson, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.output import show_event
 from canvasback.cli.progress import progress_for
-from canvasback.cli.running import run_command
+from canvasback.cli.running import INTERRUPTED, exit_code_of, run_command
 from canvasback.cli.settings import read_settings
+from canvasback.cli.signals import stopped_by_signals
 
 
 def init(
@@ -31,10 +34,7 @@ def init(
 def backup(
     lake: Lake,
     repo: Repo = None,
-    data_path: Annotated[
-        str | None,
-        typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
-    ] = None,
+    data_path: DataPath = None,
     jobs: Jobs = None,
     recheck: Annotated[
         int | None,
@@ -68,3 +68,35 @@ def backup(
         )
 
     run_command(work, as_json=as_json)
+
+
+def watch(
+    lake: Lake,
+    repo: Repo = None,
+    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for commits.")] = 1.0,
+    data_path: DataPath = None,
+    jobs: Jobs = None,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line instead of text.")] = False,
+) -> None:
+    """Make a point after every commit, until it is stopped."""
+
+    def work() -> int:
+        settings = read_settings()
+        named = settings.lake(lake)
+        with stopped_by_signals() as stop:
+            for event in canvasback.watch(
+                named.lake,
+                settings.find_repository(repo, named),
+                every=every,
+                stop=stop,
+                data_path=data_path or named.data_path,
+                jobs=jobs,
+                stores=settings.stores(limit_rate),
+                progress=progress_for(quiet=quiet),
+            ):
+                show_event(event, as_json=as_json)
+        return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+    raise typer.Exit(exit_code_of(work, as_json=as_json, compact=True))
