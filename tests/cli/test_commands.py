@@ -22,7 +22,7 @@ from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
-COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint", "watch")
+COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint", "watch", "run")
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
@@ -34,6 +34,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "restore": results.RestoreResult,
     "attach": results.AttachResult,
     "repoint": results.RepointResult,
+    "run": results.RunResult,
 }
 
 
@@ -135,6 +136,9 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     assert (repointed.old_data_path, repointed.data_path) == (f"{place.folder}/r/data/", f"{place.folder}/moved/")
     assert (repointed.files, repointed.dry_run) == (13, False)
     assert read_lake(f"ducklake:{place.folder}/r/r.ducklake")["snapshots"] == stages.truth["3"]
+
+    ran = answered(place.run("run", place.catalog, "-r", "new", "--json", "true"), "run")
+    assert (ran.exit_code, ran.backup.files, ran.backup.new_files) == (0, 13, 0)
 
 
 def lake_id(place: Place) -> str:

@@ -13,7 +13,7 @@ from canvasback.cli.event_text import event_line
 from canvasback.cli.text import FORMATS
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
-from canvasback.model.results import ListResult, ShowResult
+from canvasback.model.results import ListResult, RunResult, ShowResult
 from canvasback.model.watching import WatchEvent
 
 WITH_FINDINGS = 3
@@ -66,6 +66,8 @@ def needs_attention(result: msgspec.Struct) -> bool:
         return any(point.problem for point in result.points)
     if isinstance(result, ShowResult):
         return False  # what it prints was found by a backup long ago; to have shown it is success
+    if isinstance(result, RunResult):
+        return needs_attention(result.backup)
     findings: tuple[Finding, ...] = getattr(result, "findings", ())
     return any(finding.severity != "info" for finding in findings)
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import Annotated
 
 import msgspec
 import typer
 
 import canvasback
+from canvasback.cli.batch import run_batch
 from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
-from canvasback.cli.output import show_event
+from canvasback.cli.output import show_event, show_result
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import INTERRUPTED, exit_code_of, run_command
 from canvasback.cli.settings import read_settings
 from canvasback.cli.signals import stopped_by_signals
+from canvasback.model.lake import parse_lake
+from canvasback.model.results import RunResult
+from canvasback.storage.locations import folder_url
 
 
 def init(
@@ -100,3 +105,38 @@ def watch(
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
     raise typer.Exit(exit_code_of(work, as_json=as_json, compact=True))
+
+
+def run(
+    lake: Lake,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The batch job and its arguments.")],
+    repo: Repo = None,
+    data_path: DataPath = None,
+    jobs: Jobs = None,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a batch job, and make a point after it, whether it succeeded or not."""
+    ended: list[int] = []
+
+    def work() -> int:
+        settings = read_settings()
+        named = settings.lake(lake)
+        repository, stores = settings.find_repository(repo, named), settings.stores(limit_rate)
+        parse_lake(named.lake), folder_url(repository)  # what makes no sense is found out before the job runs
+        began = time.monotonic()
+        ended.append(run_batch(command))
+        seconds = round(time.monotonic() - began, 3)
+        made = canvasback.backup(
+            named.lake,
+            repository,
+            data_path=data_path or named.data_path,
+            jobs=jobs,
+            stores=stores,
+            progress=progress_for(quiet=quiet),
+        )
+        return show_result(RunResult(ended[0], seconds, made), as_json=as_json, to_stderr=True)
+
+    code = exit_code_of(work, as_json=as_json)
+    raise typer.Exit(ended[0] if ended and ended[0] else code)

@@ -14,6 +14,7 @@ from canvasback.model.results import (
     ListResult,
     RepointResult,
     RestoreResult,
+    RunResult,
     ShowResult,
     VerifyResult,
 )
@@ -52,6 +53,11 @@ def _backup(result: BackupResult) -> str:
         f"  took       {result.seconds:.2f} s",
         *_findings(result.findings, result.finding_counts),
     ])  # fmt: skip
+
+
+def _run(result: RunResult) -> str:
+    job = f"the command ended with exit code {result.exit_code} after {result.seconds:.2f} s"
+    return f"{job}\n{_backup(result.backup)}"
 
 
 def _list(result: ListResult) -> str:
@@ -197,6 +203,7 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     RestoreResult: _restore,
     RewindResult: _rewind,
     TableRestoreResult: _restore_tables,
+    RunResult: _run,
     ShowResult: _show,
     VerifyResult: _verify,
 }
