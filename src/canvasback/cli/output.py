@@ -9,8 +9,8 @@ from typing import TextIO
 
 import msgspec
 
-from canvasback.cli.event_text import event_line
 from canvasback.cli.text import FORMATS
+from canvasback.cli.text_watch import event_line
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
 from canvasback.model.results import ListResult, RunResult, ShowResult
