@@ -303,6 +303,18 @@ def test_the_pulse_of_a_write_ahead_log(image: Image, tmp_path: Path) -> None:
     assert engine.pulse() == closed
 
 
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+def test_the_pulse_outlives_its_session(image: Image, lake: LakeName, server: Server) -> None:
+    write(image, lake)
+    engine = open_engine(lake)
+    before = engine.pulse()
+    ended = server.psql(
+        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'canvasback watch'"
+    )
+    assert "t" in ended
+    assert engine.pulse() == before
+
+
 def test_a_catalog_that_is_not_there(lake: LakeName) -> None:
     code = "not-a-ducklake" if lake.engine == "postgres" else "catalog-missing"
     with pytest.raises(LakeError) as missing:

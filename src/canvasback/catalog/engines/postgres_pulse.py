@@ -51,19 +51,24 @@ class Pulse:
         Raises:
             LakeError: There is no catalog, or the server cannot be asked.
         """
+        if self._session is not None:
+            with contextlib.suppress(adbc_driver_manager.Error):
+                return self._ask(self._session)
+            self._let_go()  # a server may end sessions that idle, and be well
         try:
-            session = self._session or self._open()
-            with session.cursor() as cursor:
-                return tuple(query(cursor, self._question))
+            return self._ask(self._open())
         except adbc_driver_manager.Error as error:
-            self.let_go()
+            self._let_go()
             raise translate(error, self._lake) from error
         except BaseException:
-            self.let_go()
+            self._let_go()
             raise
 
-    def let_go(self) -> None:
-        """End the session; the next question opens another."""
+    def _ask(self, session: Connection) -> Hashable:
+        with session.cursor() as cursor:
+            return tuple(query(cursor, self._question))
+
+    def _let_go(self) -> None:
         if self._end is not None:
             self._end()
         self._session = self._end = None
