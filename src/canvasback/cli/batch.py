@@ -39,8 +39,12 @@ def divided(arguments: Sequence[str], valued: Collection[str]) -> list[str]:
             follows = False
         elif argument == "--":
             break
-        elif argument.startswith("-") and argument != "-":
+        elif argument.startswith("--"):
             follows = argument in valued
+        elif argument.startswith("-") and argument != "-":
+            # Of letters in one word, the first that has a value has the rest for it, if there is a rest.
+            letters = [f"-{letter}" in valued for letter in argument[1:]]
+            follows = any(letters) and letters.index(True) == len(letters) - 1
         else:
             found += 1
             if found == 2:  # noqa: PLR2004 - the lake, then the command
@@ -58,10 +62,13 @@ def run_batch(command: Sequence[str]) -> int:
         UsageError: It cannot be started (``command-not-started``).
     """
     started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def pass_on(number: int) -> None:
-        # A terminal sends its Ctrl-C to all that run in front, the command too.
-        if started and not (number == signal.SIGINT and _in_front()):
+        if not started:
+            early.append(number)
+        elif number != signal.SIGINT or not _in_front():
+            # A terminal sends its Ctrl-C to all that run in front, the command too.
             started[0].send_signal(number)
 
     with handled_by(pass_on):
@@ -73,6 +80,8 @@ def run_batch(command: Sequence[str]) -> int:
                 f"{command[0]!r} cannot be started: {error.strerror or error}",
                 hint="Check its name, and whether it may be executed; no point was made.",
             ) from error
+        for number in early:
+            started[0].send_signal(number)
         code = started[0].wait()
     return code if code >= 0 else _KILLED - code
 
