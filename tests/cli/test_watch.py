@@ -21,11 +21,11 @@ from tests.watching import watching
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_it_tells_what_it_does_and_ends_when_it_is_told(place: Place, number: int, code: int) -> None:
     before = place.points
-    with watching(place.catalog, "repo", cwd=place.folder, env=clean(place.folder)) as watch:
+    with watching(place.catalog, "repo", every=9999.5, cwd=place.folder, env=clean(place.folder)) as watch:
         held = watch.wait_for(PointHeld)
         assert watch.stop(number) == code
     started, again, stopped = watch.events
-    assert started == WatchStarted(started.at, f"ducklake:{place.catalog}", f"{place.repo}/", 0.1)
+    assert started == WatchStarted(started.at, f"ducklake:{place.catalog}", f"{place.repo}/", 9999.5)
     assert (held.point, held.absent) == (before[-1], 0)
     assert again is held
     assert stopped == WatchStopped(stopped.at, 0)
