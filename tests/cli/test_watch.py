@@ -83,7 +83,7 @@ def test_findings_are_told_and_do_not_end_it(place: Place) -> None:
 def test_it_stops_after_the_backup_at_hand_and_at_once_when_told_again(place: Place) -> None:
     for times in (1, 2):
         assert place.run("init", f"new{times}", "--lake", place.catalog).code == 0
-        rate = "5K" if times == 1 else "2K"
+        rate = "5K" if times == 1 else "3K"
         with watching(
             place.catalog, f"new{times}", "--limit-rate", rate, "--jobs", 1, cwd=place.folder, env=clean(place.folder)
         ) as watch:

@@ -313,6 +313,7 @@ def test_the_pulse_outlives_its_session(image: Image, lake: LakeName, server: Se
     )
     assert "t" in ended
     assert engine.pulse() == before
+    assert open_engine(lake).clients() == ()  # it is nobody who has to attach again when the lake changes
 
 
 def test_a_catalog_that_is_not_there(lake: LakeName) -> None:

@@ -15,7 +15,7 @@ from adbc_driver_manager.dbapi import Connection, Cursor
 from canvasback.catalog.dialects import POSTGRES_VALUES
 from canvasback.catalog.engines.arrow import Loader, append, command, query
 from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.engines.postgres_pulse import Pulse
+from canvasback.catalog.engines.postgres_pulse import SESSION, Pulse
 from canvasback.catalog.engines.postgres_session import connect, server_version
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
 from canvasback.catalog.image import Image
@@ -95,14 +95,14 @@ class PostgresEngine:
         return tuple(remarks)
 
     def clients(self) -> tuple[str, ...]:
-        """See `Engine.clients`. A session that keeps a plan or a schema in mind cannot be told from others."""
+        """See `Engine.clients`. A session that remembers the catalog cannot be told from others; a watch's does not."""
         with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
             found = query(
                 cursor,
                 "SELECT pid::text || coalesce(' (' || nullif(application_name, '') || ')', '') "
                 "|| coalesce(' from ' || host(client_addr), '') FROM pg_stat_activity "
                 "WHERE datname = current_database() AND backend_type = 'client backend' "
-                "AND pid <> pg_backend_pid() ORDER BY pid",
+                f"AND pid <> pg_backend_pid() AND application_name IS DISTINCT FROM {literal(SESSION)} ORDER BY pid",
             )
         return tuple(f"server process {who}" for (who,) in found)
 

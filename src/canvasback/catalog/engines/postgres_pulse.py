@@ -15,8 +15,11 @@ from canvasback.catalog.engines.postgres_session import translate
 from canvasback.model.lake import LakeName
 from canvasback.model.relation import identifier
 
+SESSION = "canvasback watch"
+"""The name of the session for those who look at the server. It remembers nothing of the catalog."""
+
 _SETTINGS = {
-    "application_name": "canvasback watch",
+    "application_name": SESSION,
     "default_transaction_read_only": "on",
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
