@@ -20,14 +20,14 @@ from canvasback.model.finding import Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
 from canvasback.operations.catalog_chunks import save_catalog
-from canvasback.operations.defaults import default_jobs, now
+from canvasback.operations.defaults import now
 from canvasback.operations.identity import lake_id, next_timeline
 from canvasback.operations.points import image_of
 from canvasback.operations.previous import read_previous
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.points import find_point, publish_point, read_point
 from canvasback.repository.repository import create_repository, open_repository
-from canvasback.storage.locations import open_store
+from canvasback.storage.locations import Stores
 
 Mode = Literal["first", "next", "restore"]
 
@@ -41,15 +41,15 @@ def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> No
     restore  check and join the chunks of the latest point, and write them as a new catalog at OUT, with its
              primary keys.
     """
-    store = open_store(str(repository))
+    store = Stores().open(str(repository))
     if out is not None:
-        with image_of(store, read_point(store, find_point(store, "latest")), check_with=default_jobs()) as image:
+        with image_of(store, read_point(store, find_point(store, "latest")), check_with=store.jobs) as image:
             open_engine(parse_lake(out)).write(image, now(), replace=False)
         return
     with open_engine(parse_lake(lake)).read() as image:
         opened = create_repository(store, lake_id(image), now()) if mode == "first" else open_repository(store)
-        previous = read_previous(image.connection, opened, Findings())
-        saved = save_catalog(image, opened, previous, default_jobs())
+        previous = read_previous(image.connection, opened, None, Findings())
+        saved = save_catalog(image, opened, previous, store.jobs)
         snapshot_id, snapshot_time, snapshots = image.head()
         manifest = Manifest(
             self="",

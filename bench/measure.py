@@ -37,6 +37,7 @@ class Timing:
 
     seconds: float
     peak_bytes: int
+    cpu_seconds: float
 
 
 @dataclass
@@ -99,7 +100,7 @@ def run_process(command: Command) -> Timing:
             lines = messages.read().decode(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else "no message"
             raise ProcessFailedError(f"`{' '.join(command.arguments[1:4])} …` exited {process.returncode}: {reason}")
-    return Timing(seconds, usage.ru_maxrss * 1024)
+    return Timing(seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
 
 def clean_environment() -> dict[str, str]:

@@ -67,6 +67,11 @@ def catalog_only(mode: str, lake: str, repository: Path, *out: str) -> Command:
     return Command((sys.executable, "-m", "bench.catalog_only", mode, lake, str(repository), *out))
 
 
+def pulse(lake: str, ticks: int) -> Command:
+    """So many looks of a watch; see `bench/pulse.py`."""
+    return Command((sys.executable, "-m", "bench.pulse", lake, str(ticks)))
+
+
 def convert(source: str, target: str) -> Command:
     """The same catalog in another database; see `bench/convert.py`."""
     return Command((sys.executable, "-m", "bench.convert", source, target))

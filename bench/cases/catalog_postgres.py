@@ -22,15 +22,19 @@ CLUSTER = "cluster"
 LAKE, OURS, PEERS = "lake", "restored_by_us", "restored_by_pg_restore"
 
 
-def run(session: Session) -> list[Row]:
-    """The server runs for as long as the case does."""
+def cluster(session: Session) -> Path:
+    """The folder of a server's databases, of which one holds the catalog; made once."""
 
     def make(folder: Path) -> None:
         with running(folder / CLUSTER) as server:
             _fill(session, server)
 
-    folder = made_once(session, f"{session.scaled(elsewhere.FILES)}-postgres", make)
-    with running(folder / CLUSTER) as server:
+    return made_once(session, f"{session.scaled(elsewhere.FILES)}-postgres", make) / CLUSTER
+
+
+def run(session: Session) -> list[Row]:
+    """The server runs for as long as the case does."""
+    with running(cluster(session)) as server:
         return _measured(session, server)
 
 

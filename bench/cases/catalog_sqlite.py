@@ -22,23 +22,28 @@ NAME = "catalog-sqlite"
 CATALOG = "lake.sqlite"
 
 
-def run(session: Session) -> list[Row]:
-    """Per run: a compressed copy, then the first and the next point of a fresh repository."""
+def catalog(session: Session) -> Path:
+    """The catalog, converted once."""
 
     def make(folder: Path) -> None:
         elsewhere.convert(session, f"ducklake:sqlite:{folder / CATALOG}")
 
-    catalog = made_once(session, f"{session.scaled(elsewhere.FILES)}-sqlite", make) / CATALOG
-    attach_string = f"ducklake:sqlite:{catalog}"
+    return made_once(session, f"{session.scaled(elsewhere.FILES)}-sqlite", make) / CATALOG
+
+
+def run(session: Session) -> list[Row]:
+    """Per run: a compressed copy, then the first and the next point of a fresh repository."""
+    path = catalog(session)
+    attach_string = f"ducklake:sqlite:{path}"
     folder = session.fresh(NAME)
     folder.mkdir()
 
     def next_point(number: int) -> Command:
-        commit(catalog)
+        commit(path)
         return ours.catalog_only("next", attach_string, folder / f"repository-{number}")
 
     contenders: dict[str, Contender] = {
-        "vacuum": lambda number: peers.vacuum_and_compress(catalog, folder / f"copy-{number}.sqlite"),
+        "vacuum": lambda number: peers.vacuum_and_compress(path, folder / f"copy-{number}.sqlite"),
         "first": lambda number: ours.catalog_only("first", attach_string, folder / f"repository-{number}"),
         "next": next_point,
     }
@@ -52,7 +57,7 @@ def run(session: Session) -> list[Row]:
     ]
 
 
-def commit(catalog: Path) -> None:
+def commit(path: Path) -> None:
     """One more snapshot with one more file."""
-    with closing(sqlite3.connect(catalog)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"BEGIN; {elsewhere.COMMIT} COMMIT;")

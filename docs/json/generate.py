@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from canvasback.model import difference, results
+from canvasback.model import difference, results, rewinding, table_restore, watching
 from canvasback.model.finding import Finding
 
 FOLDER = Path(__file__).parent
@@ -39,7 +39,15 @@ class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.err
 
 STRUCTS = {
     name: kind
-    for name, kind in {**vars(results), **vars(difference), "Finding": Finding, "Error": Error}.items()
+    for name, kind in {
+        **vars(results),
+        **vars(difference),
+        **vars(rewinding),
+        **vars(table_restore),
+        **vars(watching),
+        "Finding": Finding,
+        "Error": Error,
+    }.items()
     if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
 }
 
@@ -48,14 +56,15 @@ def schemas() -> dict[str, str]:
     """The content of every schema file, by file name."""
     found = {}
     for kind in STRUCTS.values():
-        tag = kind.__struct_config__.tag
-        if tag is not None:
-            name = str(tag).removeprefix("canvasback.").partition("/")[0]
+        config = kind.__struct_config__
+        if config.tag_field == "schema":
+            name = str(config.tag).removeprefix("canvasback.").partition("/")[0]
             found[f"{name}.schema.json"] = json.dumps(_schema(kind), indent=2) + "\n"
+    found["watch.schema.json"] = json.dumps(_schema(watching.WatchEvent), indent=2) + "\n"  # each line is one of these
     return found
 
 
-def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _schema(kind: Any) -> dict[str, Any]:
     schema = {"$schema": DIALECT, **msgspec.json.schema(kind)}
     for name, definition in schema["$defs"].items():
         summary, attributes = _described(STRUCTS[name])

@@ -54,6 +54,15 @@ from canvasback.model.results import (
 )
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
+from canvasback.model.watching import (
+    OutageEnded,
+    OutageStarted,
+    PointHeld,
+    PointMade,
+    WatchEvent,
+    WatchStarted,
+    WatchStopped,
+)
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
 from canvasback.operations.diff import diff
@@ -65,6 +74,7 @@ from canvasback.operations.rewind import rewind
 from canvasback.operations.table_restore import restore_tables
 from canvasback.operations.tables import tables
 from canvasback.operations.verify import verify
+from canvasback.operations.watch import watch
 from canvasback.storage.bucket import StoreOptions
 from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
@@ -89,6 +99,10 @@ __all__ = [
     "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
+    "OutageEnded",
+    "OutageStarted",
+    "PointHeld",
+    "PointMade",
     "PointSummary",
     "Progress",
     "RateLimit",
@@ -112,6 +126,9 @@ __all__ = [
     "Totals",
     "UsageError",
     "VerifyResult",
+    "WatchEvent",
+    "WatchStarted",
+    "WatchStopped",
     "__version__",
     "attach",
     "backup",
@@ -125,4 +142,5 @@ __all__ = [
     "show",
     "tables",
     "verify",
+    "watch",
 ]

@@ -17,12 +17,17 @@ import typer.main
 
 import canvasback
 from canvasback.cli.app import app
-from canvasback.model import difference, results
+from canvasback.model import difference, results, rewinding
 from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
-COMMANDS = ("init", "backup", "list", "show", "verify", "restore", "attach", "repoint", "diff", "tables")
+COMMANDS = (
+    "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
+    "tables", "watch", "run",
+)  # fmt: skip
+STREAMS = {"watch"}
+"""They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": results.InitResult,
     "backup": results.BackupResult,
@@ -31,9 +36,11 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "verify": results.VerifyResult,
     "restore": results.RestoreResult,
     "attach": results.AttachResult,
+    "rewind": rewinding.RewindResult,
     "repoint": results.RepointResult,
     "diff": difference.DiffResult,
     "tables": difference.TablesResult,
+    "run": results.RunResult,
 }
 
 
@@ -49,7 +56,10 @@ def answered(ran: Ran, command: str, code: int = 0) -> Any:
 
 def test_the_commands_are_these() -> None:
     assert sorted(typer.main.get_command(app).commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
-    assert len({result.__struct_config__.tag for result in TYPES.values()}) == len(COMMANDS)
+    assert {f"canvasback.{command}/1": result for command, result in TYPES.items()} == {
+        result.__struct_config__.tag: result for result in TYPES.values()
+    }
+    assert TYPES.keys() | STREAMS == set(COMMANDS)
 
 
 def test_help_documents_each_command(place: Place) -> None:
@@ -132,6 +142,9 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     assert (repointed.old_data_path, repointed.data_path) == (f"{place.folder}/r/data/", f"{place.folder}/moved/")
     assert (repointed.files, repointed.dry_run) == (13, False)
     assert read_lake(f"ducklake:{place.folder}/r/r.ducklake")["snapshots"] == stages.truth["3"]
+
+    ran = answered(place.run("run", place.catalog, "-r", "new", "--json", "true"), "run")
+    assert (ran.exit_code, ran.backup.files, ran.backup.new_files) == (0, 13, 0)
 
 
 def lake_id(place: Place) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import SETTLED, open_engine
 from canvasback.catalog.image import Image, connect
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.lake import LakeName, parse_lake
@@ -243,9 +245,83 @@ def test_statements_of_which_one_fails_change_nothing(image: Image, lake: LakeNa
         assert rows(found) == rows(image)
 
 
+# Whether somebody commits
+
+COMMIT = """INSERT INTO ducklake_snapshot
+    SELECT snapshot_id + 1, snapshot_time, schema_version, next_catalog_id, next_file_id FROM ducklake_snapshot
+    WHERE snapshot_id = (SELECT max(snapshot_id) FROM ducklake_snapshot)"""
+TAKE_BACK = "DELETE FROM ducklake_snapshot WHERE snapshot_id = (SELECT max(snapshot_id) FROM ducklake_snapshot)"
+
+
+def test_the_pulse_changes_with_every_commit(image: Image, lake: LakeName) -> None:
+    write(image, lake)
+    engine = open_engine(lake)
+    pulses = [engine.pulse()]
+    # The last but one is a commit of the number that was taken back: the same head, and another history.
+    for statements in ([COMMIT], [COMMIT, COMMIT], [TAKE_BACK], [TAKE_BACK, COMMIT], [COMMIT]):
+        time.sleep(SETTLED)
+        engine.change(statements)
+        pulses.append(engine.pulse())
+    assert len(set(pulses)) == len(pulses)
+
+
+def test_the_pulse_stays_while_nobody_commits(image: Image, lake: LakeName) -> None:
+    write(image, lake)
+    engine = open_engine(lake)
+    before = engine.pulse()
+    for _ in range(3):
+        engine.read().close()
+        assert engine.pulse() == before
+    assert open_engine(lake).pulse() == before
+
+
+def test_the_pulse_of_a_write_ahead_log(image: Image, tmp_path: Path) -> None:
+    lake = parse_lake(f"ducklake:sqlite:{tmp_path}/wal.db")
+    write(image, lake)
+    engine = open_engine(lake)
+    with contextlib.closing(sqlite3.connect(lake.target)) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute(TAKE_BACK)
+        database.commit()
+        pulses = [engine.pulse()]
+        for _ in range(3):
+            time.sleep(SETTLED)
+            database.execute(COMMIT)
+            database.commit()
+            pulses.append(engine.pulse())
+            engine.read().close()
+            assert engine.pulse() == pulses[-1]
+        database.execute("PRAGMA wal_checkpoint(restart)")  # the log is written from its start again, no longer
+        pulses.append(engine.pulse())
+        time.sleep(SETTLED)
+        database.execute(COMMIT)
+        database.commit()
+        pulses.append(engine.pulse())
+    assert len(set(pulses)) == len(pulses)
+    closed = engine.pulse()
+    engine.read().close()
+    assert engine.pulse() == closed
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+def test_the_pulse_outlives_its_session(image: Image, lake: LakeName, server: Server) -> None:
+    write(image, lake)
+    engine = open_engine(lake)
+    before = engine.pulse()
+    ended = server.psql(
+        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'canvasback watch'"
+    )
+    assert "t" in ended
+    assert engine.pulse() == before
+    assert open_engine(lake).clients() == ()  # it is nobody who has to attach again when the lake changes
+
+
 def test_a_catalog_that_is_not_there(lake: LakeName) -> None:
     code = "not-a-ducklake" if lake.engine == "postgres" else "catalog-missing"
     with pytest.raises(LakeError) as missing:
         open_engine(lake).read()
     assert missing.value.code == code
     assert missing.value.hint
+    with pytest.raises(LakeError) as silent:
+        open_engine(lake).pulse()
+    assert silent.value.code == code

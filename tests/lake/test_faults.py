@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from canvasback import CanvasbackError, StoreOptions, Stores
 from canvasback.storage.s3 import S3Bucket
 from canvasback.storage.store import Stat
 from tests.clouds import Cloud, cloud
-from tests.lake.cloud_lakes import HISTORY, Truth, comparable, read, write
+from tests.lake.builder import contents
+from tests.lake.cloud_lakes import HISTORY, Truth, comparable, head, read, session, write
+from tests.lake.values import literal
 from tests.proxy import (
     Fault,
     FaultProxy,
@@ -181,22 +184,37 @@ def test_a_backup_to_a_bucket_that_cannot_get_over_it_ends_clearly(fault: str, u
     proxy.faults.clear()
     assert up.points() == 0
     up.is_sound()
-    made = wait_and_backup(up)
+    made = up.backup()
     assert not made.findings
     up.is_sound()
     up.restores()
 
 
-def wait_and_backup(copies: Copies) -> canvasback.BackupResult:
-    """The next run; this process is alive, so a lease that could not be given back holds until it expires."""
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+def test_a_watch_waits_for_a_bucket_that_does_not_answer(up: Copies, proxy: FaultProxy) -> None:
+    """Nor does the lease that it could not give back keep it off afterwards."""
+    stop = threading.Event()
+    kinds = []
 
-    return canvasback.backup(
-        copies.attach,
-        copies.repository,
-        stores=copies.faulty,
-        clock=lambda: datetime.now(UTC) + timedelta(minutes=5),
-    )
+    def commit() -> None:
+        with session(up.direct, up.attach, f"DATA_PATH {literal(up.data_path)}") as connection:
+            connection.execute('INSERT INTO lake.main."odd näme" VALUES (7)')
+            up.truth[head(connection)] = contents(connection)
+
+    for event in canvasback.watch(up.attach, up.repository, every=0.05, stores=up.faulty, stop=stop):
+        kinds.append(type(event))
+        if isinstance(event, canvasback.PointMade):
+            if canvasback.OutageEnded in kinds:
+                stop.set()
+                continue
+            proxy.faults.append(Fault(matching("PUT"), BROKEN, skip=1))  # the first is that of the lease
+            commit()
+        elif isinstance(event, canvasback.OutageStarted):
+            assert event.code == "storage-unreachable"
+            proxy.faults.clear()
+    assert kinds.count(canvasback.OutageStarted) == 1
+    assert up.points() == 2
+    up.is_sound()
+    up.restores()
 
 
 READING: dict[str, Callable[[], Fault]] = {

@@ -406,3 +406,37 @@ def test_release_after_a_loss_leaves_the_lease_of_the_next(store: LocalStore, cl
     slow.release()
     fast.check()
     is_locked(store, clock)
+
+
+class Broken(LocalStore):
+    """A store that can be away for a while."""
+
+    away = False
+
+    def put_new(self, name: str, content: bytes) -> None:
+        if self.away:
+            raise StorageError("nobody answers")
+        super().put_new(name, content)
+
+
+def test_what_could_not_be_given_back_is_not_in_our_own_way(tmp_path: Path, clock: Clock) -> None:
+    store = Broken(tmp_path)
+    with hold_lease(store, "backup", clock):
+        store.away = True
+    store.away = False
+    number, lease = find_newest(store)
+    assert lease is not None
+    assert lease.held
+    with hold_lease(store, "backup", clock) as held:
+        held.check()
+        is_locked(store, clock)  # what is held, is
+    assert find_newest(store)[0] > number
+
+
+def test_who_did_not_get_it_holds_nothing(tmp_path: Path, clock: Clock) -> None:
+    store = Broken(tmp_path)
+    store.away = True
+    with pytest.raises(StorageError):
+        take(store, clock)
+    store.away = False
+    take(store, clock).check()

@@ -8,6 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli import changing, comparing, looking, saving
+from canvasback.cli.batch import BatchCommand
 
 app = typer.Typer(
     name="canvasback",
@@ -19,6 +20,8 @@ app = typer.Typer(
 
 app.command()(saving.init)
 app.command()(saving.backup)
+app.command()(saving.watch)
+app.command(cls=BatchCommand)(saving.run)
 app.command("list")(looking.list_)
 app.command()(looking.show)
 app.command()(looking.verify)

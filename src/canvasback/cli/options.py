@@ -13,6 +13,10 @@ Repo = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many files are worked on at a time.")]
+DataPath = Annotated[
+    str | None,
+    typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
+]
 Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or latest.")]
 Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]

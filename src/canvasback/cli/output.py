@@ -5,56 +5,79 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import msgspec
 
 from canvasback.cli import comparing_text, text
+from canvasback.cli.text_watch import event_line
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
-from canvasback.model.results import ListResult, ShowResult
+from canvasback.model.results import ListResult, RunResult, ShowResult
+from canvasback.model.watching import WatchEvent
 
 WITH_FINDINGS = 3
 _FORMATS = text.FORMATS | comparing_text.FORMATS
 
 
-def show_result(result: msgspec.Struct, *, as_json: bool) -> int:
-    """Print a result, and answer the exit code: 3 where something was found that needs a person."""
+def show_result(result: msgspec.Struct, *, as_json: bool, to_stderr: bool = False) -> int:
+    """Print a result, and answer the exit code: 3 where something was found that needs a person.
+
+    Args:
+        result: The result.
+        as_json: As one JSON document.
+        to_stderr: As text it goes there, because stdout is somebody else's.
+    """
     if as_json:
         print_json(result)
     else:
         form: Callable[[msgspec.Struct], str] = _FORMATS[type(result)]
-        _say(form(result))
-    return WITH_FINDINGS if _needs_attention(result) else 0
+        _say(form(result), sys.stderr if to_stderr else None)
+    return WITH_FINDINGS if needs_attention(result) else 0
 
 
-def show_error(error: CanvasbackError, *, as_json: bool) -> int:
+def show_error(error: CanvasbackError, *, as_json: bool, compact: bool = False) -> int:
     """Print an error to stderr, as JSON to stdout too where that was asked for, and answer the exit code."""
     if as_json:
-        print_json({"schema": "canvasback.error/1", "code": error.code, "message": error.message, "hint": error.hint})
+        said = {"schema": "canvasback.error/1", "code": error.code, "message": error.message, "hint": error.hint}
+        print_json(said, compact=compact)
     print(f"error: {error.message} [{error.code}]", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     return error.exit_code
 
 
-def print_json(document: object) -> None:
-    """Print one JSON document."""
-    _say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+def show_event(event: WatchEvent, *, as_json: bool) -> None:
+    """Print what a watch tells, in one line."""
+    if as_json:
+        print_json(event, compact=True)
+    else:
+        _say(event_line(event))
 
 
-def _say(answer: str) -> None:
-    """Print the answer. A reader who goes away, as `head` does, is no error of ours."""
-    try:
-        print(answer, flush=True)
-    except BrokenPipeError:
-        # Python flushes stdout once more when it ends, and would complain about it then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def print_json(document: object, *, compact: bool = False) -> None:
+    """Print one JSON document, in one line or laid out for people."""
+    encoded = msgspec.json.encode(document)
+    _say((encoded if compact else msgspec.json.format(encoded, indent=2)).decode())
 
 
-def _needs_attention(result: msgspec.Struct) -> bool:
+def needs_attention(result: msgspec.Struct) -> bool:
+    """Whether something was found that needs a person."""
     if isinstance(result, ListResult):
         return any(point.problem for point in result.points)
     if isinstance(result, ShowResult):
         return False  # what it prints was found by a backup long ago; to have shown it is success
+    if isinstance(result, RunResult):
+        return needs_attention(result.backup)
     findings: tuple[Finding, ...] = getattr(result, "findings", ())
     return any(finding.severity != "info" for finding in findings)
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    """Print the answer. A reader who goes away, as `head` does, is no error of ours."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Python flushes the stream once more when it ends, and would complain about it then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

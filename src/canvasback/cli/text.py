@@ -14,6 +14,7 @@ from canvasback.model.results import (
     ListResult,
     RepointResult,
     RestoreResult,
+    RunResult,
     ShowResult,
     VerifyResult,
 )
@@ -39,6 +40,9 @@ def _init(result: InitResult) -> str:
 
 
 def _backup(result: BackupResult) -> str:
+    if not result.made:
+        nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
+        return "\n".join([nothing, *_findings(result.findings, result.finding_counts)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -49,6 +53,11 @@ def _backup(result: BackupResult) -> str:
         f"  took       {result.seconds:.2f} s",
         *_findings(result.findings, result.finding_counts),
     ])  # fmt: skip
+
+
+def _run(result: RunResult) -> str:
+    job = f"the command ended with exit code {result.exit_code} after {result.seconds:.2f} s"
+    return f"{job}\n{_backup(result.backup)}"
 
 
 def _list(result: ListResult) -> str:
@@ -195,6 +204,7 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     RestoreResult: _restore,
     RewindResult: _rewind,
     TableRestoreResult: _restore_tables,
+    RunResult: _run,
     ShowResult: _show,
     VerifyResult: _verify,
 }

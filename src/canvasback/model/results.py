@@ -24,7 +24,7 @@ class InitResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasbac
 
 
 class BackupResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.backup/1"):
-    """A recovery point was made.
+    """A recovery point was made, or the newest one was found to hold all that there is.
 
     Attributes:
         point: Its id.
@@ -38,6 +38,10 @@ class BackupResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasb
         seconds: How long it took.
         findings: What was found, the first ones word for word.
         finding_counts: How many of each code.
+        snapshot_time: When the newest snapshot was committed.
+        commits: How many snapshots the lake has gone on since the point before; 0 where it was taken back.
+        absent: Files that the point names and the repository does not hold.
+        made: Whether it was made now; False where there was nothing new, and the newest point is the answer.
     """
 
     point: str
@@ -51,6 +55,24 @@ class BackupResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasb
     seconds: float
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    snapshot_time: datetime
+    commits: int
+    absent: int
+    made: bool
+
+
+class RunResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.run/1"):
+    """A batch job was run, and a recovery point was made after it.
+
+    Attributes:
+        exit_code: The job's exit code; 128 and the signal's number if a signal ended it.
+        seconds: How long it ran.
+        backup: The point that was made after it.
+    """
+
+    exit_code: int
+    seconds: float
+    backup: BackupResult
 
 
 class PointSummary(msgspec.Struct, frozen=True):

@@ -51,6 +51,7 @@ def backup(
     jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
+    only_new: bool = False,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -68,6 +69,7 @@ def backup(
     jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
+    only_new: bool = False,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -82,6 +84,7 @@ def backup(
     jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
+    only_new: bool = False,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -103,6 +106,8 @@ def backup(
             10,000 of a local data path, and none in an object store, where every look is a request.
         full: Rely on nothing that the repository holds: read every file of the lake and compare it, and put anew
             what is missing or damaged there. This mends older points too.
+        only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
+            lacks no file that can be had now.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
@@ -124,20 +129,24 @@ def backup(
     stores = stores or Stores()
     opened = open_repository(stores.open(repository))
     with hold_lease(opened.store, "backup", clock) as lease:
-        run = _Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, progress, clock)
-        manifest, written = run.make_point(lease)
+        run = _Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
+        manifest, made = run.make_point(lease)
     return BackupResult(
         manifest.id,
         manifest.snapshot_id,
         manifest.totals.count,
         manifest.totals.bytes,
-        manifest.new_files,
-        manifest.new_bytes,
-        manifest.totals.count - manifest.totals.absent - manifest.new_files,
-        written,
+        manifest.new_files if made else 0,
+        manifest.new_bytes if made else 0,
+        manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
+        run.written,
         round(time.monotonic() - began, 3),
         manifest.findings,
         manifest.finding_counts,
+        manifest.snapshot_time,
+        run.commits if made else 0,
+        manifest.totals.absent,
+        made,
     )
 
 
@@ -150,20 +159,30 @@ class _Backup(msgspec.Struct):
     jobs: int | None
     recheck: int | None
     trust: bool
+    only_new: bool
     progress: Progress
     clock: Callable[[], datetime]
     earlier_files: int = 0
     earlier_bytes: int = 0
     damage: tuple[Finding, ...] = ()
+    written: int = 0
+    commits: int = 0
 
-    def make_point(self, lease: HeldLease) -> tuple[Manifest, int]:
-        """Read, copy, and read again while files vanish between the two."""
+    def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:
+        """Read, copy, and read again while files vanish between the two.
+
+        Returns:
+            The point, and whether it was made; else it is the newest one, which has it all.
+        """
         image = self.engine.read()
         try:
             for attempt in range(1, _ATTEMPTS + 1):
                 findings = Findings()
                 findings.extend(self.damage)
                 previous = read_previous(image.connection, self.repository, lease.latest, findings, trust=self.trust)
+                held = self._held(image, previous, findings)
+                if held is not None and not held.totals.absent:
+                    return held, False
                 try:
                     saved = self._save(image, previous)
                     lists = self._copy(image, previous, saved)
@@ -193,10 +212,19 @@ class _Backup(msgspec.Struct):
                     )
                 self.earlier_files += lists.new_files
                 self.earlier_bytes += lists.new_bytes
+            if held is not None and not self.earlier_files + lists.new_files:
+                return held, False
             lists.report(findings)
-            return self._publish(image, previous, saved, lists, findings, lease)
+            return self._publish(image, previous, saved, lists, findings, lease), True
         finally:
             image.close()
+
+    def _held(self, image: Image, previous: Previous, findings: Findings) -> Manifest | None:
+        """The newest point, if nobody asks for another one with the same head. Damage asks for one."""
+        newest = previous.manifest
+        if not (self.only_new and self.trust and newest) or newest.id != previous.latest_id or findings.kept:
+            return None
+        return newest if image.head()[:2] == (newest.snapshot_id, newest.snapshot_time) else None
 
     @property
     def _jobs(self) -> int:
@@ -264,7 +292,7 @@ class _Backup(msgspec.Struct):
         lists: FileLists,
         findings: Findings,
         lease: HeldLease,
-    ) -> tuple[Manifest, int]:
+    ) -> Manifest:
         _remark_version(image, findings)
         writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
         files, totals = lists.store(writer)
@@ -301,7 +329,9 @@ class _Backup(msgspec.Struct):
         self.repository.store.sync()
         published = publish_point(self.repository.store, manifest, previous.latest_id, lease.announce)
         lease.published()
-        return published, saved.written_bytes + writer.written_bytes
+        self.written = saved.written_bytes + writer.written_bytes
+        self.commits = max(0, snapshot_id - (before.snapshot_id if before else 0))
+        return published
 
 
 def _remark_version(image: Image, findings: Findings) -> None:

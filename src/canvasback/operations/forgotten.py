@@ -15,8 +15,8 @@ def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
             "rows-forgotten",
             "warning",
             state.name,
-            f"after snapshot {snapshot} DuckLake flushed or rewrote its rows, and forgot those that had been deleted by "
-            "then: some rows of that snapshot may be missing",
+            f"after snapshot {snapshot} DuckLake flushed or rewrote its rows, and forgot those that had been deleted "
+            "by then: some rows of that snapshot may be missing",
             "A point that was made before has them all: run list, and name it.",
         )
         for state in table_states(image, snapshot)

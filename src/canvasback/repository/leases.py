@@ -41,6 +41,9 @@ _SETTLED = timedelta(minutes=10)
 _TIDIED = 32
 """How many old leases a run looks at."""
 
+_HELD_HERE: set[str] = set()
+"""The tokens of the leases that this process holds, or is about to."""
+
 _HINT = "Wait until the other run has ended; the lease of a run that died on another machine expires in a minute."
 
 
@@ -89,7 +92,12 @@ class HeldLease:
         self._publishing = ""
         self._kept_from = 1
         self._kept: tuple[int, ...] = ()
-        self._number, self._expires = self._acquire()
+        _HELD_HERE.add(self._token)
+        try:
+            self._number, self._expires = self._acquire()
+        except BaseException:
+            _HELD_HERE.discard(self._token)
+            raise
         self._first = self._number
 
     def check(self) -> None:
@@ -141,17 +149,23 @@ class HeldLease:
             self.latest, self._publishing = self._publishing, ""
 
     def release(self) -> None:
-        """Give it up."""
-        with self._lock, contextlib.suppress(StorageError):
-            if self._lost:
-                return
-            try:
-                self._tidy()
-                self._create(self._number + 1, held=False)
-            except NoSpaceError:
-                # Without ours the last one that was given up is the newest again.
-                for number in range(self._number, self._first - 1, -1):
-                    self._store.delete(layout.lease_name(number))
+        """Give it up. Where that cannot be noted, others wait until it expires, and this process does not."""
+        try:
+            with self._lock, contextlib.suppress(StorageError):
+                self._note_end()
+        finally:
+            _HELD_HERE.discard(self._token)
+
+    def _note_end(self) -> None:
+        if self._lost:
+            return
+        try:
+            self._tidy()
+            self._create(self._number + 1, held=False)
+        except NoSpaceError:
+            # Without ours the last one that was given up is the newest again.
+            for number in range(self._number, self._first - 1, -1):
+                self._store.delete(layout.lease_name(number))
 
     def _acquire(self) -> tuple[int, datetime]:
         last, holder = find_newest(self._store)
@@ -171,7 +185,10 @@ class HeldLease:
                 return held
 
     def _in_use(self, lease: Lease) -> bool:
-        return lease.held and lease.expires + _SKEW > self._clock() and not is_dead(lease.process)
+        if not lease.held or lease.expires + _SKEW <= self._clock():
+            return False
+        ours = lease.process.boot != "" and lease.process == this_process()
+        return lease.token in _HELD_HERE if ours else not is_dead(lease.process)
 
     def _create(self, number: int, *, held: bool = True) -> tuple[int, datetime]:
         expires = self._clock() + (LIFETIME if held else timedelta())

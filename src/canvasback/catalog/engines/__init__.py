@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,9 @@ from canvasback.catalog.engines.duckdb import DuckDBEngine
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
 from canvasback.model.lake import LakeName
+
+SETTLED = 0.02
+"""Seconds after which a file that changes again has another time of modification."""
 
 
 class Reader(Protocol):
@@ -26,6 +29,18 @@ class Reader(Protocol):
 
 class Engine(Reader, Protocol):
     """Reads a catalog, and writes one out."""
+
+    def pulse(self) -> Hashable:
+        """A small value that tells whether somebody may have committed, at a price that the catalog's size is not in.
+
+        Two that are equal mean that no snapshot was committed between the two calls, nor one taken back; but what was
+        committed within `SETTLED` seconds after the first may not show, as file systems' clocks are coarse: let so
+        much time pass before a `read`, which then sees it. Two that differ may mean something else too: a checkpoint,
+        a cleanup, a catalog that was moved here. To read is no reason to differ.
+
+        Raises:
+            LakeError: There is no catalog, or its server does not answer.
+        """
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
         """See whether a catalog can be written here, without changing anything.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -74,9 +75,15 @@ class Loader:
 def query(cursor: dbapi.Cursor, sql: str) -> list[tuple[Any, ...]]:
     """The rows of a small answer."""
     cursor.execute(sql)
-    with duckdb.connect() as connection:
+    with _decoder().cursor() as connection:
         connection.register(_STREAM, cursor.fetch_arrow())
         return connection.execute(f"FROM {_STREAM}").fetchall()
+
+
+@cache
+def _decoder() -> duckdb.DuckDBPyConnection:
+    """A DuckDB to take small answers apart with: to start one takes longer than most queries."""
+    return duckdb.connect(":memory:", config={"threads": 1})
 
 
 def command(cursor: dbapi.Cursor, sql: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 
 import duckdb
@@ -22,6 +22,7 @@ from canvasback.catalog.engines.duckdb_file import (
 from canvasback.catalog.engines.duckdb_tables import find_schema, read_tables
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.engines.files import (
+    file_pulse,
     from_outside,
     is_open_here,
     prepare_file,
@@ -79,6 +80,10 @@ class DuckDBEngine:
             raise translate_open_error(error, self.path) from error
         record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
         return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def pulse(self) -> Hashable:
+        """See `file_pulse`. A commit appends to the log, a checkpoint writes the file and starts a new log."""
+        return file_pulse(self.path, LOGS)
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
         """See `prepare_file`."""

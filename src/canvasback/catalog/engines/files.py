@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -104,15 +104,46 @@ def read_start(path: str, size: int, kind: str, code: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(size)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise LakeError(
-            "catalog-missing",
-            f"there is no catalog at {path}",
-            hint="Check the path; a relative one is relative to the folder in which you run the command.",
-        ) from error
+        raise _missing(path) from error
     except IsADirectoryError as error:
         raise LakeError(code, f"{path} is a folder, not a {kind} catalog", hint="Name the catalog's file.") from error
     except PermissionError as error:
         raise AccessDeniedError(path) from error
+
+
+def _missing(path: str) -> LakeError:
+    return LakeError(
+        "catalog-missing",
+        f"there is no catalog at {path}",
+        hint="Check the path; a relative one is relative to the folder in which you run the command.",
+    )
+
+
+def file_pulse(path: str, logs: Sequence[str]) -> Hashable:
+    """What `stat` says of a catalog's file and of its logs: see `canvasback.catalog.engines.Engine.pulse`.
+
+    Nothing is opened, so no lock is lost. Of the times only that of modification counts: SQLite sets the owner of a
+    log even to read it.
+    """
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(path) from error
+    except PermissionError as error:
+        raise AccessDeniedError(path) from error
+    return _identity(found), *(_identity(_stat_log(path + log)) for log in logs)
+
+
+def _stat_log(path: str) -> os.stat_result | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found if found.st_size else None  # who only reads may leave an empty one, or remove it
+
+
+def _identity(found: os.stat_result | None) -> Hashable:
+    return found and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def prepare_file(path: str, logs: Sequence[str], is_empty: Callable[[], bool], *, replace: bool) -> tuple[str, ...]:

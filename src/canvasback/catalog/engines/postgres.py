@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from adbc_driver_manager.dbapi import Connection, Cursor
 from canvasback.catalog.dialects import POSTGRES_VALUES
 from canvasback.catalog.engines.arrow import Loader, append, command, query
 from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.engines.postgres_pulse import SESSION, Pulse
 from canvasback.catalog.engines.postgres_session import connect, server_version
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
 from canvasback.catalog.image import Image
@@ -40,6 +41,7 @@ class PostgresEngine:
 
     def __init__(self, lake: LakeName) -> None:
         self.lake = lake
+        self._pulse = Pulse(lake, lambda connection: _find_schema(connection, lake))
 
     def read(self) -> Image:
         """Read everything in one transaction that sees one instant and can write nothing."""
@@ -57,6 +59,10 @@ class PostgresEngine:
             f"tables of the catalog {self.lake} went away while they were read, {_ATTEMPTS} times",
             hint="Try again when fewer flushes of inlined rows run.",
         )
+
+    def pulse(self) -> Hashable:
+        """See `Pulse`."""
+        return self._pulse.feel()
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
         """A schema without DuckLake's tables is free; any other needs ``replace``."""
@@ -89,23 +95,21 @@ class PostgresEngine:
         return tuple(remarks)
 
     def clients(self) -> tuple[str, ...]:
-        """See `Engine.clients`. A session that keeps a plan or a schema in mind cannot be told from others."""
+        """See `Engine.clients`. A session that remembers the catalog cannot be told from others; a watch's does not."""
         with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
             found = query(
                 cursor,
                 "SELECT pid::text || coalesce(' (' || nullif(application_name, '') || ')', '') "
                 "|| coalesce(' from ' || host(client_addr), '') FROM pg_stat_activity "
                 "WHERE datname = current_database() AND backend_type = 'client backend' "
-                "AND pid <> pg_backend_pid() ORDER BY pid",
+                f"AND pid <> pg_backend_pid() AND application_name IS DISTINCT FROM {literal(SESSION)} ORDER BY pid",
             )
         return tuple(f"server process {who}" for (who,) in found)
 
     def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """See `Engine.change`."""
         with connect(self.lake, read_only=False) as connection:
-            schema = choose_schema(
-                _catalogs(connection, self.lake.schema), self.lake.schema, f"{self.lake} is a PostgreSQL database"
-            )
+            schema = _find_schema(connection, self.lake)
             with connection.cursor() as cursor:
                 command(cursor, f"SET LOCAL search_path TO {identifier(schema)}")
                 # Every client's transaction begins with reading this table: none that goes on saw what was before.
@@ -133,9 +137,7 @@ class PostgresEngine:
         try:
             with connect(self.lake, read_only=True) as connection:
                 version = server_version(connection)
-                schema = choose_schema(
-                    _catalogs(connection, self.lake.schema), self.lake.schema, f"{self.lake} is a PostgreSQL database"
-                )
+                schema = _find_schema(connection, self.lake)
                 tables = _describe(connection, schema)
                 # Somebody who flushes inlined rows drops their table, and has to wait for whoever reads it:
                 # so these are read first, and let go of at once.
@@ -196,6 +198,10 @@ def _lake_types(loader: Loader, tables: dict[str, Relation]) -> LakeTypes:
         for version, snapshot in rows(f"SELECT schema_version, {begin}", table):
             begins[version] = min(snapshot, begins.get(version, snapshot))
     return LakeTypes(lake_columns(columns), begins)
+
+
+def _find_schema(connection: Connection, lake: LakeName) -> str:
+    return choose_schema(_catalogs(connection, lake.schema), lake.schema, f"{lake} is a PostgreSQL database")
 
 
 def _catalogs(connection: Connection, wanted: str) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -17,9 +17,16 @@ import duckdb
 
 from canvasback.catalog.engines.arrow import Loader, append, command
 from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.engines.files import from_outside, is_open_elsewhere, is_open_here, prepare_file, publish_file
+from canvasback.catalog.engines.files import (
+    file_pulse,
+    from_outside,
+    is_open_elsewhere,
+    is_open_here,
+    prepare_file,
+    publish_file,
+)
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
-from canvasback.catalog.engines.sqlite_file import LOGS, check_header, copy_consistent, translate
+from canvasback.catalog.engines.sqlite_file import LOGS, WRITTEN_LOGS, check_header, copy_consistent, translate
 from canvasback.catalog.image import Image
 from canvasback.catalog.logical import LakeTypes, lake_columns, logical_type
 from canvasback.catalog.spec import PRIMARY_KEYS
@@ -64,6 +71,10 @@ class SQLiteEngine:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def pulse(self) -> Hashable:
+        """See `file_pulse`. A commit writes the file, or appends to the write-ahead log."""
+        return file_pulse(self.path, WRITTEN_LOGS)
 
     def prepare(self, *, replace: bool) -> tuple[str, ...]:
         """See `prepare_file`. SQLite has no lock that shows who has a database open but idle: we look ourselves."""

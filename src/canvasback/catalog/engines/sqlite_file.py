@@ -15,6 +15,9 @@ from canvasback.errors import AccessDeniedError, CanvasbackError, LakeError, Loc
 LOGS = ("-journal", "-wal", "-shm")
 """What SQLite adds to a database's path for its logs."""
 
+WRITTEN_LOGS = ("-journal", "-wal")
+"""Those that somebody writes to who commits; the other one changes when somebody reads, too."""
+
 _MAGIC = b"SQLite format 3\0"
 _COPY = "catalog.sqlite"
 _PATIENCE = 60.0
