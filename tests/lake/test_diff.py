@@ -269,6 +269,10 @@ def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
         result = canvasback.diff(points[a], points[b], repository=new_lake.repository)
         assert result.ancestor
         untold += story.check(a, b, result)
+    oldest, newest = min(points), max(points)
+    result = canvasback.diff(points[oldest], "now", repository=new_lake.repository, lake=new_lake.attach)
+    assert result.ancestor
+    untold += story.check(oldest, newest, result)
 
     assert untold == 0
 

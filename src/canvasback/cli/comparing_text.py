@@ -33,7 +33,7 @@ _KINDS = {
 def _diff(result: DiffResult) -> str:
     lines = [f"from  {_side(result.before)}", f"to    {_side(result.after)}"]
     if not result.ancestor:
-        lines.append("note  these are two lines of history: the lake was taken back and written again in between")
+        lines.append("note  as far as can be told, the lake was taken back and written again in between")
     if not result.tables and not result.objects:
         lines += ["", f"nothing changed: all {result.totals.unchanged:,} tables are as they were"]
         return "\n".join(lines + list(_commits(result)))

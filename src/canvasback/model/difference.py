@@ -158,8 +158,8 @@ class DiffResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasbac
     Attributes:
         before: The one that is compared with.
         after: The other one.
-        ancestor: Whether the newer one's history has the older one in it. It has not where the lake was taken back
-            and written again in between.
+        ancestor: Whether the newer one's history surely has, or had, the older one in it. It has not where the lake was
+            taken back and written again in between.
         tables: Tables that are not as they were.
         objects: Schemas, views and macros that are not as they were.
         totals: All tables together.

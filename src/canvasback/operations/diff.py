@@ -51,8 +51,8 @@ def diff(
     with Catalogs(stores, repository, lake, clock) as catalogs:
         a, b = catalogs.find(before), catalogs.find(after)
         _check_lake(a, b)
-        in_line = _in_line(a, b)
-        if not in_line and _in_line(b, a):
+        in_line = _holds(b, a) or _expired_from(b, a, catalogs)
+        if not in_line and _holds(a, b):
             raise UsageError(
                 "newer-first",
                 f"snapshot {a.snapshot} is newer than snapshot {b.snapshot}, and its history has that one in it",
@@ -109,13 +109,11 @@ def _holds(b: Viewed, a: Viewed) -> bool:
     return a.snapshot <= b.snapshot and (b.image is a.image or _snapshots(b).get(a.snapshot) == a.side.snapshot_time)
 
 
-def _in_line(a: Viewed, b: Viewed) -> bool:
-    """Whether the history of the second one surely has the first one in it."""
-    if _holds(b, a):
-        return True
-    if a.snapshot > b.snapshot or a.timeline is None or a.timeline != b.timeline:
+def _expired_from(b: Viewed, a: Viewed, catalogs: Catalogs) -> bool:
+    """Whether the history of the one surely had the other in it, though it does not hold it any more."""
+    if a.snapshot > b.snapshot or a.timeline is None or a.timeline != catalogs.timeline(b):
         return False
-    known, other = _snapshots(a), _snapshots(b)  # it was expired
+    known, other = _snapshots(a), _snapshots(b)
     return not any(other.get(id_, time) != time for id_, time in known.items())
 
 

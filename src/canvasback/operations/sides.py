@@ -154,6 +154,18 @@ class Catalogs:
         held = self.held(moment)
         return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
 
+    def timeline(self, viewed: Viewed) -> int | None:
+        """The timeline of a side: that of the newest point, if the live lake goes on from there; None if unknown."""
+        if viewed.timeline is not None or self._repository is None:
+            return viewed.timeline
+        store = self._opened_repository().store
+        newest = read_point(store, find_point(store, "latest"))
+        known = viewed.image.rows(
+            "SELECT CAST(snapshot_time AS TIMESTAMPTZ) FROM {ducklake_snapshot} s "
+            f"WHERE snapshot_id = {newest.snapshot_id} AND snapshot_id <= {viewed.snapshot}"
+        )
+        return newest.timeline if known == [(newest.snapshot_time,)] else None
+
     def held(self, moment: Moment) -> Held:
         """The point that holds a moment, without reading its catalog.
 
