@@ -241,7 +241,7 @@ def test_a_point_without_its_files_changes_nothing(in_duckdb: Life, repository: 
     assert canvasback.backup(in_duckdb.attach, repository, full=True).finding_counts
     with pytest.raises(RefusedError) as refused:
         canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy")
-    assert refused.value.code == "files-absent"
+    assert refused.value.code == "table-files-absent"
 
 
 def test_encrypted_files_keep_their_keys_and_inlined_rows_stay_out(new_lake: Lake) -> None:

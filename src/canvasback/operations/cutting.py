@@ -85,7 +85,7 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
         progress: Told about every file.
 
     Raises:
-        LakeError: A file is not there or cannot be read (``file-unreadable``).
+        LakeError: A file is not there or cannot be read (``cut-failed``).
         StorageError: The new file cannot be written.
     """
     cuts = []
@@ -101,7 +101,7 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
             except (UnreadError, duckdb.Error) as error:
                 reason = error.reason if isinstance(error, UnreadError) else str(error).splitlines()[0]
                 raise LakeError(
-                    "file-unreadable",
+                    "cut-failed",
                     f"the file {file.place} holds rows of before and after snapshot {snapshot} and cannot be "
                     f"read: {reason}",
                     hint="Restore the lake's files first, from the newest point that has them.",
@@ -147,7 +147,7 @@ def _cut(image: Image, file: Straddler, snapshot: int, old: str, new: str) -> _W
             kept = f"{identifier(marked)} <= {snapshot}"
         else:
             raise LakeError(
-                "file-unreadable",
+                "cut-failed",
                 f"the file {file.place} does not say which rows are of which snapshot",
                 hint="It is not as the catalog says: run verify --level checksum to see whether it is damaged.",
             )

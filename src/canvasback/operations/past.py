@@ -79,7 +79,7 @@ class Past:
         """The image at the snapshot; files that straddle it are cut, and the new ones are in place.
 
         Raises:
-            LakeError: The repository lacks such a file (``file-unreadable``).
+            LakeError: The repository lacks such a file (``cut-failed``).
             StorageError: A new file cannot be written.
         """
         if self.wanted is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
+import tenacity
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
@@ -22,6 +23,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.moment import Moment, moment_of
 from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
 from canvasback.operations.backup import backup
@@ -33,6 +35,8 @@ from canvasback.operations.moments import Commit, find_commit
 from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 3
+_PATIENCE = 10
+"""Seconds to wait for whoever writes to the repository."""
 
 
 def rewind(
@@ -97,9 +101,8 @@ def rewind(
             if plan.nothing or dry_run:
                 return run.result(plan, made, repository, began, dry_run=dry_run)
             if safety_point and repository is not None:
-                point = backup(
-                    lake, repository, data_path=data_path, jobs=jobs, stores=stores, progress=progress, clock=clock
-                )
+                run.engine.change((), plan.expected)  # who is locked out need not wait for a point to hear of it
+                point = run.back_up(lake, repository, jobs)
                 made = point.point
                 plan.findings.extend(point.findings)
                 if point.snapshot_id != plan.head.snapshot:
@@ -171,6 +174,20 @@ class _Rewind(msgspec.Struct):
             )
         plan.findings.extend(forgotten_findings(image, target.snapshot))
         return plan
+
+    def back_up(self, lake: str, repository: str, jobs: int | None) -> BackupResult:
+        """A point of the lake as it is. A watch that makes one just then is waited for."""
+        patient = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
+            stop=tenacity.stop_after_attempt(_PATIENCE),
+            wait=tenacity.wait_fixed(1),
+            reraise=True,
+        )
+        result: BackupResult = patient(
+            backup, lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
+            progress=self.progress, clock=self.clock,
+        )  # fmt: skip
+        return result
 
     def execute(self, plan: _Plan, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""

@@ -72,7 +72,7 @@ class TableFiles:
             folders: The new folder of each table, absolute, by its old id.
 
         Raises:
-            RefusedError: The point lacks files of a table (``files-absent``), or one cannot be cut (``cannot-cut``).
+            RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut (``cannot-cut``).
         """
         self._folders = dict(folders)
         connection, at = self._source.connection, self._snapshot
@@ -97,7 +97,7 @@ class TableFiles:
         absent = connection.execute("SELECT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL").fetchall()
         if absent:
             raise RefusedError(
-                "files-absent",
+                "table-files-absent",
                 f"the point does not hold {len(absent)} files of it, the first: {absent[0][0]}",
                 hint="An older point may hold them: run list, and name it.",
             )

@@ -77,7 +77,7 @@ def restore_tables(
 
     Raises:
         RefusedError: There is no such table then (``table-not-there``), one of its name is there now
-            (``table-exists``), or the point lacks files of it (``files-absent``); the lake was not changed.
+            (``table-exists``), or the point lacks files of it (``table-files-absent``); the lake was not changed.
         LockedError: Somebody has the catalog open, or commits all the time; the lake was not changed.
         CorruptError: Files of it could not be restored (``table-incomplete``); the lake was not changed.
     """
