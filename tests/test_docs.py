@@ -46,7 +46,12 @@ def section(command: str) -> str:
 
 def options(command: str) -> set[str]:
     """All spellings of a command's options."""
-    spelled = {name for parameter in COMMANDS[command].params for name in [*parameter.opts, *parameter.secondary_opts] if name.startswith("-")}
+    spelled = {
+        name
+        for parameter in COMMANDS[command].params
+        for name in [*parameter.opts, *parameter.secondary_opts]
+        if name.startswith("-")
+    }
     return spelled - COMMON
 
 
