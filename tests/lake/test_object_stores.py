@@ -154,6 +154,41 @@ def test_later_commits_are_backed_up_and_the_old_point_stays(backed: Backed, tmp
     backed.is_whole(old)
 
 
+def test_the_lake_goes_back_and_a_table_comes_back(backed: Backed, tmp_path: Path) -> None:
+    """In the bucket, with a merged file to be cut: in place, elsewhere, as a view, and one table beside the others."""
+    merged = (
+        *(f"INSERT INTO lake.main.u SELECT range AS a FROM range({n}, {n + 9})" for n in range(0, 36, 9)),
+        "CALL ducklake_merge_adjacent_files('lake')",
+    )
+    truth = backed.truth | write(
+        backed.cloud, backed.catalog, backed.data_path, ("CREATE TABLE lake.main.u (a BIGINT)", *merged)
+    )
+    middle = max(truth) - 3  # the merge is the newest
+    then = {snapshot: seen for snapshot, seen in truth.items() if snapshot <= middle}
+
+    result = canvasback.rewind(backed.attach, to_snapshot=middle, repository=backed.repository, stores=backed.stores)
+
+    assert (result.cut_files, result.findings) == (1, ())
+    assert comparable(read(backed.cloud, backed.attach, then)) == comparable(then)
+    to, place = f"ducklake:{tmp_path}/b.ducklake", f"{backed.cloud.bucket()}b"
+    canvasback.restore(backed.repository, to, at_snapshot=middle, data_path=place, stores=backed.stores)
+    assert comparable(read(backed.cloud, to, then)) == comparable(then)
+    shown = canvasback.attach(
+        backed.repository, at_snapshot=middle, out=str(tmp_path / "look.ducklake"), stores=backed.stores
+    )
+    assert comparable(read(backed.cloud, f"ducklake:{shown.file}", then)) == comparable(then)
+    back = canvasback.restore_tables(
+        backed.repository, backed.attach, "u", as_name="copy", at_snapshot=middle, stores=backed.stores
+    )
+    now = {back.new_snapshot_id: then[middle] | {"main.copy": then[middle]["main.u"]}}
+    assert comparable(read(backed.cloud, backed.attach, now)) == comparable(now)
+    more = ("INSERT INTO lake.main.u VALUES (99)", "INSERT INTO lake.main.copy VALUES (98)", *merged)
+    after = write(backed.cloud, backed.catalog, backed.data_path, more)
+    assert {t: len(rows) for t, rows in after[max(after)].items()} == {
+        t: len(rows) + {"main.u": 37, "main.copy": 1}.get(t, 0) for t, rows in now[back.new_snapshot_id].items()
+    }
+
+
 def test_a_moved_lake_cannot_delete_the_originals_files(backed: Backed, tmp_path: Path) -> None:
     """Not by expiry and cleanup, not by the removal of orphans: neither restored nor re-pointed."""
     before = names(backed.stores, backed.data_path)
