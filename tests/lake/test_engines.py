@@ -4,67 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 import canvasback
-from tests.lake.values import tree_of
-from tests.oracle import FIXTURES, OTHER_ENGINES, Fixture, conflict, load_fixture, read_lake, write_lake
+from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string, save
+from tests.oracle import OTHER_ENGINES, conflict, read_lake, write_lake
 from tests.postgres import Server
 
-Engine = Literal["duckdb", "sqlite", "postgres"]
-
-ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
-LAKES = [name for name, version in FIXTURES if version] + OTHER_ENGINES
 KINDS: list[Literal["delete", "alter"]] = ["delete", "alter"]
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A fixture that was backed up, whatever engine holds its catalog."""
-
-    fixture: Fixture
-    attach: str
-    repository: str
-
-    @property
-    def engine(self) -> str:
-        """The kind of its catalog."""
-        return self.fixture.path.name.partition("-")[0]
-
-
-def attach_string(engine: Engine, folder: Path, postgres: Server) -> str:
-    """A place for a new catalog."""
-    match engine:
-        case "duckdb":
-            return f"ducklake:{folder}/main.ducklake"
-        case "sqlite":
-            return f"ducklake:sqlite:{folder}/main.db"
-        case "postgres":
-            return f"ducklake:postgres:{postgres.create()}"
 
 
 @pytest.fixture(scope="module")
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Saved:
     """The fixture of the parameter's name, saved."""
-    folder = tmp_path_factory.mktemp("saved")
-    fixture = load_fixture(request.param, folder)
-    attach = fixture.attach
-    if request.param.startswith("postgres"):
-        string = postgres.create()
-        postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
-        attach = f"ducklake:postgres:{string}"
-    repository = str(folder / "repository")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(fixture.path)  # a relative data path is relative to the process
-        canvasback.init(repository, attach)
-        result = canvasback.backup(attach, repository)
-    assert result.findings == ()
-    assert tree_of(Path(repository) / "data") == tree_of(fixture.data)
-    return Saved(fixture, attach, repository)
+    return save(request.param, tmp_path_factory.mktemp("saved"), postgres)
 
 
 def read(saved: Saved, attach: str) -> object:

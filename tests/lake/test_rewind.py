@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from hypothesis import settings
 
 import canvasback
 from tests.lake.builder import session
-from tests.lake.test_engines import ENGINES, LAKES, Engine, attach_string
-from tests.oracle import Fixture, load_fixture, read_lake
+from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string, save
+from tests.oracle import read_lake
 from tests.oracle.reader import Json, fingerprint, tables
 from tests.postgres import Server
 
@@ -22,38 +21,10 @@ SOAK = settings.get_current_profile_name() == "soak"
 SAMPLES = 2
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A fixture that was backed up."""
-
-    fixture: Fixture
-    repository: str
-
-    @property
-    def snapshots(self) -> list[int]:
-        """The snapshots of which the writer's truth is known."""
-        return sorted(map(int, self.fixture.expected["snapshots"]))
-
-    def truth(self, snapshot: int) -> Json:
-        """What the writer saw at a snapshot and at all earlier ones."""
-        return {at: seen for at, seen in self.fixture.expected["snapshots"].items() if int(at) <= snapshot}
-
-
 @pytest.fixture(scope="module")
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Saved:
     """The fixture of the parameter's name, saved."""
-    folder = tmp_path_factory.mktemp("saved")
-    fixture = load_fixture(request.param, folder)
-    attach = fixture.attach
-    if request.param.startswith("postgres"):
-        string = postgres.create()
-        postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
-        attach = f"ducklake:postgres:{string}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(fixture.path)  # a relative data path is relative to the process
-        canvasback.init(str(folder / "repository"), attach)
-        canvasback.backup(attach, str(folder / "repository"))
-    return Saved(fixture, str(folder / "repository"))
+    return save(request.param, tmp_path_factory.mktemp("saved"), postgres)
 
 
 def read(saved: Saved, engine: str, attach: str) -> Json:

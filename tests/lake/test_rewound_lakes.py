@@ -16,7 +16,7 @@ from canvasback import LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Contents, Lake, contents, read, session
-from tests.lake.test_engines import ENGINES, Engine, attach_string
+from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal
 from tests.postgres import Server
 

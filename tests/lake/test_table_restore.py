@@ -13,8 +13,8 @@ from canvasback import CorruptError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, contents, read, session
-from tests.lake.test_engines import ENGINES, LAKES, Engine, attach_string
-from tests.lake.test_rewind import Saved, saved
+from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string
+from tests.lake.test_rewind import saved
 from tests.lake.test_rewound_lakes import KEEPS, Life, in_duckdb, life
 from tests.lake.values import literal
 from tests.oracle.reader import fingerprint, name

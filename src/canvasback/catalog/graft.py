@@ -14,6 +14,7 @@ from typing import Any
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.grafts import Commit, NewFile, NewTable, Schema
 from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import own_column
 from canvasback.catalog.rewind import unfit_bounds
 from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier
@@ -242,7 +243,7 @@ class _Graft:
         name = f"ducklake_inlined_delete_{old}"
         if name not in self._source.tables:
             return
-        begin = next(c.name for c in self._source.tables[name].columns if c.name.endswith("begin_snapshot"))
+        begin = own_column(self._source, name, "begin_snapshot")
         rows = [
             {**row, "file_id": files[row["file_id"]], begin: self._begin}
             for row in self._read(name, f"{begin} <= {self._snapshot}")

@@ -10,7 +10,6 @@ table is never taken for one that was abandoned.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -18,12 +17,9 @@ import msgspec
 from canvasback.catalog.edits import Edit, Value, literal_value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import inlined_deletes, inlined_tables, own_column
 from canvasback.catalog.logical import scalar_type
 from canvasback.model.relation import identifier, literal
-
-INLINED_DATA = re.compile(r"ducklake_inlined_data_(\d+)_(\d+)")
-INLINED_DELETES = re.compile(r"ducklake_inlined_delete_(\d+)")
-_PREFIXES = ("", "_ducklake_")  # 1.1 names the system columns of inlined rows anew
 
 _CHILDREN = (
     ("ducklake_file_column_stats", "data_file_id", "ducklake_data_file"),
@@ -188,7 +184,7 @@ def _counts(image: Image, snapshot: int) -> Iterator[dict[str, Value]]:
     visible = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
     inlined = " UNION ALL ".join(
         f"SELECT {table_id} AS table_id, count(*) FILTER ({_visible(image, name, snapshot)}) AS rows, "
-        f"count(*) FILTER ({_column(image, name, 'begin_snapshot')} > {snapshot}) AS later FROM {{{name}}} i"
+        f"count(*) FILTER ({own_column(image, name, 'begin_snapshot')} > {snapshot}) AS later FROM {{{name}}} i"
         for name, table_id, _ in inlined_tables(image)
     )
     none = "SELECT NULL::BIGINT AS table_id, 0 AS rows, 0 AS later WHERE false"
@@ -220,12 +216,12 @@ def _inlined(image: Image, snapshot: int) -> Iterator[Edit]:
         return
     version = image.rows(f"SELECT schema_version FROM {{ducklake_snapshot}} s WHERE snapshot_id = {snapshot}")[0][0]
     gone = {table_id for (table_id,) in image.rows(_gone("table", snapshot))}
-    there = [name for name, table_id, of in inlined_tables(image) if of <= version and table_id not in gone]
+    every = inlined_tables(image, registered=False)
+    there = [name for name, table_id, of in every if of <= version and table_id not in gone]
     shown = ", ".join(f"'{name}'" for name in there) or "''"
     yield Edit("ducklake_inlined_data_tables", keep=f"schema_version <= {version} AND table_name IN ({shown})")
-    yield from (Edit(name, drop=True) for name, *_ in inlined_tables(image) if name not in there)
-    deletes = ((name, INLINED_DELETES.fullmatch(name)) for name in image.tables)
-    yield from (Edit(name, drop=True) for name, found in deletes if found and int(found[1]) in gone)
+    yield from (Edit(name, drop=True) for name, *_ in every if name not in there)
+    yield from (Edit(name, drop=True) for name, table_id in inlined_deletes(image).items() if table_id in gone)
 
 
 def _cut(image: Image, cut: Cut) -> Edit:
@@ -243,10 +239,9 @@ def _versioned(image: Image, snapshot: int) -> Iterator[Edit]:
     """
     dropped = {edit.table for edit in _inlined(image, snapshot) if edit.drop}
     for name, relation in image.tables.items():
-        prefix = next((p for p in _PREFIXES if relation.has(f"{p}begin_snapshot")), None)
-        if prefix is None or name in dropped:
+        begin, end = own_column(image, name, "begin_snapshot"), own_column(image, name, "end_snapshot")
+        if name in dropped or not relation.has(begin):
             continue
-        begin, end = f"{prefix}begin_snapshot", f"{prefix}end_snapshot"
         if not relation.has(end):
             yield Edit(name, keep=f"{begin} <= {snapshot}")
             continue
@@ -272,18 +267,8 @@ def _snapshots(image: Image, snapshot: int) -> Iterator[Edit]:
     )
 
 
-def inlined_tables(image: Image) -> list[tuple[str, int, int]]:
-    """The tables of inlined rows: name, ``table_id`` and schema version."""
-    found = ((name, INLINED_DATA.fullmatch(name)) for name in image.tables)
-    return [(name, int(parts[1]), int(parts[2])) for name, parts in found if parts]
-
-
-def _column(image: Image, table: str, column: str) -> str:
-    return next(f"{prefix}{column}" for prefix in _PREFIXES if image.has(table, f"{prefix}{column}"))
-
-
 def _visible(image: Image, table: str, snapshot: int) -> str:
-    begin, end = _column(image, table, "begin_snapshot"), _column(image, table, "end_snapshot")
+    begin, end = own_column(image, table, "begin_snapshot"), own_column(image, table, "end_snapshot")
     return f"{begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
 
 

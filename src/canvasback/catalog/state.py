@@ -15,14 +15,10 @@ Source: the extension's `GetFilesForTable`, `ParsePartialFileInfo`, `GetCompacti
 
 from __future__ import annotations
 
-import re
-
 from canvasback.catalog.image import Image
-from canvasback.model.relation import identifier
+from canvasback.catalog.inlined import inlined_deletes, inlined_tables, own_column
 from canvasback.model.state import TableState
 
-_INLINED = re.compile(r"ducklake_inlined_data_(\d+)_\d+")
-_DELETES = re.compile(r"ducklake_inlined_delete_(\d+)")
 MARK = "partial_max:"
 """How 0.3 begins what it says of a file whose newest snapshot is all that is known."""
 
@@ -103,8 +99,10 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
 def inlined_select(image: Image, snapshot: int) -> str:
     """A SELECT of the inlined rows that a snapshot sees: ``table_id``, ``row_id``, ``begins``."""
     parts = []
-    for name, table_id in _inlined_tables(image):
-        row_id, begin, end = (_own(image, name, column) for column in ("row_id", "begin_snapshot", "end_snapshot"))
+    for name, table_id, _ in inlined_tables(image):
+        row_id, begin, end = (
+            own_column(image, name, column) for column in ("row_id", "begin_snapshot", "end_snapshot")
+        )
         parts.append(
             f"SELECT {table_id} AS table_id, {row_id} AS row_id, {begin} AS begins "
             f"FROM ({image.tables[name].select}) x "
@@ -154,29 +152,13 @@ def _flushed(image: Image, snapshot: int) -> set[int]:
 def _inlined_deletes(image: Image, snapshot: int) -> str:
     """A SELECT of the deletes of rows of files that are inlined: ``file_id``, ``deletes``, ``rows`` (a hash)."""
     parts = []
-    for name in image.tables:
-        if _DELETES.fullmatch(name):
-            begin = _own(image, name, "begin_snapshot")
-            parts.append(
-                f"SELECT file_id, count(*) AS deletes, bit_xor(hash(row_id, {begin})) AS rows "
-                f"FROM ({image.tables[name].select}) x WHERE {begin} <= {snapshot} GROUP BY 1"
-            )
+    for name in inlined_deletes(image):
+        begin = own_column(image, name, "begin_snapshot")
+        parts.append(
+            f"SELECT file_id, count(*) AS deletes, bit_xor(hash(row_id, {begin})) AS rows "
+            f"FROM ({image.tables[name].select}) x WHERE {begin} <= {snapshot} GROUP BY 1"
+        )
     return " UNION ALL ".join(parts) or "SELECT 0 AS file_id, 0 AS deletes, 0 AS rows WHERE false"
-
-
-def _inlined_tables(image: Image) -> list[tuple[str, int]]:
-    """The tables of inlined rows that the catalog still knows, with the table whose rows they hold."""
-    if "ducklake_inlined_data_tables" not in image.tables:
-        return []
-    known = {str(name) for (name,) in image.rows("SELECT table_name FROM {ducklake_inlined_data_tables} i")}
-    found = [(name, _INLINED.fullmatch(name)) for name in image.tables if name in known]
-    return [(name, int(match[1])) for name, match in found if match]
-
-
-def _own(image: Image, table: str, column: str) -> str:
-    """DuckLake's own column of a table of inlined rows, which 1.1 calls otherwise."""
-    new = f"_ducklake_{column}"
-    return identifier(new if image.has(table, new) else column)
 
 
 def _splits(image: Image) -> bool:

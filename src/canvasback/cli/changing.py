@@ -14,6 +14,7 @@ from canvasback.cli.options import (
     AsJson,
     AtSnapshot,
     AtTime,
+    DataPath,
     DryRun,
     Jobs,
     Lake,
@@ -107,10 +108,7 @@ def rewind(
     keep_files: Annotated[
         bool, typer.Option("--keep-files", help="Do not schedule the files of undone commits for deletion.")
     ] = False,
-    data_path: Annotated[
-        str | None,
-        typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
-    ] = None,
+    data_path: DataPath = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,

@@ -6,8 +6,8 @@ import msgspec
 
 from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import inlined_tables, own_column
 from canvasback.catalog.logical import LakeTypes, lake_columns, scalar_type
-from canvasback.catalog.rewind import inlined_tables
 from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier, literal
 
@@ -56,8 +56,7 @@ def write_inlined_rows(image: Image, table_id: int, snapshot: int, path: str) ->
     for name, of, at_version in inlined_tables(image):
         if of != table_id:
             continue
-        own = next(c.name for c in image.tables[name].columns if c.name.endswith("row_id"))
-        begin, end = own.replace("row_id", "begin_snapshot"), own.replace("row_id", "end_snapshot")
+        own, begin, end = (own_column(image, name, one) for one in ("row_id", "begin_snapshot", "end_snapshot"))
         held = dict(
             image.rows(
                 "SELECT column_id, column_name FROM {ducklake_column} x WHERE parent_column IS NULL "

@@ -72,7 +72,8 @@ class TableFiles:
             folders: The new folder of each table, absolute, by its old id.
 
         Raises:
-            RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut (``cannot-cut``).
+            RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
+                (``cannot-cut``).
         """
         self._folders = dict(folders)
         connection, at = self._source.connection, self._snapshot

@@ -1,0 +1,73 @@
+"""Lakes of tests/fixtures that were backed up, whatever engine holds their catalogs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+import canvasback
+from tests.lake.values import tree_of
+from tests.oracle import FIXTURES, OTHER_ENGINES, Fixture, load_fixture
+from tests.oracle.reader import Json
+from tests.postgres import Server
+
+Engine = Literal["duckdb", "sqlite", "postgres"]
+
+ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
+LAKES = [name for name, version in FIXTURES if version] + OTHER_ENGINES
+"""Those that an extension on pip reads."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A fixture that was backed up."""
+
+    fixture: Fixture
+    attach: str
+    repository: str
+
+    @property
+    def engine(self) -> str:
+        """The kind of its catalog."""
+        return self.fixture.path.name.partition("-")[0]
+
+    @property
+    def snapshots(self) -> list[int]:
+        """The snapshots of which the writer's truth is known."""
+        return sorted(map(int, self.fixture.expected["snapshots"]))
+
+    def truth(self, snapshot: int) -> Json:
+        """What the writer saw at a snapshot and at all earlier ones."""
+        return {at: seen for at, seen in self.fixture.expected["snapshots"].items() if int(at) <= snapshot}
+
+
+def save(name: str, folder: Path, postgres: Server) -> Saved:
+    """Unpack a fixture into the folder, and back it up beside it."""
+    fixture = load_fixture(name, folder)
+    attach = fixture.attach
+    if name.startswith("postgres"):
+        string = postgres.create()
+        postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
+        attach = f"ducklake:postgres:{string}"
+    repository = str(folder / "repository")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(fixture.path)  # a relative data path is relative to the process
+        canvasback.init(repository, attach)
+        result = canvasback.backup(attach, repository)
+    assert result.findings == ()
+    assert tree_of(Path(repository) / "data") == tree_of(fixture.data)
+    return Saved(fixture, attach, repository)
+
+
+def attach_string(engine: Engine, folder: Path, postgres: Server) -> str:
+    """A place for a new catalog."""
+    match engine:
+        case "duckdb":
+            return f"ducklake:{folder}/main.ducklake"
+        case "sqlite":
+            return f"ducklake:sqlite:{folder}/main.db"
+        case "postgres":
+            return f"ducklake:postgres:{postgres.create()}"
