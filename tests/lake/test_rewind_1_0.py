@@ -105,3 +105,66 @@ def test_a_moment_of_a_point_restores_and_can_be_looked_at(fixture: Fixture, tmp
         result = canvasback.restore(repository, to, at_snapshot=snapshot, data_path=f"{folder}/files")
         assert (result.findings, result.snapshot_id) == ((), snapshot)
         assert read_snapshots(folder / "main.ducklake", folder / "files") == truth(fixture, snapshot)
+
+
+@pytest.mark.parametrize("splitting", [False, True])
+def test_deletes_of_a_flushed_file_keep_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, splitting: bool
+) -> None:
+    """1.0 flushes all versions of a row side by side, and names those that went by their places in the file.
+
+    A cut of the later versions moves the places of the others. The second delete may be in another file.
+    """
+    fixture = load_fixture("duckdb-1.0", tmp_path)
+    flush(fixture, splitting=splitting)
+    monkeypatch.chdir(fixture.path)
+    before = read_snapshots(fixture.catalog, fixture.data)
+    assert [before[str(at)]['etl.odd "name']["rows"] for at in (11, 12, 14, 20)] == [20, 24, 23, 23]
+    repository = str(tmp_path / "repository")
+    canvasback.init(repository, fixture.attach)
+    canvasback.backup(fixture.attach, repository)
+
+    for snapshot in (19, 14, 13, 12):
+        to = tmp_path / str(snapshot) / "main.ducklake"
+        canvasback.restore(repository, f"ducklake:{to}", at_snapshot=snapshot, data_path=str(to.with_name("files")))
+        assert read_snapshots(to, to.with_name("files")) == {at: s for at, s in before.items() if int(at) <= snapshot}
+        canvasback.rewind(fixture.attach, to_snapshot=snapshot, safety_point=False)
+        assert read_snapshots(fixture.catalog, fixture.data) == read_snapshots(to, to.with_name("files"))
+
+
+def flush(fixture: Fixture, *, splitting: bool) -> None:
+    """Put a file into the lake as 1.0's flush writes it; see its `DuckLakeFlushData::Finalize`."""
+    with duckdb.connect(str(fixture.catalog)) as catalog:
+        [(path,)] = catalog.execute(
+            "SELECT s.path || t.path FROM ducklake_table t JOIN ducklake_schema s USING (schema_id) WHERE table_id = 6"
+        ).fetchall()
+        folder = fixture.data / path
+        snapshot_id = "_ducklake_internal_snapshot_id"
+        catalog.execute(
+            f"COPY (SELECT * FROM (VALUES (1000, 100, 12), (2000, 100, 20), (1001, 101, 12), (1002, 102, 12), "
+            f"(1003, 103, 12)) v(a, _ducklake_internal_row_id, {snapshot_id})) TO '{folder}/flushed.parquet' "
+            f"(FORMAT parquet, FIELD_IDS {{a: 1, _ducklake_internal_row_id: 2147483540, {snapshot_id}: 2147483539}})"
+        )
+        catalog.execute(
+            f"COPY (SELECT '{folder}/flushed.parquet' AS file_path, pos, {snapshot_id} "
+            f"FROM (VALUES (0::BIGINT, 20::BIGINT), (2, 14)) v(pos, {snapshot_id}) "
+            f"{'WHERE pos = 2' if splitting else ''} ORDER BY pos) TO '{folder}/flushed-delete.parquet' "
+            f"(FORMAT parquet, FIELD_IDS {{file_path: 2147483646, pos: 2147483645, {snapshot_id}: 2147483539}})"
+        )
+        catalog.execute(
+            "INSERT INTO ducklake_data_file (data_file_id, table_id, begin_snapshot, path, path_is_relative, "
+            "file_format, record_count, file_size_bytes, footer_size, row_id_start, partial_max) "
+            "VALUES (900, 6, 12, 'flushed.parquet', true, 'parquet', 5, 1, 1, 100, 20)"
+        )
+        catalog.execute(
+            "INSERT INTO ducklake_delete_file VALUES (901, 6, 14, NULL, 900, 'flushed-delete.parquet', true, "
+            f"'parquet', 2, 1, 1, NULL, {'NULL' if splitting else '20'})"
+        )
+        if splitting:
+            catalog.execute(
+                "CREATE TABLE ducklake_inlined_delete_6(file_id BIGINT, row_id BIGINT, begin_snapshot BIGINT)"
+            )
+            catalog.execute("INSERT INTO ducklake_inlined_delete_6 VALUES (900, 0, 20)")
+        for table, name in (("data", "flushed"), ("delete", "flushed-delete")):
+            size = (folder / f"{name}.parquet").stat().st_size
+            catalog.execute(f"UPDATE ducklake_{table}_file SET file_size_bytes = {size} WHERE path = '{name}.parquet'")
