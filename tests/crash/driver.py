@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 STAGED = ".canvasback-staged"
-_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\.)[0-9a-f]+(?=\.)|[0-9]{8}T[0-9]+Z")
+RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\.)[0-9a-f]+(?=\.)|[0-9]{8}T[0-9]+Z")
 Problems = list[str]
 
 
 def main() -> None:
     """Share the steps of a scenario among the workers, and gather what they found."""
+    from tests.crash.rewinds import REWINDS  # noqa: PLC0415 - it needs what stands below
+
     request = json.loads(sys.argv[1])
-    scenario = SCENARIOS[request["scenario"]]
+    scenario = {**SCENARIOS, **REWINDS}[request["scenario"]]
     pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(WORKERS)]
     answers = [_gather(*pipe) for pipe in pipes]
     json.dump(
@@ -105,6 +107,7 @@ class Scenario:
     """An operation to kill, the state that it starts from, and what must hold whenever it was killed."""
 
     def __init__(self, request: dict[str, Any], worker: int) -> None:
+        self.every: int = request["every"]
         self.stages = {name: Path(path) for name, path in request["stages"].items()}
         self.truth: dict[str, Any] = json.loads(Path(request["truth"]).read_text())
         self.work = Path(request["scratch"]) / f"worker-{worker}"
@@ -130,13 +133,13 @@ class Scenario:
             if in_child(partial(self._operate, at)) is not None:
                 break
             killed += 1
-            state = signature(self.watched())
+            state = self.state()
             if state not in seen:
                 seen.add(state)
                 label = steps[at - 1] if at <= len(steps) else "?"
                 try:
                     found = in_child(partial(self.examine, len(seen)))
-                    litter |= {_RANDOM.sub("*", p.name) for p in self.watched().rglob(f"*{STAGED}*")}
+                    litter |= {RANDOM.sub("*", p.name) for p in self.watched().rglob(f"*{STAGED}*")}
                 except RuntimeError as error:
                     found = [str(error)]
                 problems += [f"killed at step {at}, {label}: {problem}" for problem in found]
@@ -151,10 +154,14 @@ class Scenario:
         }
 
     def _operate(self, at: int) -> tuple[list[str], list[str]]:
-        killer = Killer(str(self.work), at)
+        killer = Killer(str(self.work), at, self.every)
         killer.install()
+        self.spare(killer)
         self.operate()
         return killer.steps, killer.log
+
+    def spare(self, killer: Killer) -> None:
+        """Take out what other scenarios kill; nothing here."""
 
     def prepare(self) -> None:
         """Make the base state, once."""
@@ -171,6 +178,10 @@ class Scenario:
     def watched(self) -> Path:
         """The folder whose content is the state."""
         raise NotImplementedError
+
+    def state(self) -> str:
+        """A hash of the state."""
+        return signature(self.watched())
 
     def examine(self, number: int) -> Problems:
         """Look at the state that a kill left, then run the operation again and look at that.
@@ -488,4 +499,6 @@ def content_of(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    from tests.crash import driver  # the scenarios of other modules know it by that name
+
+    driver.main()

@@ -1,8 +1,9 @@
 """Kills a process at one of the steps by which it changes what is on disk.
 
 `Killer.install` wraps the calls of the operating system that change folders and files, the methods of the
-local store, and the engine's writing of one table. The process can die before the first of them, after each,
-and in the middle of those that write bytes; after one is before the next.
+local store, the engine's writing of one table, and each statement by which an engine changes a catalog in place. The
+process can die before the first of them, after each, and in the middle of those that write bytes; after one is before
+the next.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from canvasback.catalog.engines import duckdb as engine
+from canvasback.catalog.engines import postgres, sqlite
 from canvasback.storage import local
 
 if TYPE_CHECKING:
@@ -29,14 +31,23 @@ class Killer:
     Attributes:
         steps: What each step was, in order.
         log: The same with the store's verbs between them, of which each consists of steps.
+
+    Args:
+        watched: The folder whose files count.
+        at: The step at which to die, counted from 1.
+        every: Of the statements within a transaction, of which none lasts without its end, one in so many is a step.
     """
 
-    def __init__(self, watched: str, at: int = 0) -> None:
+    def __init__(self, watched: str, at: int = 0, every: int = 1) -> None:
         self.steps: list[str] = []
         self.log: list[str] = []
         self._watched = watched.rstrip("/") + "/"
         self._at = at
         self._lock = threading.Lock()
+        self._every = every
+        self._asleep = False
+        self._changing = False
+        self._statements = 0
 
     def install(self) -> None:
         """Wrap everything. Meant for a process that ends soon."""
@@ -52,17 +63,60 @@ class Killer:
             setattr(local.LocalStore, name, self._noted(method, f"store.{name}"))
         local._sync_file_system = self._around(local._sync_file_system, "syncfs", self._handle)
         engine._write_table = self._around(engine._write_table, "write_table", lambda *a: a[2].name)
+        for kind in (engine.DuckDBEngine, sqlite.SQLiteEngine, postgres.PostgresEngine):
+            kind.change = self._changes(kind.change)  # type: ignore[method-assign]
+        engine.duckdb = _Module(engine.duckdb, self._executed)  # type: ignore[attr-defined, assignment]
+        sqlite.sqlite3 = _Module(sqlite.sqlite3, self._executed)  # type: ignore[attr-defined, assignment]
+        postgres.command = self._commanding(postgres.command)  # type: ignore[attr-defined, assignment]
+
+    def spares(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Let a part of the work come through; to have done it is a step."""
+
+        def call(*args: Any, **options: Any) -> Any:
+            self._asleep = True
+            try:
+                return real(*args, **options)
+            finally:
+                self._asleep = False
+                self.step(f"after {real.__name__}")
+
+        return call
 
     def step(self, label: str) -> None:
         """Reach a step, and perhaps die."""
         with self._lock:
+            if self._asleep:
+                return
             self.steps.append(label)
             self.log.append(label)
             if len(self.steps) == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def _changes(self, real: Callable[..., None]) -> Callable[..., None]:
+        def change(*args: Any) -> None:
+            self._changing = True
+            real(*args)
+            self._changing = False
+            self.step("after change")
+
+        return change
+
+    def _executed(self, statement: str) -> None:
+        if self._changing:
+            within = statement.startswith(("DELETE", "UPDATE", "INSERT", "DROP"))
+            self._statements += within
+            if not within or self._statements % self._every == 0:
+                self.step(f"after statement {statement}")
+
+    def _commanding(self, real: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
+        def command(cursor: Any, statement: str) -> None:
+            real(cursor, statement)
+            self._executed(statement)
+
+        return command
+
     def _next_is_last(self) -> bool:
-        return len(self.steps) + 1 == self._at
+        return not self._asleep and len(self.steps) + 1 == self._at
 
     def _around(self, real: Callable[..., Any], name: str, subject: Callable[..., str | None]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
@@ -120,3 +174,31 @@ class Killer:
             return self._path(os.readlink(f"/proc/self/fd/{handle}") + "/")
         except OSError:
             return None
+
+
+class _Module:
+    """A module of a database, whose connections tell of every statement that was executed."""
+
+    def __init__(self, real: Any, executed: Callable[[str], None]) -> None:
+        self._real = real
+        self._told = executed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def connect(self, *args: Any, **options: Any) -> Any:
+        return _Connection(self._real.connect(*args, **options), self._told)
+
+
+class _Connection:
+    def __init__(self, real: Any, executed: Callable[[str], None]) -> None:
+        self._real = real
+        self._told = executed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def execute(self, statement: str, *args: Any) -> Any:
+        answer = self._real.execute(statement, *args)
+        self._told(statement)
+        return answer

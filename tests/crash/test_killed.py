@@ -1,4 +1,4 @@
-"""Backup and restore, killed by SIGKILL at every step by which they change what is on disk."""
+"""Backup, restore and rewind, killed by SIGKILL at every step by which they change what is on disk."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.crash.lakes import Stages
+from tests.postgres import Server
 
 Run = Callable[[str], dict[str, Any]]
 
+SOAK = settings.get_current_profile_name() == "soak"
 DRIVER = Path(__file__).parent / "driver.py"
 
 
@@ -28,23 +31,25 @@ def truth(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def kill_everywhere(
-    stages: Stages, truth: Path, tmp_path_factory: pytest.TempPathFactory
+    stages: Stages, truth: Path, tmp_path_factory: pytest.TempPathFactory, postgres: Server
 ) -> Callable[[str], dict[str, Any]]:
     """Run a scenario, the first time that a test asks for it."""
 
     @cache
     def once(scenario: str) -> dict[str, Any]:
-        return run(scenario, stages, truth, tmp_path_factory.mktemp(scenario))
+        return run(scenario, stages, truth, tmp_path_factory.mktemp(scenario), postgres)
 
     return once
 
 
-def run(scenario: str, stages: Stages, truth: Path, scratch: Path) -> dict[str, Any]:
+def run(scenario: str, stages: Stages, truth: Path, scratch: Path, postgres: Server) -> dict[str, Any]:
     request = {
         "scenario": scenario,
         "stages": {name: str(path) for name, path in stages.folders.items()},
         "truth": str(truth),
         "scratch": str(scratch),
+        "postgres": str(postgres.folder),
+        "every": 1 if SOAK else 8,
     }
     process = subprocess.run([sys.executable, DRIVER, json.dumps(request)], capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
@@ -101,3 +106,20 @@ def test_restore(scenario: str, kill_everywhere: Run) -> None:
 def test_killed_restore_litters_only_until_the_next(scenario: str, kill_everywhere: Run) -> None:
     # A lake is its owner's place: what a run that died left half-done there goes when the next is done.
     assert kill_everywhere(scenario)["litter"] == []
+
+
+@pytest.mark.parametrize("scenario", ["rewind", "rewind-sqlite", "rewind-postgres"])
+def test_rewind(scenario: str, kill_everywhere: Run) -> None:
+    answer = kill_everywhere(scenario)
+    assert answer["problems"] == []
+    assert answer["litter"] == []
+    steps, log = answer["steps"], answer["log"]
+    # The kills came at every step that this test is about: in the new file, and between all statements.
+    assert positions(steps, "half of write lake/data/")
+    assert len(positions(steps, "after statement ")) >= 6
+    # Nothing is changed before there is a safety point, and the catalog names the new file once it is durable.
+    [saved] = positions(log, "after backup")
+    [placed] = positions(log, "after store.copy_new lake/data/")
+    synced = positions(log, "after syncfs lake/")[-1]
+    changed = positions(log, "after statement ")[0]
+    assert saved < placed < synced < changed

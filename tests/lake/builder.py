@@ -100,6 +100,8 @@ class Lake:
     """As the catalog spells it; `data/` in the folder, absolutely, if empty."""
     options: tuple[str, ...] = ()
     """More options of ATTACH, for all sessions that write."""
+    elsewhere: str = ""
+    """What a user puts into ATTACH, if the catalog is no DuckDB file in the folder."""
     points: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -108,7 +110,7 @@ class Lake:
 
     @property
     def catalog(self) -> Path:
-        """The catalog's file."""
+        """The catalog's file, if it is in DuckDB."""
         return self.folder / "main.ducklake"
 
     @property
@@ -119,7 +121,7 @@ class Lake:
     @property
     def attach(self) -> str:
         """What a user puts into ATTACH."""
-        return f"ducklake:{self.catalog}"
+        return self.elsewhere or f"ducklake:{self.catalog}"
 
     @property
     def repository(self) -> str:

@@ -83,6 +83,97 @@ def build(url: str, data: Path) -> None:
         lake.create_table("other", {"x": ducklake.Int64()}).write_polars(pl.DataFrame({"x": [1, 2, 3]}))
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_rewound_lake_shows_what_it_was_and_goes_on(engine: Engine, tmp_path: Path, postgres: Server) -> None:
+    """Back to each snapshot that the SDK wrote, from the one after it; and on from some, with new commits."""
+    attach, url = place(engine, tmp_path / "lake", postgres)
+    truth = live(url, tmp_path / "data")
+    assert len(truth) > 12
+    repository = str(tmp_path / "repository")
+    canvasback.init(repository, attach)
+    canvasback.backup(attach, repository)
+    for snapshot in sorted(truth)[::5]:
+        to, restored = place(engine, tmp_path / f"at-{snapshot}", postgres)
+        canvasback.restore(repository, to, at_snapshot=snapshot, data_path=str(tmp_path / f"files-{snapshot}"))
+        assert contents(restored) == {at: seen for at, seen in truth.items() if at <= snapshot}
+
+    for snapshot in sorted(truth, reverse=True)[1:]:
+        result = canvasback.rewind(attach, to_snapshot=snapshot, safety_point=False)
+        assert (result.snapshot_id, result.findings) == (snapshot, ())
+        then = {at: seen for at, seen in truth.items() if at <= snapshot}
+        assert contents(url) == then
+        if snapshot % 4:
+            continue
+        again = go_on(url, snapshot)
+        assert contents(url) == then | again
+        canvasback.rewind(attach, to_snapshot=snapshot, safety_point=False)
+        assert contents(url) == then
+
+
+def live(url: str, data: Path) -> Contents:
+    """A lake that grows and changes; what the SDK showed after each commit."""
+    import ducklake  # noqa: PLC0415 - only the environment of the newest duckdb has it
+    import polars as pl  # noqa: PLC0415
+
+    seen: Contents = {}
+    with ducklake.create(url, data_path=f"{data}/") as lake:
+        seen |= head(url)
+        table = lake.create_table("t", {"i": ducklake.Int64(), "s": ducklake.Varchar()})
+        seen |= head(url)
+        for start, count in ((0, 200), (200, 3), (203, 2)):  # in a file, and inlined
+            table.write_polars(pl.DataFrame({"i": range(start, start + count), "s": ["v"] * count}))
+            seen |= head(url)
+        other = lake.create_table("gone", {"x": ducklake.Int64()})
+        seen |= head(url)
+        other.write_polars(pl.DataFrame({"x": [1, 2, 3]}))
+        seen |= head(url)
+        table.add_column(ducklake.Column("more", ducklake.Int32()))
+        seen |= head(url)
+        for start, count in ((300, 100), (400, 2)):
+            sevens = pl.Series([7] * count, dtype=pl.Int32)
+            table.write_polars(pl.DataFrame({"i": range(start, start + count), "s": ["w"] * count, "more": sevens}))
+            seen |= head(url)
+        table.rename_column("s", "text")
+        seen |= head(url)
+        lake.delete_table("gone")
+        seen |= head(url)
+        other = lake.create_table("gone", {"y": ducklake.Varchar()})
+        seen |= head(url)
+        other.write_polars(pl.DataFrame({"y": ["another"]}))
+        seen |= head(url)
+        table.remove_column("more")
+        seen |= head(url)
+        table.rename("u")
+        seen |= head(url)
+    return seen
+
+
+def go_on(url: str, snapshot: int) -> Contents:
+    """Write many rows and few to a new table; what the SDK showed after each commit."""
+    import ducklake  # noqa: PLC0415 - only the environment of the newest duckdb has it
+    import polars as pl  # noqa: PLC0415
+
+    seen: Contents = {}
+    with ducklake.connect(url) as lake:
+        table = lake.create_table("fresh", {"d": ducklake.Date(), "n": ducklake.Int64()})
+        seen |= head(url)
+        for count in (200, 2):
+            day = dt.date(2026, 1, 1)
+            table.write_polars(pl.DataFrame({"d": [day] * count, "n": range(snapshot, snapshot + count)}))
+            seen |= head(url)
+    return seen
+
+
+def head(url: str) -> Contents:
+    """Every table at the newest snapshot."""
+    import ducklake  # noqa: PLC0415 - only the environment of the newest duckdb has it
+
+    with ducklake.connect(url) as lake:
+        newest = max(snapshot.id for snapshot in lake.list_snapshots())
+        tables = {str(table.name): sorted(map(str, table.read_polars().rows())) for table in lake.list_tables()}
+    return {newest: tables}
+
+
 @pytest.mark.parametrize("target", ENGINES)
 @pytest.mark.parametrize("source", ENGINES)
 def test_a_lake_goes_from_engine_to_engine(source: Engine, target: Engine, tmp_path: Path, postgres: Server) -> None:

@@ -93,7 +93,10 @@ def rewind_edits(image: Image, snapshot: int, cuts: Sequence[Cut] = ()) -> list[
 
 
 def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
-    """The kind and id of each file that has rows of before and after a snapshot: what merged it was later."""
+    """The kind and id of each file that has rows of before and after a snapshot: what merged it was later.
+
+    With a file of rows, its earlier deletes: they name rows by their places in it, which a cut moves.
+    """
     found: list[tuple[str, int]] = []
     for kind, (table, key) in KINDS.items():
         later = []
@@ -112,6 +115,13 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
                 f"AND (end_snapshot IS NULL OR end_snapshot > {snapshot}) AND ({' OR '.join(later)}) ORDER BY 1"
             )
             found += [(kind, int(file_id)) for (file_id,) in rows]
+    data = ", ".join(str(file_id) for kind, file_id in found if kind == "data")
+    if data:
+        deletes = image.rows(
+            "SELECT delete_file_id FROM {ducklake_delete_file} f "
+            f"WHERE data_file_id IN ({data}) AND begin_snapshot <= {snapshot}"
+        )
+        found = sorted({*found, *(("delete", int(file_id)) for (file_id,) in deletes)})
     return found
 
 

@@ -3,6 +3,9 @@
 What merges files puts rows of many snapshots into one. A catalog that goes back to a snapshot in the middle shows the
 right ones for a while; but when the ids of the later snapshots are given out again, their rows would rise from the
 dead. So such a file is written anew, without them, under a fresh name.
+
+What is flushed in DuckLake 1.0 has all versions of a row side by side, and a file of deletes that names those that went
+by their places. A cut of the later ones moves the places of the others, so the deletes are written anew with it.
 """
 
 from __future__ import annotations
@@ -90,24 +93,27 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
     """
     cuts = []
     progress.begin("cutting files", files=len(files))
-    for file in files:
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
-            old, new = os.path.join(folder, "old.parquet"), os.path.join(folder, "new.parquet")
-            try:
-                with open_source(file.store, file.object, vouch=True) as (_, source), open(old, "wb") as copy:
-                    while content := source.read(1 << 20):
-                        copy.write(content)
-                written = _cut(image, file, snapshot, old, new)
-            except (UnreadError, duckdb.Error) as error:
-                reason = error.reason if isinstance(error, UnreadError) else str(error).splitlines()[0]
-                raise LakeError(
-                    "cut-failed",
-                    f"the file {file.place} holds rows of before and after snapshot {snapshot} and cannot be "
-                    f"read: {reason}",
-                    hint="Restore the lake's files first, from the newest point that has them.",
-                ) from error
-            cuts.append(_place(file, new, written, stores))
-        progress.advance(files=1)
+    # A connection of its own: the image's does not keep the order of rows, in which row ids are.
+    with contextlib.closing(duckdb.connect()) as connection:
+        connection.execute("CREATE TABLE places (file_id BIGINT, old BIGINT, new BIGINT)")
+        for file in sorted(files, key=lambda file: file.kind):  # the deletes after the data that they are of
+            with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+                old, new = os.path.join(folder, "old.parquet"), os.path.join(folder, "new.parquet")
+                try:
+                    with open_source(file.store, file.object, vouch=True) as (_, source), open(old, "wb") as copy:
+                        while content := source.read(1 << 20):
+                            copy.write(content)
+                    written = _cut(connection, image, file, snapshot, old, new)
+                except (UnreadError, duckdb.Error) as error:
+                    reason = error.reason if isinstance(error, UnreadError) else str(error).splitlines()[0]
+                    raise LakeError(
+                        "cut-failed",
+                        f"the file {file.place} holds rows of before and after snapshot {snapshot} and cannot be "
+                        f"read: {reason}",
+                        hint="Restore the lake's files first, from the newest point that has them.",
+                    ) from error
+                cuts.append(_place(file, new, written, stores))
+            progress.advance(files=1)
     stores.sync()
     progress.end()
     return cuts
@@ -132,38 +138,53 @@ def _place(file: Straddler, path: str, written: _Written, stores: Stores) -> Cut
     return Cut(file.kind, file.file_id, name, written.rows, size, footer, written.latest, written.splits)
 
 
-def _cut(image: Image, file: Straddler, snapshot: int, old: str, new: str) -> _Written:
+def _cut(
+    connection: duckdb.DuckDBPyConnection, image: Image, file: Straddler, snapshot: int, old: str, new: str
+) -> _Written:
     """Write the new file, and tell of which snapshots its rows are."""
     row = _row(image, file.kind, file.file_id)
-    # A connection of its own: the image's does not keep the order of rows, in which row ids are.
-    with contextlib.closing(duckdb.connect()) as connection:
-        source = f"read_parquet({file_literal(old)}, file_row_number = true, hive_partitioning = false)"
-        fields = _fields(connection, old)
-        marked = next((name for name in _SNAPSHOT_IDS if name in fields), None)
-        splits = _splits(row.get("partial_file_info"))
-        if splits:
-            kept = f"file_row_number < {max((rows for at, rows in splits if at <= snapshot), default=0)}"
-        elif marked is not None:
-            kept = f"{identifier(marked)} <= {snapshot}"
-        else:
-            raise LakeError(
-                "cut-failed",
-                f"the file {file.place} does not say which rows are of which snapshot",
-                hint="It is not as the catalog says: run verify --level checksum to see whether it is damaged.",
-            )
-        newest = f"max({identifier(marked)})" if marked and not splits else "NULL"
-        rows, last, latest = connection.execute(
-            f"SELECT count(*), max(file_row_number), {newest} FROM {source} WHERE {kept}"
-        ).fetchall()[0]
-        shown = "* EXCLUDE (file_row_number)"
-        if file.kind == "data" and rows and last != rows - 1 and _ROW_ID not in fields:
-            # Row ids are counted from the first row on, so a gap needs them written down.
-            shown += f", {row['row_id_start']} + file_row_number AS {_ROW_ID}"
-            fields[_ROW_ID] = str(_ROW_ID_FIELD)
-        ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
-        connection.execute(
-            f"COPY (SELECT {shown} FROM {source} WHERE {kept}) TO {literal(new)} (FORMAT parquet, FIELD_IDS {{{ids}}})"
+    source = f"read_parquet({file_literal(old)}, file_row_number = true, hive_partitioning = false)"
+    fields = _fields(connection, old)
+    marked = next((name for name in _SNAPSHOT_IDS if name in fields), None)
+    splits = _splits(row.get("partial_file_info"))
+    if splits:
+        kept = f"file_row_number < {max((rows for at, rows in splits if at <= snapshot), default=0)}"
+    elif marked is not None:
+        kept = f"{identifier(marked)} <= {snapshot}"
+    elif file.kind == "delete" and row.get("partial_max") is None:
+        kept = "true"  # only the places in it change
+    else:
+        raise LakeError(
+            "cut-failed",
+            f"the file {file.place} does not say which rows are of which snapshot",
+            hint="It is not as the catalog says: run verify --level checksum to see whether it is damaged.",
         )
+    shown, order = "* EXCLUDE (file_row_number)", ""
+    if file.kind == "delete":
+        of = f"FROM places WHERE file_id = {row['data_file_id']}"
+        if connection.execute(f"SELECT 1 {of} LIMIT 1").fetchall():
+            shown += f" REPLACE ((SELECT new {of} AND old = pos) AS pos)"
+            kept += f" AND pos IN (SELECT old {of})"
+            order = " ORDER BY file_row_number"  # of those found in another table nobody promises it
+    newest = f"max({identifier(marked)})" if marked and not splits else "NULL"
+    rows, last, latest = connection.execute(
+        f"SELECT count(*), max(file_row_number), {newest} FROM {source} WHERE {kept}"
+    ).fetchall()[0]
+    gaps = file.kind == "data" and rows and last != rows - 1
+    if gaps:
+        connection.execute(
+            f"INSERT INTO places SELECT {file.file_id}, file_row_number, "
+            f"row_number() OVER (ORDER BY file_row_number) - 1 FROM {source} WHERE {kept}"
+        )
+    if gaps and _ROW_ID not in fields:
+        # Row ids are counted from the first row on, so a gap needs them written down.
+        shown += f", {row['row_id_start']} + file_row_number AS {_ROW_ID}"
+        fields[_ROW_ID] = str(_ROW_ID_FIELD)
+    ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
+    connection.execute(
+        f"COPY (SELECT {shown} FROM {source} WHERE {kept}{order}) TO {literal(new)} "
+        f"(FORMAT parquet, FIELD_IDS {{{ids}}})"
+    )
     left = [f"{at}:{count}" for at, count in splits if at <= snapshot]
     several = not splits and latest is not None and latest > row["begin_snapshot"]
     return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "")
