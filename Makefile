@@ -3,6 +3,8 @@ PYTHON ?= python3
 NEWEST := 2.0.0
 ORACLES := 1.3.0 1.3.2
 MOTO := 5.2.5
+# Tests of one file share what they set up, so a file is one process's.
+JOBS ?= 2
 
 VENV := .venv/stamp
 VENV_NEWEST := .venv-newest/stamp
@@ -23,7 +25,7 @@ demo: $(VENV)  ## Lose a lake and bring it back
 	.venv/bin/python demo/demo.py
 
 test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with duckdb 1.4.4 and with the newest
-	.venv/bin/python -m pytest tests
+	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest
 
