@@ -47,7 +47,7 @@ bench: $(VENV)  ## Measure against rclone, restic, pg_dump and others
 	.venv/bin/python -m bench
 
 soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a long time
-	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py \
+	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py tests/lake/test_rewind.py \
 		tests/lake/test_watch_load.py --hypothesis-profile=soak --timeout=0
 
 # A recipe ends with its stamp, so an interrupted installation is taken up again.
