@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback import CorruptError, RefusedError, UsageError
+from canvasback import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, contents, read, session
@@ -186,6 +186,17 @@ def test_a_commit_in_between_is_no_hindrance(life: Life, repository: str, monkey
     assert life.read() == {"main.copy": life.truths[2]["main.t"], "main.t": life.truths[3]["main.t"]}
 
 
+def test_who_is_locked_out_leaves_no_files(in_duckdb: Life, repository: str) -> None:
+    in_duckdb.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t SELECT * FROM range(20)")
+    back_up(in_duckdb, repository)
+    files = sorted(in_duckdb.data.rglob("*"))
+    with session(in_duckdb.attach, "READ_ONLY") as connection:
+        assert contents(connection)
+        with pytest.raises(LockedError):
+            canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy")
+    assert sorted(in_duckdb.data.rglob("*")) == files
+
+
 def test_a_dry_run_changes_nothing(in_duckdb: Life, repository: str) -> None:
     in_duckdb.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t SELECT * FROM range(20)")
     back_up(in_duckdb, repository)
@@ -201,13 +212,14 @@ def test_a_dry_run_changes_nothing(in_duckdb: Life, repository: str) -> None:
 def test_what_cannot_be_is_refused(in_duckdb: Life, repository: str, tmp_path: Path) -> None:
     in_duckdb.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t SELECT * FROM range(20)")
     in_duckdb.do("CREATE SCHEMA lake.t", "CREATE TABLE lake.gone AS SELECT 1 AS one", "DROP TABLE lake.gone")
-    in_duckdb.do("CREATE TABLE lake.t.inside AS SELECT 1 AS one")
+    in_duckdb.do("CREATE TABLE lake.t.inside AS SELECT 1 AS one", "CREATE VIEW lake.seen AS SELECT 1 AS one")
     back_up(in_duckdb, repository)
     other = Lake(tmp_path / "other")
     other.run("CREATE TABLE lake.x AS SELECT 1 AS one")
     refusals: list[tuple[str, dict[str, object], type[Exception], str, str]] = [
         ("main.t", {}, RefusedError, "table-exists", "--as"),
         ("main.t", {"as_name": "T"}, RefusedError, "table-exists", "--as"),
+        ("main.t", {"as_name": "seen"}, RefusedError, "table-exists", "--as"),
         ("t", {"as_name": "u"}, UsageError, "ambiguous-table", "main.t"),
         ("main.nothing", {}, RefusedError, "table-not-there", "--dropped"),
         ("gone", {}, RefusedError, "table-not-there", "--at-snapshot 4"),
@@ -215,7 +227,7 @@ def test_what_cannot_be_is_refused(in_duckdb: Life, repository: str, tmp_path: P
         ("a.b.c", {}, UsageError, "table-name", "double quotes"),
         ("", {}, UsageError, "table-name", "schema.table"),
         ("main.t", {"to": other.attach}, RefusedError, "other-lake", "SQL"),
-        ("main.t", {"as_name": "u", "at_snapshot": 99}, RefusedError, "moment-not-held", "snapshot 6"),
+        ("main.t", {"as_name": "u", "at_snapshot": 99}, RefusedError, "moment-not-held", "snapshot 7"),
     ]
     for table, arguments, kind, code, hint in refusals:
         given = {"to": in_duckdb.attach, **arguments}
@@ -223,7 +235,7 @@ def test_what_cannot_be_is_refused(in_duckdb: Life, repository: str, tmp_path: P
             canvasback.restore_tables(repository, table=table, **given)  # type: ignore[arg-type]
         assert caught.value.code == code, (table, arguments)  # type: ignore[attr-defined]
         assert hint in caught.value.hint, (table, arguments)  # type: ignore[attr-defined]
-    assert in_duckdb.head == 6
+    assert in_duckdb.head == 7
 
 
 def test_a_point_without_its_files_changes_nothing(in_duckdb: Life, repository: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.graft import graft_edits
 from canvasback.catalog.grafts import Commit, NewTable, Schema, folder_of
 from canvasback.catalog.image import Image
@@ -93,6 +93,7 @@ def restore_tables(
         run = _Run(lake, open_engine(lake), opened, manifest, moment, source, names, data_path, files, clock)
         run.look()
         if not dry_run:
+            run.engine.change(())  # who is locked out need not wait for the files to hear of it
             run.tables = run.files.copy(run.tables, run.root, jobs, clock())
             run.commit()
         return run.result(began, dry_run=dry_run)
@@ -136,8 +137,9 @@ class _Run(msgspec.Struct):
                     f"canvasback restored {', '.join(str(table) for table in self.names)} as of snapshot "
                     f"{self.moment.snapshot} from point {self.manifest.id}",
                 )
-                missing = [schema for schema in self.schemas if schema.name.lower() not in _schemas(target)]
-                edits = graft_edits(self.source, self.moment.snapshot, target, self.tables, missing, commit)
+                if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
+                    raise changed(str(self.lake))  # the files lie in another folder than that schema's
+                edits = graft_edits(self.source, self.moment.snapshot, target, self.tables, self.schemas, commit)
             expected = Expected("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot", (head[0], head[2]))
             self.snapshot_id = head[0] + 1
             try:
@@ -197,12 +199,19 @@ class _Run(msgspec.Struct):
         self._refuse_existing(target)
 
     def _refuse_existing(self, target: Image) -> None:
-        there = {(state.schema.lower(), state.table.lower()) for state in table_states(target, target.head()[0])}
+        head = target.head()[0]
+        there = {(state.schema.lower(), state.table.lower()) for state in table_states(target, head)}
+        there |= set(
+            target.rows(
+                "SELECT lower(s.schema_name), lower(v.view_name) FROM {ducklake_view} v JOIN {ducklake_schema} s "
+                f"ON s.schema_id = v.schema_id AND {visible('s', head)} WHERE {visible('v', head)}"
+            )
+        )
         for schema, name in self.names.values():
             if (schema.lower(), name.lower()) in there:
                 raise RefusedError(
                     "table-exists",
-                    f"the lake has a table {schema}.{name}",
+                    f"the lake has a table or a view {schema}.{name}",
                     hint="Give it another name with --as; nothing in the lake is overwritten.",
                 )
 

@@ -28,8 +28,13 @@ class Expected(msgspec.Struct, frozen=True):
             LockedError: It is another one (``catalog-changed``).
         """
         if [tuple(row) for row in found] != [self.row]:
-            raise LockedError(
-                "catalog-changed",
-                f"somebody changed the catalog {where} meanwhile, so nothing was done to it",
-                hint="Stop those who write to the lake, and run the command again: it makes a new plan.",
-            )
+            raise changed(where)
+
+
+def changed(where: str) -> LockedError:
+    """What to say where a catalog is not what it was."""
+    return LockedError(
+        "catalog-changed",
+        f"somebody changed the catalog {where} meanwhile, so nothing was done to it",
+        hint="Stop those who write to the lake, and run the command again: it makes a new plan.",
+    )
