@@ -1,4 +1,4 @@
-"""Catalogs without data files that are not in DuckDB: made in DuckDB, converted, and lengthened by plain SQL."""
+"""Catalogs without data files: made in DuckDB, converted to other databases, and lengthened by plain SQL."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ COMMIT = """
 
 def convert(session: Session, target: str) -> None:
     """Write the catalog of a million files to a database, given by what one puts into ATTACH."""
-    source = _in_duckdb(session)
+    source = in_duckdb(session)
     note(f"converting it: {target}")
     run_process(ours.convert(f"ducklake:{source}", target))
 
 
-def _in_duckdb(session: Session) -> Path:
+def in_duckdb(session: Session) -> Path:
+    """The catalog of a million files in DuckDB."""
     files = session.scaled(FILES)
     folder = made_once(session, f"{files}-catalog-only", partial(_make, files))
     return folder / "lake.ducklake"
