@@ -22,6 +22,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.rewind import flushed_findings
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores, is_remote
@@ -79,10 +80,12 @@ def attach(
         raise RefusedError(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
+    findings = Findings()
     with image_of(opened.store, manifest, by_url=True) as image:
         try:
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:
+                findings.extend(flushed_findings(shown, commit.snapshot))
                 shown = edited(shown, rewind_edits(shown, commit.snapshot))
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
@@ -91,7 +94,6 @@ def attach(
                 f"the chunks of point {manifest.id} cannot be read: {str(error).splitlines()[0]}",
                 hint="Run verify --all to see which points are whole, and attach one of those.",
             ) from error
-    findings = Findings()
     if manifest.totals.absent:
         findings.add(
             Finding(

@@ -22,6 +22,7 @@ from canvasback.operations.moments import Commit
 from canvasback.operations.past import Past
 from canvasback.operations.placing import FilePlan, Placer
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.rewind import flushed_findings
 from canvasback.storage.locations import Stores, folder_url
 
 Level = Literal["exists", "checksum"]
@@ -85,6 +86,8 @@ def restore(
     moving = data_path is not None
     with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as image:
         past = Past(image, opened.store, manifest, commit.snapshot)
+        if commit.snapshot < manifest.snapshot_id:
+            findings.extend(flushed_findings(in_dialect(image, "duckdb"), commit.snapshot))
         placer = Placer(image.connection, stores, opened.store, jobs, progress, findings)
         files = placer.plan(manifest, root, level, moving=moving, wanted=past.wanted)
         past.list_straddlers(root, moving=moving)

@@ -257,6 +257,8 @@ def abandoned_commits(image: Image, snapshot: int) -> tuple[AbandonedCommit, ...
 def flushed_findings(image: Image, snapshot: int) -> list[Finding]:
     """What a catalog can no longer tell of a snapshot, table by table."""
     lost = forgotten(image, snapshot)
+    if not lost:
+        return []
     return [
         Finding(
             "rows-flushed",
