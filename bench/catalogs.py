@@ -115,6 +115,15 @@ def make_catalog(catalog: Path, data_path: Path) -> None:
     connection.close()
 
 
+def head(catalog: Path) -> int:
+    """The newest snapshot."""
+    connection = connect()
+    connection.execute(f"ATTACH {quoted(catalog)} AS c (READ_ONLY)")
+    (newest,) = _one(connection, "SELECT max(snapshot_id) FROM c.ducklake_snapshot")
+    connection.close()
+    return int(newest)
+
+
 def append(catalog: Path, count: int, files_per_snapshot: int, file_bytes: int) -> list[str]:
     """Add `count` data files in snapshots of `files_per_snapshot`; return their paths below `FOLDER`."""
     connection = connect()

@@ -1,4 +1,4 @@
-"""Catalogs without data files that are not in DuckDB: made in DuckDB, converted, and lengthened by plain SQL."""
+"""Catalogs without data files: made in DuckDB, converted to other databases, and lengthened by plain SQL."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def convert(session: Session, target: str) -> None:
 
 
 def in_duckdb(session: Session) -> Path:
-    """The same catalog in DuckDB, made once."""
+    """The catalog of a million files in DuckDB."""
     files = session.scaled(FILES)
     folder = made_once(session, f"{files}-catalog-only", partial(_make, files))
     return folder / "lake.ducklake"

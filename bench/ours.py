@@ -57,6 +57,11 @@ def repoint(lake: Lake, data_path: str) -> Command:
     return canvasback("repoint", lake.attach_string, "--data-path", data_path)
 
 
+def rewind(lake: str, snapshot: int) -> Command:
+    """Take a lake back, without a point of what is undone."""
+    return canvasback("rewind", lake, "--to-snapshot", str(snapshot), "--no-safety-point")
+
+
 def attach(repository: Path, out: Path) -> Command:
     """Write the file of views that opens the latest point where it lies."""
     return canvasback("attach", "-r", repository, "--out", out)

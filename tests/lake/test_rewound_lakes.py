@@ -163,6 +163,31 @@ def test_what_a_flush_forgot_is_said(in_duckdb: Life) -> None:
     assert [row.partition(": ")[2] for row in in_duckdb.read()["main.t"][1:]] == ["{'i': 2}", "{'i': 3}"]
 
 
+def test_what_a_flush_forgot_is_said_of_a_point_too(in_duckdb: Life, tmp_path: Path) -> None:
+    """A point of before the flush has all, and is the one that is taken where none is named."""
+    repository = str(tmp_path / "repository")
+    in_duckdb.inlined = 10
+    in_duckdb.do(
+        "CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1), (2), (3)", "DELETE FROM lake.t WHERE i = 1"
+    )
+    canvasback.init(repository, in_duckdb.attach)
+    canvasback.backup(in_duckdb.attach, repository)
+    in_duckdb.same("CALL ducklake_flush_inlined_data('lake')")
+    canvasback.backup(in_duckdb.attach, repository)
+
+    for point, rows, codes in ((None, 3, []), ("latest", 2, ["rows-forgotten"])):
+        folder = tmp_path / str(rows)
+        restored = canvasback.restore(
+            repository, f"ducklake:{folder}/x.ducklake", point, at_snapshot=2, data_path=f"{folder}/files"
+        )
+        attached = canvasback.attach(repository, point, at_snapshot=2, out=f"{folder}/look.ducklake")
+        assert [list(result.finding_counts) for result in (restored, attached)] == [codes, codes]
+        for lake in (f"{folder}/x.ducklake", attached.file):
+            assert len(read(f"ducklake:{lake}")["main.t"]) == 1 + rows
+    after = canvasback.attach(repository, "latest", at_snapshot=3, out=f"{tmp_path}/at-3.ducklake")
+    assert after.finding_counts == {}
+
+
 def test_only_the_comment_of_then_comes_back(in_duckdb: Life) -> None:
     """0.3 ends all older comments again with each new one."""
     in_duckdb.do("CREATE TABLE lake.t (i INTEGER)")

@@ -248,8 +248,9 @@ class LakeLife(RuleBasedStateMachine):
         to = point.head if whole else data.draw(st.sampled_from(sorted(point.times)))
         self._detach()
         at = None if whole else to
-        canvasback.restore(self.lake.repository, self.lake.attach, point.id, at_snapshot=at, replace=True)
+        result = canvasback.restore(self.lake.repository, self.lake.attach, point.id, at_snapshot=at, replace=True)
         truth = self._truth(point, to)
+        self._check_findings(result.finding_counts, point, to)
         assert self._read(self.lake.attach) == truth
         tables = point.tables if whole else point.history[to].tables
         self.history = {at: moment for at, moment in point.history.items() if at <= to} | {to: Moment(truth, tables)}
@@ -274,6 +275,7 @@ class LakeLife(RuleBasedStateMachine):
         )
         assert attached.snapshot_id == to
         assert self._read(f"ducklake:{attached.file}") == self._truth(point, to)
+        self._check_findings(attached.finding_counts, point, to)
 
     @precondition(lambda self: self.points)
     @rule(data=st.data())
@@ -367,8 +369,9 @@ class LakeLife(RuleBasedStateMachine):
         folder.mkdir()
         attach = self._place(folder) or f"ducklake:{folder}/main.ducklake"
         result = canvasback.restore(self.lake.repository, attach, point.id, at_snapshot=to, data_path=f"{folder}/files")
-        assert (set(result.finding_counts) <= {"rows-forgotten"}, result.snapshot_id) == (True, to)
+        assert result.snapshot_id == to
         truth = self._truth(point, to)
+        self._check_findings(result.finding_counts, point, to)
         assert self._read(attach) == truth
         earlier = {at: self._shown(attach, at) for at in _some([at for at in sorted(point.times) if at < to])}
         for at, seen in earlier.items():
@@ -425,6 +428,11 @@ class LakeLife(RuleBasedStateMachine):
             point.shown[snapshot] = self._shown(f"ducklake:{whole.file}", snapshot)
         shown = point.shown[snapshot]
         return point.history[snapshot].truth if shown is None else shown
+
+    def _check_findings(self, counts: dict[str, int], point: Point, snapshot: int) -> None:
+        """Where DuckLake had forgotten some of a snapshot it is said."""
+        assert set(counts) <= {"rows-forgotten"}
+        assert counts or snapshot == point.head or self._truth(point, snapshot) == point.history[snapshot].truth
 
     def _shown(self, attach: str, snapshot: int) -> Contents | None:
         """What the extension shows of a snapshot; None where it fails, as its statistics are of the head."""

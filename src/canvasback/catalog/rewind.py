@@ -283,7 +283,9 @@ def _visible(image: Image, table: str, snapshot: int) -> str:
 
 
 def _later(table: str, key: str, snapshot: int) -> str:
-    """The ids that do not exist yet at the snapshot; a rename makes several rows of one id."""
+    """The ids that do not exist yet at the snapshot; a rename makes several rows of one id, except of a file's."""
+    if table == KINDS["data"][0]:
+        return f"SELECT {key} FROM {{{table}}} p WHERE begin_snapshot > {snapshot}"
     return f"SELECT {key} FROM {{{table}}} p GROUP BY {key} HAVING min(begin_snapshot) > {snapshot}"
 
 

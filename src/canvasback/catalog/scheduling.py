@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+
+import msgspec
 
 from canvasback.catalog.edits import Edit, Value
 from canvasback.catalog.files import KINDS, files_select
@@ -22,12 +24,11 @@ def abandoned_files(image: Image, root: str, snapshot: int, cuts: Sequence[tuple
         snapshot: The snapshot.
         cuts: Kind and id of the files that others will take the place of.
     """
-    cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in cuts) or "('', -1)"
+    gone = {kind: _gone(kind, snapshot, cuts) for kind in KINDS}
+    left = _named(image, root, gone)
+    kept = _named(image, root, {kind: f"NOT ({condition}) AND {_called(left)}" for kind, condition in gone.items()})
     rows = image.connection.execute(
-        f"WITH named AS ({_named(image, root)}), left_over AS (SELECT * FROM named WHERE begin_snapshot > {snapshot} "
-        f"OR (kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))) "
-        "SELECT file_id, path FROM left_over WHERE path NOT IN "
-        "(SELECT path FROM named n ANTI JOIN left_over o USING (kind, file_id)) ORDER BY ALL"
+        f"SELECT file_id, path FROM ({left}) l ANTI JOIN ({kept}) k USING (path) ORDER BY ALL"
     ).fetchall()
     return [(int(file_id), path) for file_id, path in rows]
 
@@ -46,9 +47,10 @@ def schedule_edit(
     """
     if _SCHEDULED not in image.tables:
         return None
+    scheduled = image.tables[_SCHEDULED].select
+    kept = _named(image, root, {kind: f"begin_snapshot <= {snapshot} AND {_called(scheduled)}" for kind in KINDS})
     again = image.connection.execute(
-        f"SELECT path FROM ({image.tables[_SCHEDULED].select}) WHERE path IN "
-        f"(SELECT path FROM ({_named(image, root)}) WHERE begin_snapshot <= {snapshot}) ORDER BY ALL"
+        f"SELECT path FROM ({scheduled}) s SEMI JOIN ({kept}) k USING (path) ORDER BY ALL"
     ).fetchall()
     keep = f"path NOT IN ({', '.join(literal(path) for (path,) in again)})" if again else "true"
     start = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00"
@@ -64,11 +66,25 @@ def schedule_edit(
     return Edit(_SCHEDULED, keep=keep, rows=rows)
 
 
-def _named(image: Image, root: str) -> str:
-    """The path of every file, with the snapshot from which on it is named."""
-    return " UNION ALL ".join(
-        f"SELECT {literal(kind)} AS kind, f.file_id, f.path, t.begin_snapshot "
-        f"FROM ({files_select(image, kind, root)}) f JOIN ({image.tables[table].select}) t ON t.{key} = f.file_id"
-        for kind, (table, key) in KINDS.items()
-        if table in image.tables
-    )
+def _named(image: Image, root: str, conditions: Mapping[str, str]) -> str:
+    """Id and path of the files that meet the condition of their kind, on the catalog's rows of them."""
+    parts = []
+    for kind, condition in conditions.items():
+        table, _ = KINDS[kind]
+        if table in image.tables:
+            relation = image.tables[table]
+            select = f"SELECT * FROM ({relation.select}) f WHERE {condition}"
+            some = image.transformed({table: msgspec.structs.replace(relation, select=select)})
+            parts.append(f"SELECT file_id, path FROM ({files_select(some, kind, root)})")
+    return " UNION ALL ".join(parts)
+
+
+def _gone(kind: str, snapshot: int, cuts: Sequence[tuple[str, int]]) -> str:
+    """The condition that a file is not named after the rewind."""
+    cut = [str(file_id) for of, file_id in cuts if of == kind]
+    return f"begin_snapshot > {snapshot}" + (f" OR {KINDS[kind][1]} IN ({', '.join(cut)})" if cut else "")
+
+
+def _called(files: str) -> str:
+    """The condition that a file has the name of one of others, in whatever folder: few paths need to be spelled out."""
+    return f"parse_filename(path) IN (SELECT parse_filename(path) FROM ({files}))"

@@ -10,6 +10,8 @@ from canvasback.model.finding import Finding
 def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
     """What a catalog can no longer tell of a snapshot, table by table."""
     lost = forgotten(image, snapshot)
+    if not lost:
+        return []
     return [
         Finding(
             "rows-forgotten",
