@@ -226,7 +226,7 @@ class LakeLife(RuleBasedStateMachine):
         repository = self.lake.repository if safe else None
         result = canvasback.rewind(self.lake.attach, to_snapshot=to, repository=repository, safety_point=safe)
 
-        if undone is not None:
+        if undone is not None and result.safety_point not in {point.id for point in self.points}:
             self.points.append(replace(undone, id=result.safety_point))
         moment = self.history[to]
         expected = shown[to]
