@@ -149,9 +149,11 @@ def test_a_lake_that_is_taken_back_is_followed(lake: Lake, tmp_path: Path) -> No
         shutil.copy(kept, tmp_path / "new")
         (tmp_path / "new").replace(lake.catalog)
         lake.run("INSERT INTO lake.t VALUES (3000, 'is written again')")
-        while points_of(Path(lake.repository))[-1].timeline < 2:
+        newest = points_of(Path(lake.repository))[-1]
+        while (newest.timeline, newest.snapshot_id) < (2, before.snapshot_id + 1):
             assert watch.process.poll() is None
             time.sleep(0.05)
+            newest = points_of(Path(lake.repository))[-1]
         assert watch.stop() == 0
     truth = lake.read()
     lake.delete()
