@@ -12,6 +12,8 @@ _SHOWN = 20
 
 def rewind_text(result: RewindResult) -> list[str]:
     """All of it but the findings."""
+    if result.from_snapshot == result.snapshot_id:
+        return [f"{result.lake} is not changed: {step}" for step in result.steps]
     head = "would take" if result.dry_run else "took"
     lines = [f"{head} {result.lake} back to snapshot {result.snapshot_id} of {spelled(result.snapshot_time)}"]
     if result.commits:
