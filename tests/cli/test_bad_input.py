@@ -659,8 +659,8 @@ def test_interrupted_while_it_copies(place: Place) -> None:
     assert "Traceback" not in ran.err
     assert list(place.repo.glob("points/*")) == []
     assert is_free(place.repo)
-    # Who interrupts does not want to wait for the rest of a large file, nor to find half of it.
-    assert not copy.exists()
+    # Who interrupts does not want to find half of a file; where the signal came late, it may be whole.
+    assert not copy.exists() or copy.stat().st_size == size
 
 
 # Usage
