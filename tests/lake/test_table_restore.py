@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,12 @@ def test_a_dropped_table_comes_back_with_all_that_it_is(life: Life, repository: 
     assert said == f"canvasback restored main.t as of snapshot 9 from point {result.point}"
 
 
+def shapes(folder: Path) -> list[str]:
+    """The names of a table's files, with the part that is theirs alone left out."""
+    return sorted(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "*", str(path.relative_to(folder)))
+                  for path in folder.rglob("*"))  # fmt: skip
+
+
 def test_cleanup_of_the_old_table_leaves_the_new_one_alone(life: Life, repository: str) -> None:
     """Two rows that named one file would let expiry delete it under the other."""
     life.do("CREATE TABLE lake.t (i INTEGER, s VARCHAR)")
@@ -112,6 +119,7 @@ def test_cleanup_of_the_old_table_leaves_the_new_one_alone(life: Life, repositor
     back_up(life, repository)
     truth = life.read()["main.t"]
     canvasback.restore_tables(repository, life.attach, "t", as_name="copy")
+    assert shapes(life.data / "main" / "copy") == shapes(life.data / "main" / "t")
     life.do("DROP TABLE lake.t")
     # 0.3 itself cannot rewrite files of several partitions.
     keeps = [statement for statement in KEEPS if "rewrite" not in statement]
@@ -121,6 +129,7 @@ def test_cleanup_of_the_old_table_leaves_the_new_one_alone(life: Life, repositor
     now = life.read()
     assert now["main.copy"] == truth
     life.do("INSERT INTO lake.copy VALUES (100, 'p1')")
+    assert [path.parent.name for path in (life.data / "main" / "copy").rglob("*.parquet")].count("s=p1") == 4
     life.same(*keeps)
     assert len(life.read()["main.copy"]) == len(truth) + 1
     with session(life.attach, "READ_ONLY") as connection:

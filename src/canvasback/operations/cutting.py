@@ -22,9 +22,11 @@ import msgspec
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut
-from canvasback.errors import LakeError, RefusedError
+from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.model.words import many
+from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
@@ -74,7 +76,11 @@ def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
 
 def cutting_steps(found: Sequence[tuple[str, int]]) -> list[str]:
     """What `cut_files` will do, in words."""
-    return [f"{len(found)} files that hold later rows too are written anew without them"] if found else []
+    if not found:
+        return []
+    more = len(found) > 1
+    what = f"{many(len(found), 'file')} that {'hold' if more else 'holds'} later rows too"
+    return [f"{what} {'are' if more else 'is'} written anew without them"]
 
 
 def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: Stores, progress: Progress) -> list[Cut]:
@@ -105,12 +111,12 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
                             copy.write(content)
                     written = _cut(connection, image, file, snapshot, old, new)
                 except (UnreadError, duckdb.Error) as error:
-                    reason = error.reason if isinstance(error, UnreadError) else str(error).splitlines()[0]
                     raise LakeError(
                         "cut-failed",
-                        f"the file {file.place} holds rows of before and after snapshot {snapshot} and cannot be "
-                        f"read: {reason}",
-                        hint="Restore the lake's files first, from the newest point that has them.",
+                        f"a file holds rows of before and after snapshot {snapshot}, and cannot be read: "
+                        f"{_reason(error, old, file.place)}",
+                        hint="Go back with restore --at-snapshot and another point that has the file, or first put "
+                        "the file back where it belongs.",
                     ) from error
                 cuts.append(_place(file, new, written, stores))
             progress.advance(files=1)
@@ -125,17 +131,19 @@ class _Written(NamedTuple):
     splits: str
 
 
+def _reason(error: UnreadError | duckdb.Error, copy: str, place: str) -> str:
+    if isinstance(error, duckdb.Error):
+        return str(error).splitlines()[0].replace(copy, place)
+    reason = error.reason
+    return reason.message if isinstance(reason, CanvasbackError) else f"{place}: {reason.strerror or reason}"
+
+
 def _place(file: Straddler, path: str, written: _Written, stores: Stores) -> Cut:
-    [(uuid,)] = duckdb.execute("SELECT uuidv7()::VARCHAR").fetchall()
-    name = f"ducklake-{uuid}{'-delete' if file.kind == 'delete' else ''}.parquet"
-    target, object_ = stores.locate(file.place.rpartition("/")[0] + "/" + name)
-    size = os.path.getsize(path)
-    with open(path, "rb") as source:
-        source.seek(size - 8)
-        footer = int.from_bytes(source.read(4), "little")
-        source.seek(0)
-        target.copy_new(object_, source, size)
-    return Cut(file.kind, file.file_id, name, written.rows, size, footer, written.latest, written.splits)
+    suffix = "-delete.parquet" if file.kind == "delete" else ".parquet"
+    put = put_parquet(stores, path, file.place.rpartition("/")[0] + "/", suffix)
+    return Cut(
+        file.kind, file.file_id, put.name, written.rows, put.bytes, put.footer_bytes, written.latest, written.splits
+    )
 
 
 def _cut(

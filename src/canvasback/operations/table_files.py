@@ -22,6 +22,7 @@ from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
 from canvasback.operations.inlined_rows import write_inlined_rows
+from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
 from canvasback.storage.locations import Stores
@@ -109,7 +110,7 @@ class TableFiles:
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
             "|| regexp_extract(p.target, '((?:[^/=]+=[^/]*/)*)[^/]*$', 1) || 'ducklake-' || uuidv7()::VARCHAR "
-            "|| regexp_extract(p.target, '(-delete)?\\\\.[a-z]+$') "
+            "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
         )
@@ -195,26 +196,14 @@ class TableFiles:
                     "would lie in a file that is not",
                     hint="Attach the point with --at-snapshot, and copy the table with SQL.",
                 )
-            name = f"ducklake-{_unique(self._source)}.parquet"
-            size = os.path.getsize(local)
-            target, object_ = self._stores.locate(self._folders[table.source.table_id] + name)
-            with open(local, "rb") as source:
-                source.seek(size - 8)
-                footer = int.from_bytes(source.read(4), "little")
-                source.seek(0)
-                target.copy_new(object_, source, size)
+            put = put_parquet(self._stores, local, self._folders[table.source.table_id])
         row: dict[str, Value] = {
-            "path": name,
+            "path": put.name,
             "path_is_relative": True,
             "file_format": "parquet",
             "record_count": written.rows,
-            "file_size_bytes": size,
-            "footer_size": footer,
+            "file_size_bytes": put.bytes,
+            "footer_size": put.footer_bytes,
             "row_id_start": written.first,
         }
         return row, written.stats
-
-
-def _unique(image: Image) -> str:
-    [(unique,)] = image.rows("SELECT uuidv7()::VARCHAR")
-    return str(unique)
