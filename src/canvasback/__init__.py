@@ -26,9 +26,9 @@ from canvasback.errors import (
     StorageError,
     UsageError,
 )
+from canvasback.model.commit import CommitSummary
 from canvasback.model.difference import (
     Change,
-    CommitSummary,
     DiffResult,
     DroppedTable,
     ObjectDifference,
@@ -52,7 +52,7 @@ from canvasback.model.results import (
     TableSummary,
     VerifyResult,
 )
-from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
+from canvasback.model.rewinding import RewindResult, RewoundTable
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.model.watching import (
     OutageEnded,
@@ -80,7 +80,6 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 
 __all__ = [
-    "AbandonedCommit",
     "AccessDeniedError",
     "AttachResult",
     "BackupResult",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ import canvasback
 from canvasback import LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
+from canvasback.repository.leases import hold_lease
+from canvasback.storage.local import LocalStore
 from tests.lake.builder import Contents, Lake, contents, read, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal
@@ -322,6 +325,27 @@ def test_the_safety_point_holds_what_was_undone(life: Life, tmp_path: Path) -> N
     assert caught.value.code == "ambiguous-snapshot"
     canvasback.restore(repository, f"ducklake:{tmp_path}/new.ducklake", "latest", at_snapshot=3)
     assert read(f"ducklake:{tmp_path}/new.ducklake") == life.at(3)
+
+
+def test_a_watch_that_makes_a_point_just_then_is_waited_for(in_duckdb: Life, tmp_path: Path) -> None:
+    in_duckdb.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1)")
+    repository = str(tmp_path / "repository")
+    canvasback.init(repository, in_duckdb.attach)
+    held = threading.Event()
+
+    def watch() -> None:
+        with hold_lease(LocalStore(repository + "/"), "backup", lambda: datetime.now(UTC)):
+            held.set()
+            time.sleep(0.5)
+
+    other = threading.Thread(target=watch)
+    other.start()
+    held.wait()
+    result = canvasback.rewind(in_duckdb.attach, to_snapshot=1, repository=repository)
+    other.join()
+
+    assert result.safety_point
+    assert in_duckdb.read() == in_duckdb.truths[1]
 
 
 def test_a_time_is_a_way_back(in_duckdb: Life) -> None:

@@ -8,11 +8,11 @@ has is shared, or deleted twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from canvasback.catalog.edits import Edit
-from canvasback.catalog.grafts import Commit, NewFile, NewTable, Schema
+from canvasback.catalog.grafts import NewFile, NewTable, Schema
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
 from canvasback.catalog.rewind import unfit_bounds
@@ -23,7 +23,13 @@ Row = dict[str, Any]
 
 
 def graft_edits(
-    source: Image, snapshot: int, target: Image, tables: Iterable[NewTable], schemas: Iterable[Schema], commit: Commit
+    source: Image,
+    snapshot: int,
+    target: Image,
+    tables: Iterable[NewTable],
+    schemas: Iterable[Schema],
+    moment: datetime,
+    message: str,
 ) -> list[Edit]:
     """What adds tables, as they were at a snapshot of one catalog, to another.
 
@@ -33,14 +39,15 @@ def graft_edits(
         target: The catalog to which they go, likewise; of the same lake.
         tables: The tables.
         schemas: The schemas that the target lacks.
-        commit: The commit.
+        moment: The time of the commit.
+        message: Why it is made.
     """
     graft = _Graft(source, snapshot, target)
     for schema in schemas:
         graft.add_schema(schema)
     for table in tables:
         graft.add(table)
-    return graft.finish(commit)
+    return graft.finish(moment, message)
 
 
 class _Graft:
@@ -110,19 +117,19 @@ class _Graft:
         if files or table.rows_file:
             self._changes.append(f"inserted_into_table:{new}")
 
-    def finish(self, commit: Commit) -> list[Edit]:
+    def finish(self, moment: datetime, message: str) -> list[Edit]:
         self._add(
             "ducklake_snapshot",
             {
                 "snapshot_id": self._begin,
-                "snapshot_time": f"{commit.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
+                "snapshot_time": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
                 "schema_version": self._version,
                 "next_catalog_id": self._next_catalog,
                 "next_file_id": self._next_file,
             },
         )
         changes = {"snapshot_id": self._begin, "changes_made": ",".join(self._changes)}
-        self._add("ducklake_snapshot_changes", {**changes, "author": "canvasback", "commit_message": commit.message})
+        self._add("ducklake_snapshot_changes", {**changes, "author": "canvasback", "commit_message": message})
         edits = [Edit(name, create=columns) for name, columns in self._created.items()]
         return edits + [Edit(name, rows=tuple(rows)) for name, rows in self._rows.items()]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 
 import msgspec
 
@@ -52,18 +51,6 @@ class NewTable(msgspec.Struct, frozen=True):
     files: tuple[NewFile, ...] = ()
     rows_file: Mapping[str, Value] | None = None
     rows_stats: tuple[Mapping[str, Value], ...] = ()
-
-
-class Commit(msgspec.Struct, frozen=True):
-    """The commit that grafts.
-
-    Attributes:
-        moment: Its time.
-        message: Why.
-    """
-
-    moment: datetime
-    message: str
 
 
 class Schema(msgspec.Struct, frozen=True):

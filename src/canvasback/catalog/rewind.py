@@ -19,6 +19,7 @@ from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_deletes, inlined_tables, own_column
 from canvasback.catalog.logical import scalar_type
+from canvasback.catalog.state import partial_rows, visible
 from canvasback.model.relation import identifier, literal
 
 _CHILDREN = (
@@ -97,24 +98,16 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
 
     With a file of rows, its earlier deletes: they name rows by their places in it, which a cut moves.
     """
+    newest = {"data": partial_rows(image, snapshot)[0]}
+    if image.has("ducklake_delete_file", "partial_max"):
+        newest["delete"] = "coalesce(f.partial_max, f.begin_snapshot)"
     found: list[tuple[str, int]] = []
-    for kind, (table, key) in KINDS.items():
-        later = []
-        if image.has(table, "partial_max"):
-            later.append(f"partial_max > {snapshot}")
-        if image.has(table, "partial_file_info"):
-            # '2:4|6:7': four rows of snapshot 2 and before, three more of 6; or 'partial_max:6'
-            later.append(
-                f"list_max(list_transform(string_split(partial_file_info, '|'), lambda part: TRY_CAST(CASE WHEN "
-                f"starts_with(part, 'partial_max:') THEN part[13:] ELSE split_part(part, ':', 1) END AS BIGINT))) "
-                f"> {snapshot}"
-            )
-        if later:
-            rows = image.rows(
-                f"SELECT {key} FROM {{{table}}} f WHERE begin_snapshot <= {snapshot} "
-                f"AND (end_snapshot IS NULL OR end_snapshot > {snapshot}) AND ({' OR '.join(later)}) ORDER BY 1"
-            )
-            found += [(kind, int(file_id)) for (file_id,) in rows]
+    for kind, expression in newest.items():
+        table, key = KINDS[kind]
+        rows = image.rows(
+            f"SELECT {key} FROM {{{table}}} f WHERE {visible('f', snapshot)} AND {expression} > {snapshot} ORDER BY 1"
+        )
+        found += [(kind, int(file_id)) for (file_id,) in rows]
     data = ", ".join(str(file_id) for kind, file_id in found if kind == "data")
     if data:
         deletes = image.rows(
@@ -172,7 +165,7 @@ def unfit_bounds(image: Image, snapshot: int) -> list[tuple[int, int]]:
         f"""
         SELECT c.table_id, c.column_id, c.column_type, s.min_value, s.max_value
         FROM {{ducklake_table_column_stats}} s JOIN {{ducklake_column}} c USING (table_id, column_id)
-        WHERE c.begin_snapshot <= {snapshot} AND (c.end_snapshot IS NULL OR c.end_snapshot > {snapshot})
+        WHERE {visible("c", snapshot)}
             AND EXISTS (FROM {{ducklake_column}} later WHERE later.table_id = c.table_id
                 AND later.column_id = c.column_id AND later.begin_snapshot > {snapshot})
         """
@@ -191,7 +184,7 @@ def _fits(image: Image, bound: str, type_: str) -> bool:
 
 def _counts(image: Image, snapshot: int) -> Iterator[dict[str, Value]]:
     """The statistics of the tables whose files or inlined rows change."""
-    visible = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
+    seen = visible("f", snapshot)
     inlined = " UNION ALL ".join(
         f"SELECT {table_id} AS table_id, count(*) FILTER ({_visible(image, name, snapshot)}) AS rows, "
         f"count(*) FILTER ({own_column(image, name, 'begin_snapshot')} > {snapshot}) AS later FROM {{{name}}} i"
@@ -203,8 +196,8 @@ def _counts(image: Image, snapshot: int) -> Iterator[dict[str, Value]]:
         for table_id, rows, next_row_id, bytes_ in image.rows(
             f"""
             WITH files AS (
-                SELECT table_id, coalesce(sum(record_count) FILTER ({visible}), 0) AS rows,
-                    coalesce(sum(file_size_bytes) FILTER ({visible}), 0) AS bytes,
+                SELECT table_id, coalesce(sum(record_count) FILTER ({seen}), 0) AS rows,
+                    coalesce(sum(file_size_bytes) FILTER ({seen}), 0) AS bytes,
                     bool_or(begin_snapshot > {snapshot} OR coalesce(end_snapshot > {snapshot}, false)) AS changed
                 FROM {{ducklake_data_file}} f GROUP BY table_id
             ), inlined AS (

@@ -76,7 +76,7 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
         snapshot: A ``snapshot_id``.
         where: A condition on files as ``f`` in place of that the snapshot sees them.
     """
-    last, rows, exact = _partial(image, snapshot)
+    last, rows, exact = partial_rows(image, snapshot)
     splits = "f.partial_file_info" if _splits(image) else "CAST(NULL AS VARCHAR)"
     merged = "f.partial_max" if image.has("ducklake_data_file", "partial_max") else splits
     deletes_exact = f"coalesce(max(d.partial_max) <= {snapshot}, true)" if _partial_deletes(image) else "true"
@@ -169,8 +169,8 @@ def _partial_deletes(image: Image) -> bool:
     return image.has("ducklake_delete_file", "partial_max")
 
 
-def _partial(image: Image, snapshot: int) -> tuple[str, str, str]:
-    """The newest snapshot of a file's rows, how many of them a snapshot sees, and whether that is known."""
+def partial_rows(image: Image, snapshot: int) -> tuple[str, str, str]:
+    """Expressions on a data file ``f``: its rows' newest snapshot, how many a snapshot sees, whether that is known."""
     if image.has("ducklake_data_file", "partial_max"):
         last = "coalesce(f.partial_max, f.begin_snapshot)"
         return last, "f.record_count", f"({last} <= {snapshot})"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from canvasback.cli.commits_text import commit_lines
 from canvasback.cli.text import size, table
 from canvasback.model.difference import (
     Change,
-    CommitSummary,
     DiffResult,
     DroppedTable,
     ObjectDifference,
@@ -18,16 +17,6 @@ from canvasback.model.difference import (
     TablesResult,
 )
 from canvasback.model.moment import spelled
-
-_SHOWN = 20
-_NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')
-"""One of the changes that DuckLake notes of a commit: a kind, and the id of a table, or a name."""
-_KINDS = {
-    "inserted_into_table": "inserted into", "inlined_insert": "inserted into", "deleted_from_table": "deleted from",
-    "inlined_delete": "deleted from", "altered_table": "altered", "dropped_table": "dropped",
-    "compacted_table": "compacted", "merge_adjacent": "merged", "rewrite_delete": "rewrote",
-    "flushed_inlined": "flushed", "inline_flush": "flushed",
-}  # fmt: skip
 
 
 def _diff(result: DiffResult) -> str:
@@ -112,34 +101,11 @@ def _totals(result: DiffResult) -> Iterator[str]:
 
 def _commits(result: DiffResult) -> Iterator[str]:
     if result.commits:
-        hidden = len(result.commits) - _SHOWN
-        rows: list[tuple[str, ...]] = [("SNAPSHOT", "COMMITTED (UTC)", "AUTHOR", "MESSAGE", "CHANGES")]
         names = {one.table_id: f"{one.schema}.{one.table}" for one in result.tables}
-        rows += [_commit(commit, names) for commit in result.commits[-_SHOWN:]]
-        named = any(commit.author or commit.message for commit in result.commits)
         yield ""
-        yield table(rows if named else [(*row[:2], row[4]) for row in rows])
-        if hidden > 0:
-            yield f"… and {hidden:,} commits before these; --json shows them"
+        yield from commit_lines(result.commits, names)
     if result.commits_missing:
         yield f"{result.commits_missing:,} commits in between were expired"
-
-
-def _commit(commit: CommitSummary, names: dict[int, str]) -> tuple[str, ...]:
-    def said(noted: re.Match[str]) -> str:
-        kind, what, comma = noted.groups()
-        if what.isdecimal():
-            what = names.get(int(what), f"table {what}")
-        return f"{_KINDS.get(kind, kind.replace('_', ' '))} {what}{', ' if comma else ''}"
-
-    time = f"{commit.time:%Y-%m-%d %H:%M:%S}"
-    changes = _NOTED.sub(said, _line(commit.changes))
-    return str(commit.snapshot_id), time, _line(commit.author), _line(commit.message), changes
-
-
-def _line(text: str) -> str:
-    """The first line of what a writer said."""
-    return text.splitlines()[0] if text else ""
 
 
 def _tables(result: TablesResult) -> str:

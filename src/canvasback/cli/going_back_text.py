@@ -1,29 +1,32 @@
-"""A rewind as text: what is lost, before what is done."""
+"""What rewind and restore --table say, as text: what is lost, before what is done."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Callable
+from typing import Any
 
+from canvasback.cli.commits_text import commit_lines
+from canvasback.cli.text import findings_lines, size
 from canvasback.model.moment import spelled
-from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
+from canvasback.model.rewinding import RewindResult, RewoundTable
+from canvasback.model.table_restore import TableRestoreResult
+from canvasback.model.words import many
 
-_SHOWN = 20
+
+def _rewind(result: RewindResult) -> str:
+    return "\n".join([*_rewind_lines(result), *findings_lines(result.findings, result.finding_counts)])
 
 
-def rewind_text(result: RewindResult) -> list[str]:
-    """All of it but the findings."""
+def _rewind_lines(result: RewindResult) -> list[str]:
     if result.from_snapshot == result.snapshot_id:
         return [f"{result.lake} is not changed: {step}" for step in result.steps]
     head = "would take" if result.dry_run else "took"
     lines = [f"{head} {result.lake} back to snapshot {result.snapshot_id} of {spelled(result.snapshot_time)}"]
-    if result.commits:
-        count = len(result.commits)
-        lines.append(f"  {count:,} commit{'s are' if count != 1 else ' is'} undone:")
-        lines += [f"    {_commit(commit)}" for commit in result.commits[:_SHOWN]]
-        lines += [f"    … and {count - _SHOWN:,} more; --json shows them"] if count > _SHOWN else []
-        lines.append("  tables:" if result.tables else "  no table changes")
-        lines += [f"    {_table(table)}" for table in result.tables]
-    lines += [f"  - {step}" for step in result.steps]
+    undone = len(result.commits)
+    lines += ["", f"{many(undone, 'commit')} {'is' if undone == 1 else 'are'} undone:"]
+    lines += commit_lines(result.commits, {t.table_id: f"{t.schema}.{t.table}" for t in result.tables})
+    lines += ["", *(_rewound(table) for table in result.tables)] if result.tables else ["", "no table changes"]
+    lines += ["", *(f"  - {step}" for step in result.steps)]
     if result.safety_point:
         lines.append(f"what the lake was before is in point {result.safety_point}")
     if result.dry_run:
@@ -31,21 +34,33 @@ def rewind_text(result: RewindResult) -> list[str]:
     return lines
 
 
-def _commit(commit: AbandonedCommit) -> str:
-    said = ": ".join(part for part in (commit.author, commit.message) if part)
-    # To the millisecond, as commits of one job follow each other fast.
-    moment = f"{commit.time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
-    return f"{commit.snapshot_id}  {moment} UTC  {commit.changes}" + (f"  ({said})" if said else "")
-
-
-def _table(table: RewoundTable) -> str:
+def _rewound(table: RewoundTable) -> str:
     name = f"{table.schema}.{table.table}"
     about = "" if table.exact else "about "
     if table.change == "goes":
-        return f"{name} goes, with {about}{table.rows_now:,} rows"
+        return f"{name} goes, with {about}{many(table.rows_now, 'row')}"
     if table.change == "returns":
-        return f"{name} comes back, with {about}{table.rows_then:,} rows"
+        return f"{name} comes back, with {about}{many(table.rows_then, 'row')}"
     renamed = f", and is called {table.name_then} again" if table.name_then else ""
     if table.rows_now == table.rows_then:
-        return f"{name} keeps {about}{table.rows_now:,} rows, of which some or its columns differ{renamed}"
-    return f"{name} has {about}{table.rows_then:,} rows instead of {table.rows_now:,}{renamed}"
+        return f"{name} keeps {about}{many(table.rows_now, 'row')}, but some of them, or its columns, differ{renamed}"
+    return f"{name} has {about}{many(table.rows_then, 'row')} instead of {table.rows_now:,}{renamed}"
+
+
+def _restore_tables(result: TableRestoreResult) -> str:
+    head = "would bring back" if result.dry_run else "brought back"
+    lines = [f"{head} from {result.point}, as of snapshot {result.snapshot_id}, into {result.lake}:"]
+    for table in result.tables:
+        named = f" as {table.restored_as}" if table.restored_as != table.table else ""
+        rows = f"{'' if table.exact else 'about '}{many(table.rows, 'row')}"
+        lines.append(f"    {table.table}{named}: {rows}, {many(table.files, 'file')} ({size(table.bytes)})")
+    lines += [f"  - {step}" for step in result.steps]
+    lines.append(
+        "nothing was changed (--dry-run)"
+        if result.dry_run
+        else f"the lake has it from snapshot {result.new_snapshot_id} on, in {result.seconds:.2f} s"
+    )
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+
+
+FORMATS: dict[type, Callable[[Any], str]] = {RewindResult: _rewind, TableRestoreResult: _restore_tables}

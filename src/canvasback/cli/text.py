@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from canvasback.cli.text_rewind import rewind_text
 from canvasback.model.finding import Finding
 from canvasback.model.results import (
     AttachResult,
@@ -18,8 +17,6 @@ from canvasback.model.results import (
     ShowResult,
     VerifyResult,
 )
-from canvasback.model.rewinding import RewindResult
-from canvasback.model.table_restore import TableRestoreResult
 
 _SHOWN = 20
 _STEP = 1024
@@ -42,7 +39,7 @@ def _init(result: InitResult) -> str:
 def _backup(result: BackupResult) -> str:
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
-        return "\n".join([nothing, *_findings(result.findings, result.finding_counts)])
+        return "\n".join([nothing, *findings_lines(result.findings, result.finding_counts)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -51,7 +48,7 @@ def _backup(result: BackupResult) -> str:
         f"  reused     {result.reused_files:,}",
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
-        *_findings(result.findings, result.finding_counts),
+        *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
 
 
@@ -105,7 +102,7 @@ def _show(result: ShowResult) -> str:
         for t in result.tables
     ]
     lines.append(table(rows) if result.tables else "the lake has no tables at that snapshot")
-    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
 
 
 def _verify(result: VerifyResult) -> str:
@@ -114,7 +111,7 @@ def _verify(result: VerifyResult) -> str:
     points = result.points[0] if len(result.points) == 1 else f"{len(result.points)} points"
     return "\n".join([
         f"{points}: {verdict} at level {result.level} ({result.objects:,} objects{read}, {result.seconds:.2f} s)",
-        *_findings(result.findings, result.finding_counts),
+        *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
 
 
@@ -128,29 +125,7 @@ def _restore(result: RestoreResult) -> str:
             f"{result.restored_files:,} files ({size(result.restored_bytes)}) put in place, {result.kept_files:,} were "
             f"there, in {result.seconds:.2f} s"
         )
-    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
-
-
-def _restore_tables(result: TableRestoreResult) -> str:
-    head = "would bring back" if result.dry_run else "brought back"
-    lines = [f"{head} from {result.point}, as of snapshot {result.snapshot_id}, into {result.lake}:"]
-    for table in result.tables:
-        named = f" as {table.restored_as}" if table.restored_as != table.table else ""
-        about = "" if table.exact else "about "
-        lines.append(
-            f"    {table.table}{named}: {about}{table.rows:,} rows, {table.files:,} files ({size(table.bytes)})"
-        )
-    lines += [f"  - {step}" for step in result.steps]
-    lines.append(
-        "nothing was changed (--dry-run)"
-        if result.dry_run
-        else f"the lake has it from snapshot {result.new_snapshot_id} on, in {result.seconds:.2f} s"
-    )
-    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
-
-
-def _rewind(result: RewindResult) -> str:
-    return "\n".join([*rewind_text(result), *_findings(result.findings, result.finding_counts)])
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
 
 
 def _repoint(result: RepointResult) -> str:
@@ -158,7 +133,7 @@ def _repoint(result: RepointResult) -> str:
     lines = [f"{head} {result.lake} to {result.data_path}", *(f"  - {step}" for step in result.steps)]
     if result.dry_run:
         lines.append("nothing was changed (--dry-run)")
-    return "\n".join([*lines, *_findings(result.findings, result.finding_counts)])
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
 
 
 def _attach(result: AttachResult) -> str:
@@ -167,11 +142,12 @@ def _attach(result: AttachResult) -> str:
         "",
         "  INSTALL ducklake;",
         f"  {result.statement}",
-        *_findings(result.findings, result.finding_counts),
+        *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
 
 
-def _findings(findings: tuple[Finding, ...], counts: dict[str, int]) -> list[str]:
+def findings_lines(findings: tuple[Finding, ...], counts: dict[str, int]) -> list[str]:
+    """The first findings, how many there are of each kind, and what to do about them."""
     if not counts:
         return []
     total = sum(counts.values())
@@ -202,8 +178,6 @@ FORMATS: dict[type, Callable[[Any], str]] = {
     ListResult: _list,
     RepointResult: _repoint,
     RestoreResult: _restore,
-    RewindResult: _rewind,
-    TableRestoreResult: _restore_tables,
     RunResult: _run,
     ShowResult: _show,
     VerifyResult: _verify,

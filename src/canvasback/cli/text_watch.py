@@ -11,6 +11,7 @@ from canvasback.model.watching import (
     WatchEvent,
     WatchStarted,
 )
+from canvasback.model.words import many
 
 
 def event_line(event: WatchEvent) -> str:
@@ -28,23 +29,19 @@ def _said(event: WatchEvent) -> str:
     if isinstance(event, OutageStarted):
         return f"waiting: {event.message} [{event.code}]" + (f". {event.hint}" if event.hint else "")
     if isinstance(event, OutageEnded):
-        return f"recovered after {event.seconds:.1f} s and {_many(event.attempts, 'attempt')}"
-    return f"stopped, {_many(event.points, 'point')} made"
+        return f"recovered after {event.seconds:.1f} s and {many(event.attempts, 'attempt')}"
+    return f"stopped, {many(event.points, 'point')} made"
 
 
 def _point(event: PointMade) -> str:
     found = ", ".join(f"{count:,} {code}" for code, count in event.finding_counts.items())
     return (
-        f"point {event.point}: {_many(event.commits, 'commit')} to snapshot {event.snapshot_id}, "
-        f"{_many(event.new_files, 'file')} ({size(event.new_bytes)}) copied, {event.lag_seconds:.2f} s after the commit"
+        f"point {event.point}: {many(event.commits, 'commit')} to snapshot {event.snapshot_id}, "
+        f"{many(event.new_files, 'file')} ({size(event.new_bytes)}) copied, {event.lag_seconds:.2f} s after the commit"
         + (f"; findings: {found}" if found else "")
         + _absent(event.absent)
     )
 
 
 def _absent(files: int) -> str:
-    return f"; {_many(files, 'file')} absent" if files else ""
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"; {many(files, 'file')} absent" if files else ""

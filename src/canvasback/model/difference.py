@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from canvasback.model.commit import CommitSummary
+
 
 class Side(msgspec.Struct, frozen=True):
     """One of the two moments that were compared.
@@ -132,24 +134,6 @@ class Totals(msgspec.Struct, frozen=True):
     files_removed: int
     bytes_added: int
     bytes_removed: int
-
-
-class CommitSummary(msgspec.Struct, frozen=True):
-    """One commit to the lake.
-
-    Attributes:
-        snapshot_id: The snapshot that it made.
-        time: When.
-        author: Who, if the writer said so.
-        message: Why, if the writer said so.
-        changes: What DuckLake notes of it, such as ``inserted_into_table:2``.
-    """
-
-    snapshot_id: int
-    time: datetime
-    author: str
-    message: str
-    changes: str
 
 
 class DiffResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.diff/1"):

@@ -6,25 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding
-
-
-class AbandonedCommit(msgspec.Struct, frozen=True):
-    """A commit that a rewind takes back.
-
-    Attributes:
-        snapshot_id: Its snapshot.
-        time: When it was made.
-        changes: What it did, as DuckLake says it.
-        author: Who made it, where the catalog says so.
-        message: Why, where the catalog says so.
-    """
-
-    snapshot_id: int
-    time: datetime
-    changes: str
-    author: str = ""
-    message: str = ""
 
 
 class RewoundTable(msgspec.Struct, frozen=True):
@@ -33,6 +16,7 @@ class RewoundTable(msgspec.Struct, frozen=True):
     Attributes:
         schema: The name of its schema, before the rewind; after it where it comes back.
         table: Its name, likewise.
+        table_id: Its ``table_id``.
         change: ``goes`` where it did not exist then, ``returns`` where it was dropped since, else ``changes``.
         rows_now: Its rows before the rewind.
         rows_then: Its rows after it.
@@ -42,6 +26,7 @@ class RewoundTable(msgspec.Struct, frozen=True):
 
     schema: str
     table: str
+    table_id: int
     change: str
     rows_now: int
     rows_then: int
@@ -77,7 +62,7 @@ class RewindResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasb
     steps: tuple[str, ...]
     dry_run: bool
     safety_point: str
-    commits: tuple[AbandonedCommit, ...]
+    commits: tuple[CommitSummary, ...]
     tables: tuple[RewoundTable, ...]
     scheduled_files: int
     kept_files: int

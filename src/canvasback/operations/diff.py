@@ -8,12 +8,12 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.accounting import Flow, flow_apart, flow_in_line
-from canvasback.catalog.image import Image
+from canvasback.catalog.commits import commits_between
 from canvasback.catalog.passage import FilePair, files_at, history, inlined_at, moved_files, pair_files
 from canvasback.catalog.shape import TableShape, object_shapes, table_shapes
 from canvasback.catalog.state import forgotten, table_states
 from canvasback.errors import RefusedError, UsageError
-from canvasback.model.difference import Change, CommitSummary, DiffResult, TableDifference, Totals
+from canvasback.model.difference import Change, DiffResult, TableDifference, Totals
 from canvasback.model.state import TablePair, TableState, pair_states
 from canvasback.operations.alterations import alterations, object_differences
 from canvasback.operations.defaults import now
@@ -67,7 +67,7 @@ def _compare(a: Viewed, b: Viewed, *, in_line: bool) -> DiffResult:
     tables = [_difference(pair, flows.get(pair.table.table_id), *shapes) for pair in pairs]
     changed = tuple(table for table in tables if table.kinds)
     since = a.snapshot if in_line else _common(a, b)
-    commits = _commits(b.image, since, b.snapshot)
+    commits = commits_between(b.image, since, b.snapshot)
     return DiffResult(
         a.side,
         b.side,
@@ -237,14 +237,3 @@ def _totals(tables: Sequence[TableDifference], unchanged: int) -> Totals:
         sum(table.bytes_added for table in tables),
         sum(table.bytes_removed for table in tables),
     )
-
-
-def _commits(image: Image, after: int, until: int) -> tuple[CommitSummary, ...]:
-    named = image.has("ducklake_snapshot_changes", "author")
-    author, message = ("c.author", "c.commit_message") if named else ("NULL", "NULL")
-    rows = image.rows(
-        f"SELECT snapshot_id, CAST(s.snapshot_time AS TIMESTAMPTZ), coalesce({author}, ''), coalesce({message}, ''), "
-        "coalesce(c.changes_made, '') FROM {ducklake_snapshot} s LEFT JOIN {ducklake_snapshot_changes} c "
-        f"USING (snapshot_id) WHERE snapshot_id > {after} AND snapshot_id <= {until} ORDER BY 1"
-    )
-    return tuple(CommitSummary(*row) for row in rows)

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 import tenacity
 
+from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_engine
@@ -19,13 +20,15 @@ from canvasback.catalog.rewind import Cut, rewind_edits, straddling
 from canvasback.catalog.scheduling import abandoned_files, schedule_edit
 from canvasback.catalog.state import table_states
 from canvasback.errors import LockedError, UsageError
+from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.moment import Moment, moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
-from canvasback.model.rewinding import AbandonedCommit, RewindResult, RewoundTable
+from canvasback.model.rewinding import RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
+from canvasback.model.words import many
 from canvasback.operations.backup import backup
 from canvasback.operations.cutting import Straddler, cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
@@ -123,7 +126,7 @@ class _Plan(msgspec.Struct):
     target: Commit
     root: str
     findings: Findings
-    commits: tuple[AbandonedCommit, ...] = ()
+    commits: tuple[CommitSummary, ...] = ()
     tables: tuple[RewoundTable, ...] = ()
     straddlers: list[tuple[str, int]] = []
     abandoned: list[tuple[int, str]] = []
@@ -157,7 +160,7 @@ class _Rewind(msgspec.Struct):
             return plan
         plan.straddlers = straddling(image, target.snapshot)
         refuse_uncuttable(image, plan.straddlers)
-        plan.commits = abandoned_commits(image, target.snapshot)
+        plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
         plan.expected = _expected(image)
@@ -247,26 +250,14 @@ class _Rewind(msgspec.Struct):
             else "no point is made before it: what only the undone commits hold is lost with DuckLake's next cleanup"
         )
         steps += cutting_steps(plan.straddlers)
+        files = f"{many(len(plan.abandoned), 'file')} of undone commits"
         steps.append(
-            f"{len(plan.abandoned)} files of undone commits stay where they are, as orphans that DuckLake's removal of "
-            "orphaned files deletes"
+            f"left alone, for DuckLake's removal of orphaned files to delete: {files}"
             if self.keep_files
-            else f"{len(plan.abandoned)} files of undone commits are scheduled for DuckLake's cleanup"
+            else f"scheduled for DuckLake's cleanup: {files}"
         )
         steps.append("whoever has the lake attached has to attach it again")
         return tuple(steps)
-
-
-def abandoned_commits(image: Image, snapshot: int) -> tuple[AbandonedCommit, ...]:
-    """The commits after a snapshot, oldest first."""
-    told = image.has("ducklake_snapshot_changes", "author")
-    more = "coalesce(c.author, ''), coalesce(c.commit_message, '')" if told else "'', ''"
-    rows = image.rows(
-        f"SELECT s.snapshot_id, CAST(s.snapshot_time AS TIMESTAMPTZ), coalesce(c.changes_made, ''), {more} "
-        "FROM {ducklake_snapshot} s LEFT JOIN {ducklake_snapshot_changes} c USING (snapshot_id) "
-        f"WHERE s.snapshot_id > {snapshot} ORDER BY 1"
-    )
-    return tuple(AbandonedCommit(int(id_), *rest) for id_, *rest in rows)
 
 
 def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
@@ -278,6 +269,7 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
             RewoundTable(
                 shown.schema,
                 shown.table,
+                shown.table_id,
                 "goes" if then is None else "returns" if today is None else "changes",
                 today.rows if today else 0,
                 then.rows if then else 0,

@@ -14,7 +14,7 @@ from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.graft import graft_edits
-from canvasback.catalog.grafts import Commit, NewTable, Schema, folder_of
+from canvasback.catalog.grafts import NewTable, Schema, folder_of
 from canvasback.catalog.image import Image
 from canvasback.catalog.lake_tables import LakeTable, find_tables, split_name
 from canvasback.catalog.state import table_states, visible
@@ -25,11 +25,12 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
+from canvasback.model.words import many
 from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.forgotten import forgotten_findings
-from canvasback.operations.moments import Commit as Moment
+from canvasback.operations.moments import Commit
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.table_files import TableFiles
 from canvasback.repository.repository import Repository
@@ -84,18 +85,18 @@ def restore_tables(
     began = time.monotonic()
     lake = parse_lake(to)
     stores = stores or Stores()
-    opened, manifest, moment = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
+    opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
         source = in_dialect(stored, "duckdb")
-        found = find_tables(source, moment.snapshot, table, f"point {manifest.id}")
-        files = TableFiles(source, moment.snapshot, opened.store, manifest, stores, progress)
+        found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
+        files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_engine(lake), opened, manifest, moment, source, names, data_path, files, clock)
+        run = _Run(lake, open_engine(lake), opened, manifest, then, source, names, data_path, files, clock)
         run.look()
         if not dry_run:
             run.engine.change(())  # who is locked out need not wait for the files to hear of it
             run.tables = run.files.copy(run.tables, run.root, jobs, clock())
-            run.commit()
+            run.add()
         return run.result(began, dry_run=dry_run)
 
 
@@ -104,7 +105,7 @@ class _Run(msgspec.Struct):
     engine: Engine
     repository: Repository
     manifest: Manifest
-    moment: Moment
+    then: Commit
     source: Image
     names: dict[LakeTable, tuple[str, str]]
     data_path: str | None
@@ -125,21 +126,21 @@ class _Run(msgspec.Struct):
             self._name(target)
         self.files.look(self.folders)
 
-    def commit(self) -> None:
+    def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
         for attempt in range(1, _ATTEMPTS + 1):
             with self.engine.read() as stored:
                 target = in_dialect(stored, "duckdb")
                 self._refuse_existing(target)
                 head = target.head()
-                commit = Commit(
-                    max(self.clock(), head[1]),
+                message = (
                     f"canvasback restored {', '.join(str(table) for table in self.names)} as of snapshot "
-                    f"{self.moment.snapshot} from point {self.manifest.id}",
+                    f"{self.then.snapshot} from point {self.manifest.id}"
                 )
+                moment = max(self.clock(), head[1])
                 if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
                     raise changed(str(self.lake))  # the files lie in another folder than that schema's
-                edits = graft_edits(self.source, self.moment.snapshot, target, self.tables, self.schemas, commit)
+                edits = graft_edits(self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message)
             expected = Expected("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot", (head[0], head[2]))
             self.snapshot_id = head[0] + 1
             try:
@@ -152,7 +153,7 @@ class _Run(msgspec.Struct):
 
     def result(self, began: float, *, dry_run: bool) -> TableRestoreResult:
         """What was done, or would be."""
-        states = {state.table_id: state for state in table_states(self.source, self.moment.snapshot)}
+        states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
         restored = tuple(
             RestoredTable(
                 str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
@@ -160,17 +161,18 @@ class _Run(msgspec.Struct):
             )
             for old, (schema, name) in self.names.items()
         )  # fmt: skip
-        steps = [f"point {self.manifest.id}: {self.moment}"]
+        steps = [f"point {self.manifest.id}: {self.then}"]
         steps += [f"the schema {schema.name} is made, which the lake lacks" for schema in self.schemas]
-        steps.append(f"{self.files.count} files ({self.files.bytes} bytes) are copied to fresh names below {self.root}")
+        copied = f"{many(self.files.count, 'file')} ({self.files.bytes} bytes)"
+        steps.append(f"copied to fresh names below {self.root}: {copied}")
         steps += cutting_steps(self.files.straddlers)
         steps.append("one new commit adds it; nothing else in the lake changes")
         findings = Findings()
         lost = {str(table) for table in self.names}
-        findings.extend(f for f in forgotten_findings(self.source, self.moment.snapshot) if f.where in lost)
+        findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
         return TableRestoreResult(
             self.manifest.id,
-            self.moment.snapshot,
+            self.then.snapshot,
             str(self.lake),
             self.snapshot_id,
             restored,
