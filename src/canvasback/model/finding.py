@@ -20,6 +20,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         where: The file, table or object that it is about.
         message: What was found; lower case, no full stop.
         cure: What to do about it; a full sentence.
+        table: The lake's table that it is about, as ``schema.table``; empty where it is about no single one.
     """
 
     code: str
@@ -27,6 +28,29 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     where: str
     message: str
     cure: str = ""
+    table: str = ""
+
+
+class FindingKind(msgspec.Struct, frozen=True):
+    """What findings of one code have in common, for those who never met it.
+
+    Attributes:
+        code: Stable kebab-case name.
+        severity: See `Finding`.
+        explanation: What it is and what it does to a lake; full sentences.
+        example: How it comes about, or what one sees of it; a full sentence.
+        cure: What to do about it; a full sentence.
+    """
+
+    code: str
+    severity: Severity
+    explanation: str
+    example: str
+    cure: str
+
+    def at(self, where: str, message: str, table: str = "") -> Finding:
+        """A finding of this kind."""
+        return Finding(self.code, self.severity, where, message, self.cure, table)
 
 
 class Findings:

@@ -1,0 +1,32 @@
+"""A file of a lake that is not what the catalog says: what a check of storage yields, and what heal works on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from canvasback.model.finding import FindingKind
+
+
+class DamagedFile(msgspec.Struct, frozen=True):
+    """A file that a catalog names, and what is wrong with it.
+
+    Attributes:
+        kind: What is wrong.
+        file_kind: ``data`` or ``delete``.
+        file_id: Its ``data_file_id`` or ``delete_file_id``.
+        table_id: Its table.
+        place: Its absolute path or URL.
+        message: What was found; lower case, no full stop.
+        lost: Whether its content is gone, or partly: then only another copy helps. False where the file is whole
+            and something else is wrong, such as the catalog's row of it.
+    """
+
+    kind: FindingKind
+    file_kind: Literal["data", "delete"]
+    file_id: int
+    table_id: int
+    place: str
+    message: str
+    lost: bool = True
