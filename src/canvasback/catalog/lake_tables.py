@@ -119,3 +119,13 @@ def _when(image: Image, parts: tuple[str, ...], snapshot: int) -> str:
 
 def _lower(parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part.lower() for part in parts)
+
+
+def table_names(image: Image) -> dict[int, LakeTable]:
+    """Every table that the catalog speaks of, the dropped ones too, by its id, with its last name."""
+    rows = image.rows(
+        "SELECT t.table_id, arg_max(s.schema_name, s.begin_snapshot), arg_max(t.table_name, t.begin_snapshot) "
+        "FROM {ducklake_table} t LEFT JOIN {ducklake_schema} s USING (schema_id) "
+        "WHERE t.table_id IS NOT NULL GROUP BY t.table_id ORDER BY 1"
+    )
+    return {int(id_): LakeTable(int(id_), schema or "?", name or "?") for id_, schema, name in rows}

@@ -72,6 +72,11 @@ class Findings:
         for finding in findings:
             self.add(finding)
 
+    def merge(self, others: Findings) -> None:
+        """Add what others collected, those that they did not keep included."""
+        self._counts += others._counts
+        self._kept += others._kept[: max(0, self._keep - len(self._kept))]
+
     @property
     def kept(self) -> tuple[Finding, ...]:
         """The first findings, word for word."""

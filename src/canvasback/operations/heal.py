@@ -1,0 +1,235 @@
+"""heal: put back what a live lake lost, mend what is provably wrong, and say what stays lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from canvasback.catalog.acceptance import Unreadable, acceptance_edits
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.edits import statements
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.image import Image
+from canvasback.model.finding import Findings
+from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.words import many
+from canvasback.operations.backup import backup
+from canvasback.operations.data_root import find_data_root
+from canvasback.operations.defaults import now
+from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
+from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules, unchanged
+from canvasback.operations.healing.copies import UNSOURCED, Copies
+from canvasback.operations.healing.losses import Losses
+from canvasback.operations.held import open_of_lake, refuse_without_repository
+from canvasback.repository.repository import Repository
+from canvasback.storage.locations import Stores, folder_url
+
+_KEPT = 1000
+
+
+def heal(
+    lake: str,
+    repository: str | None = None,
+    *,
+    source: str | None = None,
+    level: Level = "footers",
+    accept_loss: bool = False,
+    data_path: str | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> HealResult:
+    """Find damage as `check` does, and heal what can be healed.
+
+    Files that are gone or damaged are put back byte for byte, what is there in their place is moved aside. Of the
+    catalog, only that is changed which provably changes nothing that a reader could see, one kind of damage after the
+    other. What cannot be healed is listed.
+
+    Args:
+        lake: The lake, as in ATTACH.
+        repository: The lake's repository: its points hold copies. Before the catalog is changed, a point is made of
+            the lake as it is.
+        source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
+        level: How deeply to look for damage, see `canvasback.check`.
+        accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
+            again.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        dry_run: Make the plan only.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: Level ``checksum`` without a repository (``no-repository``).
+        RefusedError: The repository is of another lake (``other-lake``); nothing was changed.
+        LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile; files that were
+            put back stay.
+        LakeError: The catalog cannot be read.
+    """
+    refuse_without_repository(level, repository)
+    run = _Heal(parse_lake(lake), repository, source, level, data_path, jobs, stores or Stores(), progress, clock)
+    return run.run(accept_loss=accept_loss, dry_run=dry_run)
+
+
+class _Done(msgspec.Struct):
+    """What was done, or would be."""
+
+    steps: list[str] = []
+    healed: tuple[HealedFile, ...] = ()
+    healed_files: int = 0
+    healed_bytes: int = 0
+    repairs: list[CatalogRepair] = []
+    losses: tuple[Loss, ...] = ()
+    lost_files: int = 0
+    safety_point: str = ""
+    accepted: int | None = None
+
+
+class _Heal:
+    """One run of heal."""
+
+    def __init__(
+        self,
+        lake: LakeName,
+        repository: str | None,
+        source: str | None,
+        level: Level,
+        data_path: str | None,
+        jobs: int | None,
+        stores: Stores,
+        progress: Progress,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.lake = lake
+        self.engine = open_engine(lake)
+        self.repository = repository
+        self.replica = folder_url(source) if source is not None else None
+        self.level = level
+        self.data_path = data_path
+        self.jobs = jobs
+        self.stores = stores
+        self.progress = progress
+        self.clock = clock
+        self.root = ""
+        self.findings = Findings()
+        self.done = _Done()
+
+    def run(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
+        began = time.monotonic()
+        done = self.done
+        with self.engine.read() as stored:
+            image = in_dialect(stored, "duckdb")
+            self.root = find_data_root(image, self.lake, self.data_path, None)
+            opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
+            examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
+            diagnosis = examiner.diagnose(image)
+            done.repairs = planned_repairs(image, diagnosis.faults)
+            self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
+            losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
+            done.losses, done.lost_files = losses.first(_KEPT), losses.count
+            unreadable = losses.unreadable() if accept_loss else []
+            self._plan(losses, unreadable, accept_loss=accept_loss)
+            if dry_run:
+                self.findings.merge(diagnosis.findings(image))
+                return self._result(began, dry_run=True)
+            damaged = [(file.file_kind, file.file_id) for file in damaged_files(image)]
+            if done.repairs or unreadable:
+                self._make_safe()
+                done.repairs = repair_file_rows(self.engine, image)
+        if diagnosis.faults:
+            done.repairs += repair_rules(self.engine)
+        if unreadable:
+            self._accept(unreadable)
+        with self.engine.read() as stored:
+            image = in_dialect(stored, "duckdb")
+            after = examiner.look_again(image, damaged)
+            after.strays = diagnosis.strays
+            self.findings.merge(after.findings(image))
+        return self._result(began, dry_run=False)
+
+    def _heal_files(
+        self,
+        image: Image,
+        examiner: Examiner,
+        opened: Repository | None,
+        diagnosis: Diagnosis,
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
+        copies = Copies(image, self.root, self.stores, opened, self.replica, self.jobs, self.progress, self.findings)
+        while copies.find(self.level) and not dry_run:
+            copies.put_back(self.clock())
+            examiner.recheck(image, [(file.file_kind, file.file_id) for file in damaged_files(image)])
+        done = self.done
+        done.healed, done.healed_files, done.healed_bytes = copies.healed(diagnosis, _KEPT, planned=dry_run)
+
+    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
+        """What is done, in words."""
+        done = self.done
+        steps = done.steps
+        if done.healed_files:
+            steps.append(
+                f"{many(done.healed_files, 'file')} ({done.healed_bytes} bytes) put back, byte for byte; what is there "
+                "is moved aside, to names that end in .damaged-<time>"
+            )
+        if (done.repairs or unreadable) and self.repository:
+            steps.append(f"before the catalog is changed, a point of the lake as it is is made in {self.repository}")
+        steps += [f"{repair.code}: {repair.words}" for repair in done.repairs]
+        if unreadable:
+            steps.append(
+                f"one commit leaves out {many(len(unreadable), 'file')} that cannot be read: {many(losses.rows, 'row')} "
+                f"are lost, {losses.returning} that were deleted show again"
+            )
+        elif losses.count and not accept_loss:
+            steps.append(
+                f"{many(losses.count, 'file')} cannot be healed; --accept-loss makes the newest snapshot readable "
+                "without them"
+            )
+        if not steps:
+            steps.append("nothing is to be done")
+
+    def _make_safe(self) -> None:
+        if self.repository is not None:
+            point = backup(
+                str(self.lake), self.repository, data_path=self.root, only_new=True, jobs=self.jobs,
+                stores=self.stores, progress=self.progress, clock=self.clock,
+            )  # fmt: skip
+            self.done.safety_point = point.point
+
+    def _accept(self, unreadable: list[Unreadable]) -> None:
+        with self.engine.read() as stored:
+            image = in_dialect(stored, "duckdb")
+            head, committed, _ = image.head()
+            edits = acceptance_edits(image, unreadable, max(self.clock(), committed))
+            self.engine.change(statements(edits), unchanged(image))
+            self.done.accepted = head + 1
+
+    def _result(self, began: float, *, dry_run: bool) -> HealResult:
+        done = self.done
+        return HealResult(
+            str(self.lake),
+            self.root,
+            self.level,
+            tuple(done.steps),
+            dry_run,
+            done.safety_point,
+            done.healed,
+            done.healed_files,
+            done.healed_bytes,
+            tuple(done.repairs),
+            done.losses,
+            done.lost_files,
+            done.accepted,
+            round(time.monotonic() - began, 3),
+            self.findings.kept,
+            self.findings.counts,
+        )

@@ -1,0 +1,99 @@
+"""Mending a catalog: each kind of damage by itself, where that provably changes nothing that a reader could see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.edits import Edit, statements
+from canvasback.catalog.engines import Engine
+from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image
+from canvasback.catalog.rules import check_catalog
+from canvasback.catalog.rules.rule import Fault, Rule
+from canvasback.model.healing import CatalogRepair
+from canvasback.operations.diagnosis import damaged_files
+from canvasback.operations.file_checks import catalog_repairs
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """A repair of one kind of damage.
+
+    Attributes:
+        repair: What it is.
+        edits: What becomes of the catalog.
+    """
+
+    repair: CatalogRepair
+    edits: list[Edit]
+
+
+def planned_repairs(image: Image, faults: Sequence[tuple[Rule, Fault]]) -> list[CatalogRepair]:
+    """What can be mended of a catalog, in the order in which it is done."""
+    found = [
+        CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words)
+        for rule, of_rule in _by_rule(faults)
+        if rule.repair
+    ]
+    return found + [planned.repair for planned in _file_rows(image)]
+
+
+def repair_rules(engine: Engine) -> list[CatalogRepair]:
+    """Mend what rules find, one rule after the other: each in a transaction, and from a fresh look at the catalog.
+
+    Raises:
+        LockedError: Somebody has the catalog open, or changed it meanwhile; what was mended before stays.
+    """
+    done: list[CatalogRepair] = []
+    while True:
+        with engine.read() as stored:
+            image = in_dialect(stored, "duckdb")
+            faults = _by_rule(list(check_catalog(image)))
+            mended = {repair.code for repair in done}
+            todo = [(rule, of_rule) for rule, of_rule in faults if rule.repair and rule.kind.code not in mended]
+            if not todo:
+                return done
+            rule, of_rule = todo[0]
+            assert rule.repair is not None  # see above
+            engine.change(statements(rule.repair.edits(image, of_rule)), unchanged(image))
+            done.append(CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words))
+
+
+def repair_file_rows(engine: Engine, image: Image) -> list[CatalogRepair]:
+    """Mend what the catalog says wrongly of files that are whole.
+
+    Args:
+        engine: The catalog.
+        image: The same in DuckDB's dialect, with ``memory.damaged``.
+    """
+    done = []
+    for planned in _file_rows(image):
+        engine.change(statements(planned.edits), unchanged(image))
+        done.append(planned.repair)
+    return done
+
+
+def unchanged(image: Image) -> Expected:
+    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
+    parts = ["max(snapshot_id)", "count(*)"]
+    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
+    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
+    [row] = image.rows(query)
+    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
+
+
+def _file_rows(image: Image) -> list[Planned]:
+    return [
+        Planned(CatalogRepair(code, files, words), edits)
+        for code, files, words, edits in catalog_repairs(image, list(damaged_files(image, "NOT lost")))
+    ]
+
+
+def _by_rule(faults: Sequence[tuple[Rule, Fault]]) -> list[tuple[Rule, list[Fault]]]:
+    found: dict[str, tuple[Rule, list[Fault]]] = {}
+    for rule, fault in faults:
+        found.setdefault(rule.kind.code, (rule, []))[1].append(fault)
+    return list(found.values())

@@ -1,0 +1,63 @@
+"""What cannot be healed: which rows of which table are lost, and to which snapshots."""
+
+from __future__ import annotations
+
+from canvasback.catalog.acceptance import Unreadable
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image
+from canvasback.catalog.state import visible
+from canvasback.model.healing import Loss
+from canvasback.model.relation import literal
+from canvasback.operations.diagnosis import Diagnosis
+
+_ROWS = {"data": "record_count", "delete": "delete_count"}
+
+
+class Losses:
+    """The lost files that nothing was found for.
+
+    Attributes:
+        count: How many there are.
+        rows: Rows of the newest snapshot that are lost, before deletes.
+        returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
+
+    Args:
+        image: The catalog in DuckDB's dialect, with ``memory.damaged``.
+        diagnosis: Knows the names of its tables.
+        where: Which damaged files are meant, beside that they are lost.
+    """
+
+    def __init__(self, image: Image, diagnosis: Diagnosis, where: str) -> None:
+        self._image = image
+        self._diagnosis = diagnosis
+        self._where = where
+        self._head = image.head()[0]
+        seen = visible("f", self._head)
+        [(self.count, self.rows, self.returning)] = image.rows(
+            f"SELECT count(*), coalesce(sum(rows) FILTER (file_kind = 'data' AND {seen}), 0)::BIGINT, "
+            f"coalesce(sum(rows) FILTER (file_kind = 'delete' AND {seen}), 0)::BIGINT FROM ({self._select()}) f"
+        )
+
+    def first(self, most: int) -> tuple[Loss, ...]:
+        """The first losses, by table."""
+        rows = self._image.rows(
+            "SELECT place, table_id, file_kind, rows, begin_snapshot, end_snapshot, message "
+            f"FROM ({self._select()}) f ORDER BY table_id, file_kind, file_id LIMIT {most}"
+        )
+        return tuple(Loss(place, self._diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+
+    def unreadable(self) -> list[Unreadable]:
+        """Those that the newest snapshot sees."""
+        rows = self._image.rows(
+            f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f WHERE {visible('f', self._head)} ORDER BY ALL"
+        )
+        return [Unreadable(*row) for row in rows]
+
+    def _select(self) -> str:
+        return " UNION ALL ".join(
+            f"SELECT d.place, d.table_id, d.file_kind, d.file_id, x.{_ROWS[kind]} AS rows, x.begin_snapshot, "
+            f"x.end_snapshot, d.message FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
+            f"ON d.file_kind = {literal(kind)} AND x.{key} = d.file_id WHERE d.lost AND {self._where}"
+            for kind, (table, key) in KINDS.items()
+            if table in self._image.tables
+        )

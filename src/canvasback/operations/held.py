@@ -1,0 +1,40 @@
+"""What a lake's repository knows of the live lake's files."""
+
+from __future__ import annotations
+
+from canvasback.catalog.image import Image
+from canvasback.errors import RefusedError, UsageError
+from canvasback.model.lake import LakeName
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.storage.locations import Stores
+
+
+def refuse_without_repository(level: str, repository: str | None) -> None:
+    """See that there is a repository where the level of a check needs one.
+
+    Raises:
+        UsageError: There is none (``no-repository``).
+    """
+    if level == "checksum" and repository is None:
+        raise UsageError(
+            "no-repository",
+            "without a repository nobody knows what the files' bytes should be",
+            hint="Name the lake's repository with --repo, or look at --level rows.",
+        )
+
+
+def open_of_lake(image: Image, stores: Stores, repository: str, lake: LakeName) -> Repository:
+    """The repository of a live lake.
+
+    Raises:
+        RepositoryError: There is no repository.
+        RefusedError: It is of another lake (``other-lake``).
+    """
+    opened = open_repository(stores.open(repository))
+    if opened.marker.lake_id not in image.schema_uuids().values():
+        raise RefusedError(
+            "other-lake",
+            f"the repository is for the lake {opened.marker.lake_id}, and {lake} is another one",
+            hint="Name the repository of this lake.",
+        )
+    return opened
