@@ -26,6 +26,7 @@ from canvasback.errors import (
     StorageError,
     UsageError,
 )
+from canvasback.model.checking import CheckResult, Stretch, TableHealth
 from canvasback.model.commit import CommitSummary
 from canvasback.model.difference import (
     Change,
@@ -39,6 +40,7 @@ from canvasback.model.difference import (
     Totals,
 )
 from canvasback.model.finding import Finding
+from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.progress import Progress
 from canvasback.model.results import (
     AttachResult,
@@ -65,7 +67,9 @@ from canvasback.model.watching import (
 )
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
+from canvasback.operations.check import check
 from canvasback.operations.diff import diff
+from canvasback.operations.heal import heal
 from canvasback.operations.init import init
 from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
@@ -84,16 +88,21 @@ __all__ = [
     "AttachResult",
     "BackupResult",
     "CanvasbackError",
+    "CatalogRepair",
     "Change",
+    "CheckResult",
     "CommitSummary",
     "CorruptError",
     "DiffResult",
     "DroppedTable",
     "Finding",
+    "HealResult",
+    "HealedFile",
     "InitResult",
     "LakeError",
     "ListResult",
     "LockedError",
+    "Loss",
     "NoSpaceError",
     "ObjectDifference",
     "ObjectExistsError",
@@ -117,7 +126,9 @@ __all__ = [
     "StorageError",
     "StoreOptions",
     "Stores",
+    "Stretch",
     "TableDifference",
+    "TableHealth",
     "TableRestoreResult",
     "TableRow",
     "TableSummary",
@@ -131,7 +142,9 @@ __all__ = [
     "__version__",
     "attach",
     "backup",
+    "check",
     "diff",
+    "heal",
     "init",
     "list_points",
     "repoint",

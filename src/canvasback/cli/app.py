@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import canvasback
-from canvasback.cli import changing, comparing, looking, saving
+from canvasback.cli import changing, comparing, looking, mending, saving
 from canvasback.cli.batch import BatchCommand
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app.command()(changing.restore)
 app.command()(looking.attach)
 app.command()(changing.rewind)
 app.command()(changing.repoint)
+app.command()(mending.check)
+app.command()(mending.heal)
 
 
 def _version(value: bool) -> None:

@@ -31,6 +31,16 @@ class VerifyLevel(enum.StrEnum):
     rows = "rows"
 
 
+class CheckLevel(enum.StrEnum):
+    """How deeply check and heal look."""
+
+    catalog = "catalog"
+    exists = "exists"
+    footers = "footers"
+    rows = "rows"
+    checksum = "checksum"
+
+
 class RestoreLevel(enum.StrEnum):
     """What restore takes for damaged."""
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import msgspec
 
-from canvasback.cli import comparing_text, going_back_text, text
+from canvasback.cli import comparing_text, going_back_text, mending_text, text
 from canvasback.cli.text_watch import event_line
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
@@ -17,7 +17,7 @@ from canvasback.model.results import ListResult, RunResult, ShowResult
 from canvasback.model.watching import WatchEvent
 
 WITH_FINDINGS = 3
-_FORMATS = text.FORMATS | comparing_text.FORMATS | going_back_text.FORMATS
+_FORMATS = text.FORMATS | comparing_text.FORMATS | going_back_text.FORMATS | mending_text.FORMATS
 
 
 def show_result(result: msgspec.Struct, *, as_json: bool, to_stderr: bool = False) -> int:

@@ -152,7 +152,7 @@ def _cut(
     """Write the new file, and tell of which snapshots its rows are."""
     row = _row(image, file.kind, file.file_id)
     source = f"read_parquet({file_literal(old)}, file_row_number = true, hive_partitioning = false)"
-    fields = _fields(connection, old)
+    fields = field_ids(connection, old)
     marked = next((name for name in _SNAPSHOT_IDS if name in fields), None)
     splits = _splits(row.get("partial_file_info"))
     if splits:
@@ -198,7 +198,7 @@ def _cut(
     return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "")
 
 
-def _fields(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
+def field_ids(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
     """The field ids of a file, by column, as COPY takes them: a number, or a struct of numbers."""
     nodes = connection.execute(
         f"SELECT name, coalesce(num_children, 0), field_id, converted_type FROM parquet_schema({file_literal(path)})"

@@ -10,7 +10,7 @@ import msgspec
 
 from canvasback.catalog.acceptance import Unreadable, acceptance_edits
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.edits import statements
+from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.model.finding import Findings
@@ -25,11 +25,13 @@ from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules, unchanged
 from canvasback.operations.healing.copies import UNSOURCED, Copies
 from canvasback.operations.healing.losses import Losses
+from canvasback.operations.healing.merged import find_merged, write_merged
 from canvasback.operations.held import open_of_lake, refuse_without_repository
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url
 
 _KEPT = 1000
+"""How many files are told one by one."""
 
 
 def heal(
@@ -86,6 +88,7 @@ class _Done(msgspec.Struct):
     healed: tuple[HealedFile, ...] = ()
     healed_files: int = 0
     healed_bytes: int = 0
+    rewritten: int = 0
     repairs: list[CatalogRepair] = []
     losses: tuple[Loss, ...] = ()
     lost_files: int = 0
@@ -132,15 +135,15 @@ class _Heal:
             examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
             diagnosis = examiner.diagnose(image)
             done.repairs = planned_repairs(image, diagnosis.faults)
-            self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
+            image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
             done.losses, done.lost_files = losses.first(_KEPT), losses.count
             unreadable = losses.unreadable() if accept_loss else []
-            self._plan(losses, unreadable, accept_loss=accept_loss)
+            self._plan(losses, unreadable, accept_loss=accept_loss, dry_run=dry_run)
             if dry_run:
                 self.findings.merge(diagnosis.findings(image))
                 return self._result(began, dry_run=True)
-            damaged = [(file.file_kind, file.file_id) for file in damaged_files(image)]
+            damaged = _damaged(image)
             if done.repairs or unreadable:
                 self._make_safe()
                 done.repairs = repair_file_rows(self.engine, image)
@@ -163,30 +166,63 @@ class _Heal:
         diagnosis: Diagnosis,
         *,
         dry_run: bool,
-    ) -> None:
+    ) -> Image:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
         copies = Copies(image, self.root, self.stores, opened, self.replica, self.jobs, self.progress, self.findings)
         while copies.find(self.level) and not dry_run:
             copies.put_back(self.clock())
-            examiner.recheck(image, [(file.file_kind, file.file_id) for file in damaged_files(image)])
+            examiner.recheck(image, _damaged(image))
         done = self.done
         done.healed, done.healed_files, done.healed_bytes = copies.healed(diagnosis, _KEPT, planned=dry_run)
+        return self._write_merged(image, examiner, diagnosis, dry_run=dry_run)
 
-    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
+    def _write_merged(self, image: Image, examiner: Examiner, diagnosis: Diagnosis, *, dry_run: bool) -> Image:
+        """Write merged files anew from what was merged into them; answer the image with what the catalog says then."""
+        found = find_merged(image, self.root)
+        if not found:
+            return image
+        if dry_run:
+            self.done.rewritten = len(found)
+            return image
+        self.engine.change((), unchanged(image))  # not to write files of which the catalog cannot be told
+        suffix = f".damaged-{self.clock():%Y%m%dT%H%M%S%fZ}"
+        for merged in found:
+            edit = write_merged(merged, self.stores, suffix)
+            if edit is None:
+                continue
+            self.stores.sync()
+            self.engine.change(statements([edit]), unchanged(image))
+            image = edited(image, [edit])
+            self.done.rewritten += 1
+            table = diagnosis.name(merged.table_id)
+            file = HealedFile(merged.place, table, merged.code, "the files that were merged into it")
+            self.done.healed = (*self.done.healed, file)[:_KEPT]
+            self.done.healed_files += 1
+        examiner.recheck(image, _damaged(image))
+        return image
+
+    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool, dry_run: bool) -> None:
         """What is done, in words."""
         done = self.done
         steps = done.steps
-        if done.healed_files:
+        put_back = done.healed_files - (0 if dry_run else done.rewritten)
+        if put_back:
             steps.append(
-                f"{many(done.healed_files, 'file')} ({done.healed_bytes} bytes) put back, byte for byte; what is there "
+                f"{many(put_back, 'file')} ({done.healed_bytes} bytes) put back, byte for byte; what is there "
                 "is moved aside, to names that end in .damaged-<time>"
+            )
+        if done.rewritten:
+            steps.append(
+                f"{many(done.rewritten, 'merged file')} written anew from the files that were merged into it, which "
+                "are still there: the same rows in the same order"
             )
         if (done.repairs or unreadable) and self.repository:
             steps.append(f"before the catalog is changed, a point of the lake as it is is made in {self.repository}")
         steps += [f"{repair.code}: {repair.words}" for repair in done.repairs]
         if unreadable:
             steps.append(
-                f"one commit leaves out {many(len(unreadable), 'file')} that cannot be read: {many(losses.rows, 'row')} "
+                f"one commit leaves out {many(len(unreadable), 'file')} that cannot be read: "
+                f"{many(losses.rows, 'row')} "
                 f"are lost, {losses.returning} that were deleted show again"
             )
         elif losses.count and not accept_loss:
@@ -233,3 +269,7 @@ class _Heal:
             self.findings.kept,
             self.findings.counts,
         )
+
+
+def _damaged(image: Image) -> list[tuple[str, int]]:
+    return [(file.file_kind, file.file_id) for file in damaged_files(image)]

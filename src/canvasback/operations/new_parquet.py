@@ -41,8 +41,12 @@ def put_parquet(stores: Stores, path: str, folder: str, suffix: str = ".parquet"
     store, object_ = stores.locate(folder + name)
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        file.seek(size - 8)  # the footer's length, then four letters
-        footer = int.from_bytes(file.read(4), "little")
-        file.seek(0)
         store.copy_new(object_, file, size)
-    return NewParquet(name, size, footer)
+    return NewParquet(name, size, footer_bytes(path))
+
+
+def footer_bytes(path: str) -> int:
+    """The length of a local Parquet file's footer."""
+    with open(path, "rb") as file:
+        file.seek(-8, os.SEEK_END)  # the footer's length, then four letters
+        return int.from_bytes(file.read(4), "little")

@@ -49,7 +49,8 @@ class Losses:
     def unreadable(self) -> list[Unreadable]:
         """Those that the newest snapshot sees."""
         rows = self._image.rows(
-            f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f WHERE {visible('f', self._head)} ORDER BY ALL"
+            f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f "
+            f"WHERE {visible('f', self._head)} ORDER BY ALL"
         )
         return [Unreadable(*row) for row in rows]
 
