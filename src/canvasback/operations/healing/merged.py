@@ -79,7 +79,10 @@ def find_merged(image: Image, root: str) -> list[Merged]:
         GROUP BY ALL ORDER BY 1
         """
     )
-    return [Merged(*of_file, _splits(info), tuple(root + path for path in paths)) for *of_file, info, paths in rows]
+    return [
+        Merged(id_, table_id, code, place, count, _splits(info), tuple(root + path for path in paths))
+        for id_, table_id, code, place, count, info, paths in rows
+    ]
 
 
 def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:
