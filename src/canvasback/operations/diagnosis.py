@@ -19,7 +19,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.progress import Progress
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks import FILE_KINDS, check_files, stray_files
-from canvasback.operations.held import held_checksums
+from canvasback.operations.held import list_checksums
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.locations import Stores
@@ -133,8 +133,7 @@ class Examiner:
         diagnosis.files, diagnosis.bytes = _looked_at(image, tables)
         diagnosis.accepted = _forget_accepted(image)
         if tables is None:
-            strays = stray_files(image, self.root, self._stores, progress=self._progress, moment=self._moment)
-            diagnosis.strays.extend(strays)
+            diagnosis.strays.extend(stray_files(image, self.root, self._moment))
         return diagnosis
 
     def look_again(self, image: Image, files: Sequence[tuple[str, int]]) -> Diagnosis:
@@ -158,9 +157,8 @@ class Examiner:
             self._examine(image, None, "FROM memory.again")
 
     def _examine(self, image: Image, tables: frozenset[int] | None, files: str | None) -> None:
-        checksums = None
         if self.level == "checksum" and self._repository is not None:
-            checksums = held_checksums(image, self._repository, self.root)
+            list_checksums(image, self._repository, self.root)
         found = check_files(
             image,
             self.root,
@@ -168,13 +166,13 @@ class Examiner:
             self.level,
             tables=tables,
             files=files,
-            checksums=checksums,
             jobs=self._jobs,
             progress=self._progress,
         )
         _note(image, found)
-        if checksums is not None and files is None:
-            self.unknown_checksums = checksums.unknown
+        if self.level == "checksum" and files is None:
+            unknown = "SELECT count(*) FROM memory.named WHERE place NOT IN (SELECT place FROM memory.held)"
+            self.unknown_checksums = one_row(image.connection, unknown)[0]
 
 
 def damaged_files(image: Image, where: str = "true") -> Iterator[DamagedFile]:

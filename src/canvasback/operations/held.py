@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from canvasback.catalog.image import Image
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import CorruptError, RefusedError, UsageError
 from canvasback.model.lake import LakeName
+from canvasback.operations.places import list_places
+from canvasback.repository.points import list_points, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores
 
@@ -38,3 +40,27 @@ def open_of_lake(image: Image, stores: Stores, repository: str, lake: LakeName) 
             hint="Name the repository of this lake.",
         )
     return opened
+
+
+def list_checksums(image: Image, opened: Repository, root: str) -> None:
+    """Fill ``memory.held`` with the place and checksum of every file that the newest readable point holds.
+
+    Args:
+        image: The catalog of the live lake.
+        opened: Its repository.
+        root: The data path, as it is now.
+    """
+    connection = image.connection
+    connection.execute("CREATE OR REPLACE TABLE memory.held (place VARCHAR, checksum VARCHAR)")
+    for point in reversed(list_points(opened.store)):
+        try:
+            list_places(
+                connection, opened.store, read_point(opened.store, point), root, moving=False, table="held_places"
+            )
+        except (CorruptError, RefusedError):
+            continue  # verify tells what is wrong with it; an older one knows the older files
+        connection.execute(
+            "INSERT INTO memory.held SELECT DISTINCT target, checksum FROM memory.held_places WHERE checksum IS NOT NULL"
+        )
+        connection.execute("DROP TABLE memory.held_places")
+        return

@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
-from canvasback.catalog.rules.rule import Rule
+from collections.abc import Iterator
 
-RULES: tuple[Rule, ...] = ()
+from canvasback.catalog.image import Image
+from canvasback.catalog.rules import files, inlined, parents, ranges, snapshots, statistics
+from canvasback.catalog.rules.rule import Fault, Rule
+
+RULES: tuple[Rule, ...] = (
+    *snapshots.RULES,
+    *ranges.RULES,
+    *parents.RULES,
+    *files.RULES,
+    *statistics.RULES,
+    *inlined.RULES,
+)
+
+
+def check_catalog(image: Image) -> Iterator[tuple[Rule, Fault]]:
+    """Where a catalog breaks rules.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+    """
+    for rule in RULES:
+        for fault in rule.find(image):
+            yield rule, fault

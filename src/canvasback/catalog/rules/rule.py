@@ -8,7 +8,7 @@ import msgspec
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.model.finding import FindingKind
+from canvasback.model.finding import FindingKind, Severity
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -51,3 +51,15 @@ class Rule(msgspec.Struct, frozen=True):
     kind: FindingKind
     find: Callable[[Image], Iterable[Fault]]
     repair: Repair | None = None
+
+
+def rule(
+    code: str, severity: Severity, *, explanation: str, example: str, cure: str, repair: Repair | None = None
+) -> Callable[[Callable[[Image], Iterable[Fault]]], Rule]:
+    """Make a rule of the function that finds its faults; see `FindingKind` for the texts."""
+    return lambda find: Rule(FindingKind(code, severity, explanation, example, cure), find, repair)
+
+
+def listed(ids: Iterable[object]) -> str:
+    """Numbers as SQL wants them after IN."""
+    return ", ".join(str(id_) for id_ in ids) or "NULL"

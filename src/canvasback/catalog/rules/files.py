@@ -1,0 +1,249 @@
+"""Rules about the rows that name files: places, numbers, deletes, partitions, row ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from canvasback.catalog.edits import Edit
+from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import inlined_tables, own_column
+from canvasback.catalog.rules.rule import Fault, Repair, listed, rule
+from canvasback.catalog.state import visible
+from canvasback.model.relation import literal
+
+_SCHEDULED = "ducklake_files_scheduled_for_deletion"
+_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
+_SPLITS = "string_split(partial_file_info, '|')"
+
+
+def _places(image: Image) -> str:
+    """A SELECT of the place of every file, below the data path or absolute, with its kind, id and table."""
+    root = image.data_path.removeprefix("file://")
+    return " UNION ALL ".join(
+        f"SELECT f.path AS place, {literal(kind)} AS kind, f.file_id, x.table_id "
+        f"FROM ({files_select(image, kind, root)}) f JOIN ({image.tables[table].select}) x ON x.{key} = f.file_id"
+        for kind, (table, key) in KINDS.items()
+        if table in image.tables
+    )
+
+
+@rule(
+    "path-in-two-rows",
+    "error",
+    explanation="Two rows name one file. Its rows may count twice, and when one of the two rows expires, DuckLake's "
+    "cleanup deletes the file that the other still needs.",
+    example="A file was added twice, or rows were copied to bring back an old state.",
+    cure="Copy the file to a new name and let one of the rows name that; or restore the table from a point.",
+)
+def paths_in_two_rows(image: Image) -> Iterator[Fault]:
+    """Look for files that two rows name."""
+    for place, rows, first, table_id in image.rows(
+        "SELECT place, count(*), min(kind || ' file ' || file_id), min(table_id) "
+        f"FROM ({_places(image)}) GROUP BY place HAVING count(*) > 1 ORDER BY place"
+    ):
+        yield Fault(first, f"{rows} rows name {place}", table_id)
+
+
+def _unschedule(_: Image, faults: Sequence[Fault]) -> list[Edit]:
+    paths = ", ".join(literal(str(fault.ids[0])) for fault in faults)
+    return [Edit(_SCHEDULED, keep=f"path NOT IN ({paths})")]
+
+
+@rule(
+    "scheduled-but-needed",
+    "error",
+    explanation="A file that a snapshot still needs is scheduled for deletion. DuckLake's next cleanup deletes it.",
+    example="A catalog was rolled back by hand to before a merge, and the schedule was not.",
+    cure="Run heal before anything cleans up: it takes the file from the schedule.",
+    repair=Repair("the file is taken from the schedule: it stays, and no reader looks there", _unschedule),
+)
+def scheduled_but_needed(image: Image) -> Iterator[Fault]:
+    """Look for files that are scheduled for deletion and still named."""
+    if _SCHEDULED not in image.tables:
+        return
+    root = image.data_path.removeprefix("file://")
+    plain = f"CASE WHEN starts_with(x.path, {literal(root)}) THEN substr(x.path, {len(root) + 1}) ELSE x.path END"
+    for path, what, table_id in image.rows(
+        f"SELECT x.path, kind || ' file ' || file_id, table_id FROM {{{_SCHEDULED}}} x "
+        f"JOIN ({_places(image)}) p ON p.place = {plain} ORDER BY ALL"
+    ):
+        yield Fault(what, "is scheduled for deletion, and a snapshot needs it", table_id, (path,))
+
+
+@rule(
+    "impossible-number",
+    "error",
+    explanation="A file has a negative number of rows or bytes, or a footer that is longer than the file.",
+    example="The catalog was edited by hand.",
+    cure="Run check at level footers to see what the file itself says, and restore the catalog from a point.",
+)
+def impossible_numbers(image: Image) -> Iterator[Fault]:
+    """Look for numbers of files that cannot be."""
+    for kind, (table, key) in KINDS.items():
+        if table not in image.tables:
+            continue
+        count = "record_count" if kind == "data" else "delete_count"
+        for id_, table_id in image.rows(
+            f"SELECT {key}, table_id FROM {{{table}}} x WHERE {count} < 0 OR file_size_bytes < 0 OR footer_size < 0 "
+            "OR footer_size > file_size_bytes ORDER BY 1"
+        ):
+            yield Fault(f"{kind} file {id_}", "has a number of rows or bytes that cannot be", table_id)
+
+
+@rule(
+    "two-delete-files",
+    "error",
+    explanation="Two files of deletes hold for one data file at the same time. DuckLake reads one of them, so rows that "
+    "were deleted may show again, or fails.",
+    example="Two jobs deleted from the same table at once on a catalog without primary keys.",
+    cure=_RESTORE,
+)
+def two_delete_files(image: Image) -> Iterator[Fault]:
+    """Look for data files with two files of deletes at once."""
+    if "ducklake_delete_file" not in image.tables:
+        return
+    for id_, table_id, begin in image.rows(
+        "SELECT data_file_id, table_id, begin_snapshot FROM (SELECT *, lag(coalesce(end_snapshot, 9223372036854775807)) "
+        "OVER (PARTITION BY data_file_id ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last "
+        "FROM {ducklake_delete_file} x WHERE end_snapshot IS NULL OR end_snapshot > begin_snapshot) "
+        "WHERE last > begin_snapshot ORDER BY ALL"
+    ):
+        yield Fault(f"data file {id_}", f"has two files of deletes at snapshot {begin}", table_id)
+
+
+@rule(
+    "more-deletes-than-rows",
+    "error",
+    explanation="A file of deletes names more rows than its data file has, or belongs to another table than it.",
+    example="A file of deletes was attached to another data file by hand.",
+    cure=_RESTORE,
+)
+def more_deletes_than_rows(image: Image) -> Iterator[Fault]:
+    """Look for files of deletes that do not fit their data file."""
+    if "ducklake_delete_file" not in image.tables:
+        return
+    for id_, table_id, deletes, rows, other in image.rows(
+        "SELECT x.delete_file_id, x.table_id, x.delete_count, f.record_count, f.table_id FROM {ducklake_delete_file} x "
+        "JOIN {ducklake_data_file} f USING (data_file_id) "
+        "WHERE x.delete_count > f.record_count OR x.table_id <> f.table_id ORDER BY 1"
+    ):
+        message = f"deletes {deletes} rows of {rows}" if other == table_id else f"its data file is of table {other}"
+        yield Fault(f"delete file {id_}", message, table_id)
+
+
+@rule(
+    "partition-values",
+    "error",
+    explanation="A file of a partitioned table does not have one value for each part of its partitioning, or has values "
+    "without a partitioning. Queries that filter on the partition pass over rows, and compaction mixes partitions.",
+    example="Rows of ducklake_file_partition_value were deleted by hand.",
+    cure=_RESTORE,
+)
+def partition_values(image: Image) -> Iterator[Fault]:
+    """Look for files whose partition values do not fit their partitioning."""
+    if "ducklake_file_partition_value" not in image.tables:
+        return
+    for id_, table_id, values, parts in image.rows(
+        """
+        SELECT f.data_file_id, f.table_id, coalesce(v.n, 0) AS has, coalesce(c.n, 0) AS wants FROM {ducklake_data_file} f
+        LEFT JOIN (SELECT data_file_id, count(*) AS n FROM {ducklake_file_partition_value} x GROUP BY 1) v
+            USING (data_file_id)
+        LEFT JOIN (SELECT partition_id, count(*) AS n FROM {ducklake_partition_column} x GROUP BY 1) c
+            USING (partition_id)
+        WHERE has <> wants ORDER BY 1
+        """
+    ):
+        yield Fault(f"data file {id_}", f"has {values} partition values for {parts} parts", table_id)
+
+
+@rule(
+    "partial-rows",
+    "error",
+    explanation="A merged file says after how many of its rows those of each snapshot end, and the numbers do not rise, "
+    "or do not end with its number of rows. Older snapshots show too many rows, or too few.",
+    example="record_count was edited by hand.",
+    cure=_RESTORE,
+)
+def partial_rows_rise(image: Image) -> Iterator[Fault]:
+    """Look for lists of merged files that cannot be."""
+    if not image.has("ducklake_data_file", "partial_file_info"):
+        return
+    counts = f"[TRY_CAST(string_split(e, ':')[2] AS BIGINT) FOR e IN {_SPLITS}]"
+    snapshots = f"[TRY_CAST(string_split(e, ':')[1] AS BIGINT) FOR e IN {_SPLITS}]"
+    for id_, table_id, info, rows in image.rows(
+        "SELECT data_file_id, table_id, partial_file_info, record_count FROM {ducklake_data_file} x "
+        "WHERE partial_file_info IS NOT NULL AND NOT starts_with(partial_file_info, 'partial_max:') AND NOT coalesce("
+        f"{counts} = list_sort({counts}) AND {snapshots} = list_sort({snapshots}) "
+        f"AND list_last({counts}) = record_count, false) ORDER BY 1"
+    ):
+        yield Fault(f"data file {id_}", f"says {info}, and has {rows} rows", table_id)
+
+
+def _raise_row_ids(_: Image, faults: Sequence[Fault]) -> list[Edit]:
+    cases = " ".join(f"WHEN {fault.table_id} THEN {fault.ids[0]}" for fault in faults)
+    tables = listed(fault.table_id for fault in faults)
+    return [
+        Edit(
+            "ducklake_table_stats",
+            where=f"table_id IN ({tables})",
+            changes={"next_row_id": f"CASE table_id {cases} END"},
+        )
+    ]
+
+
+@rule(
+    "row-id-past-counter",
+    "error",
+    explanation="A table would give out row ids that its rows have already. Updates and deletes by row id, and change "
+    "feeds, then mix two rows up.",
+    example="ducklake_table_stats was restored from an older copy.",
+    cure="Run heal: it raises the counter.",
+    repair=Repair("the table's counter is raised: which row ids come next is nothing a reader sees", _raise_row_ids),
+)
+def row_ids_past_counters(image: Image) -> Iterator[Fault]:
+    """Look for tables whose next row id is taken."""
+    inlined = "".join(
+        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 AS next FROM {{{name}}} i"
+        for name, table_id, _ in inlined_tables(image)
+    )
+    for table_id, counter, next_ in image.rows(
+        "SELECT table_id, s.next_row_id, max(r.next) FROM {ducklake_table_stats} s JOIN (SELECT table_id, "
+        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) r USING (table_id) "
+        "WHERE r.next > s.next_row_id GROUP BY ALL ORDER BY 1"
+    ):
+        yield Fault(
+            "ducklake_table_stats", f"the next row id is {counter}, and {next_ - 1} is taken", table_id, (next_,)
+        )
+
+
+@rule(
+    "row-ids-overlap",
+    "error",
+    explanation="Two files that one snapshot sees have rows of the same row ids.",
+    example="A file was registered twice, or a stale catalog went on where a newer one had been.",
+    cure=_RESTORE,
+)
+def overlapping_row_ids(image: Image) -> Iterator[Fault]:
+    """Look for files that the newest snapshot sees, and whose row ids overlap."""
+    head = image.head()[0]
+    for id_, table_id, start in image.rows(
+        "SELECT data_file_id, table_id, row_id_start FROM (SELECT *, max(row_id_start + record_count) OVER (PARTITION BY "
+        "table_id ORDER BY row_id_start, data_file_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last "
+        f"FROM {{ducklake_data_file}} x WHERE {visible('x', head)} AND row_id_start IS NOT NULL AND record_count > 0) "
+        "WHERE last > row_id_start ORDER BY ALL"
+    ):
+        yield Fault(f"data file {id_}", f"its row ids begin with {start}, which another file has", table_id)
+
+
+RULES = (
+    paths_in_two_rows,
+    scheduled_but_needed,
+    impossible_numbers,
+    two_delete_files,
+    more_deletes_than_rows,
+    partition_values,
+    partial_rows_rise,
+    row_ids_past_counters,
+    overlapping_row_ids,
+)

@@ -1,0 +1,161 @@
+"""Rules about statistics: those that make reads fail, and those that hide rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from canvasback.catalog.edits import Edit
+from canvasback.catalog.image import Image
+from canvasback.catalog.logical import scalar_type
+from canvasback.catalog.rules.rule import Fault, Repair, rule
+from canvasback.catalog.state import visible
+
+_UNORDERED = frozenset({"BLOB", "INTERVAL", "JSON", "VARCHAR"})
+"""Types whose bounds are no values, or texts that may be cut off."""
+
+
+def _columns(image: Image) -> dict[str, list[tuple[int, int]]]:
+    """The live columns of each type that can be compared."""
+    head = image.head()[0]
+    found: dict[str, list[tuple[int, int]]] = {}
+    for table_id, column_id, type_ in image.rows(
+        f"SELECT table_id, column_id, column_type FROM {{ducklake_column}} c WHERE {visible('c', head)} ORDER BY ALL"
+    ):
+        known = scalar_type(type_)
+        if known is not None and known not in _UNORDERED:
+            found.setdefault(known, []).append((table_id, column_id))
+    return found
+
+
+def _file_stats(image: Image) -> str:
+    return next(n for n in ("ducklake_file_column_stats", "ducklake_file_column_statistics") if n in image.tables)
+
+
+def _typed(image: Image, table: str) -> Iterator[tuple[str, str]]:
+    """For each type, a relation of the statistics of its live columns, and the type."""
+    head = image.head()[0]
+    for type_ in _columns(image):
+        spelled = ", ".join(sorted({f"'{name}'" for name in _spellings(image, type_)}))
+        yield (
+            f"(SELECT x.* FROM {{{table}}} x SEMI JOIN (SELECT table_id, column_id FROM {{ducklake_column}} c "
+            f"WHERE {visible('c', head)} AND column_type IN ({spelled})) USING (table_id, column_id))",
+            type_,
+        )
+
+
+def _spellings(image: Image, type_: str) -> set[str]:
+    rows = image.rows("SELECT DISTINCT column_type FROM {ducklake_column} c WHERE column_type IS NOT NULL")
+    return {name.replace("'", "''") for (name,) in rows if scalar_type(name) == type_}
+
+
+def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+    head = image.head()[0]
+    rows = []
+    for fault in faults:
+        for (column_id,) in image.rows(
+            f"SELECT column_id FROM {{ducklake_column}} c WHERE table_id = {fault.table_id} AND {visible('c', head)} "
+            "AND parent_column IS NULL ORDER BY 1"
+        ):
+            rows.append({"table_id": fault.table_id, "column_id": column_id})
+    return [Edit("ducklake_table_column_stats", rows=tuple(rows))]
+
+
+@rule(
+    "column-stats-missing",
+    "error",
+    explanation="A table has statistics, and none of its columns has. DuckLake 0.3 crashes when it reads the table.",
+    example="Rows of ducklake_table_column_stats were deleted by hand.",
+    cure="Run heal: it adds statistics that say nothing.",
+    repair=Repair("statistics that say nothing are added: no query passes over a row for them", _add_column_stats),
+)
+def missing_column_stats(image: Image) -> Iterator[Fault]:
+    """Look for live tables that have statistics, and whose columns have none."""
+    head = image.head()[0]
+    for (table_id,) in image.rows(
+        "SELECT table_id FROM {ducklake_table_stats} s ANTI JOIN {ducklake_table_column_stats} c USING (table_id) "
+        f"WHERE table_id IN (SELECT table_id FROM {{ducklake_table}} t WHERE {visible('t', head)}) ORDER BY 1"
+    ):
+        yield Fault("ducklake_table_column_stats", "has no row of the table", table_id)
+
+
+def _forget(table: str, key: str) -> Repair:
+    def edits(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+        name = table or _file_stats(image)
+        where = " OR ".join(f"({key} = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
+        return [Edit(name, where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
+
+    return Repair("the bounds are forgotten: nothing is said of the column then, so no query passes over a row", edits)
+
+
+@rule(
+    "table-bounds-unfit",
+    "error",
+    explanation="The bounds of a column are no values of its type. Every scan of the table fails.",
+    example="A column's type was changed back by hand, and its statistics were not.",
+    cure="Run heal: it forgets the bounds.",
+    repair=_forget("ducklake_table_column_stats", "table_id"),
+)
+def unfit_table_bounds(image: Image) -> Iterator[Fault]:
+    """Look for bounds of tables that cannot be read as the column's type."""
+    for stats, type_ in _typed(image, "ducklake_table_column_stats"):
+        for table_id, column_id, low, high in image.rows(
+            f"SELECT table_id, column_id, min_value, max_value FROM {stats} s WHERE "
+            f"(min_value IS NOT NULL AND TRY_CAST(min_value AS {type_}) IS NULL) OR "
+            f"(max_value IS NOT NULL AND TRY_CAST(max_value AS {type_}) IS NULL) ORDER BY 1, 2"
+        ):
+            message = f"the bounds {low!r} and {high!r} are no {type_}"
+            yield Fault(f"column {column_id}", message, table_id, (table_id, column_id))
+
+
+@rule(
+    "table-bounds-hide-rows",
+    "error",
+    explanation="The bounds of a column leave out values that its files have by their own statistics. Queries with a "
+    "filter on the column pass over rows, and say nothing.",
+    example="Statistics of an older copy of the catalog were put back.",
+    cure="Run heal: it forgets the bounds.",
+    repair=_forget("ducklake_table_column_stats", "table_id"),
+)
+def narrow_table_bounds(image: Image) -> Iterator[Fault]:
+    """Look for bounds of tables that do not cover those of the files that the newest snapshot sees."""
+    head = image.head()[0]
+    for stats, type_ in _typed(image, _file_stats(image)):
+        for table_id, column_id, low, high, lowest, highest in image.rows(
+            f"""
+            SELECT t.table_id, t.column_id, t.min_value, t.max_value, f.low, f.high
+            FROM {{ducklake_table_column_stats}} t JOIN (
+                SELECT s.table_id, s.column_id, min(TRY_CAST(min_value AS {type_})) AS low,
+                    max(TRY_CAST(max_value AS {type_})) AS high
+                FROM {stats} s SEMI JOIN (SELECT data_file_id FROM {{ducklake_data_file}} d
+                    WHERE {visible("d", head)}) USING (data_file_id)
+                GROUP BY ALL) f USING (table_id, column_id)
+            WHERE f.low < TRY_CAST(t.min_value AS {type_}) OR f.high > TRY_CAST(t.max_value AS {type_}) ORDER BY 1, 2
+            """
+        ):
+            message = f"the bounds are {low} and {high}, and its files go from {lowest} to {highest}"
+            yield Fault(f"column {column_id}", message, table_id, (table_id, column_id))
+
+
+@rule(
+    "file-bounds-unfit",
+    "error",
+    explanation="The bounds of a column in a file are no values of its type, or the lower one is above the upper one. "
+    "Queries with a filter on the column fail, or pass over the file.",
+    example="Statistics were written by a tool that spells values in its own way.",
+    cure="Run heal: it forgets the bounds.",
+    repair=_forget("", "data_file_id"),
+)
+def unfit_file_bounds(image: Image) -> Iterator[Fault]:
+    """Look for bounds of files that cannot be read as the column's type, or are the wrong way round."""
+    for stats, type_ in _typed(image, _file_stats(image)):
+        for file_id, table_id, column_id, low, high in image.rows(
+            "SELECT data_file_id, table_id, column_id, min_value, max_value FROM (SELECT *, "
+            f"TRY_CAST(min_value AS {type_}) AS low, TRY_CAST(max_value AS {type_}) AS high FROM {stats} s) "
+            "WHERE (min_value IS NOT NULL AND low IS NULL) OR (max_value IS NOT NULL AND high IS NULL) OR low > high "
+            "ORDER BY 1, 3 LIMIT 1000"
+        ):
+            message = f"the bounds {low!r} and {high!r} of column {column_id} are no range of {type_}"
+            yield Fault(f"data file {file_id}", message, table_id, (file_id, column_id))
+
+
+RULES = (missing_column_stats, unfit_table_bounds, narrow_table_bounds, unfit_file_bounds)
