@@ -1,260 +1,206 @@
-"""Parquet footers against the catalog: rows, field ids, types, statistics, places that are deleted.
-
-The footers are read by DuckDB, some hundred files at a time, into tables; what they say is compared with the catalog by
-a few queries over all of them.
-"""
+"""Footers of many files at a time against the catalog."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 
-from canvasback.catalog.image import Image
-from canvasback.catalog.logical import scalar_type
-from canvasback.model.finding import FindingKind
-from canvasback.model.progress import Progress
-from canvasback.model.relation import file_literal, literal
+from canvasback.model.relation import file_literal
 from canvasback.operations.damage import DamagedFile
+from canvasback.operations.file_checks.ends import End
 from canvasback.operations.file_checks.kinds import (
+    CATALOG_SIZE,
+    DELETES,
     FIELDS,
     FOOTER_SIZE,
-    KEY,
-    MISSING,
+    HIDING_STATISTICS,
     NOT_PARQUET,
-    OTHER_FILE,
-    POSITIONS,
+    PARTITION,
     ROW_COUNT,
-    STATISTICS,
-    UNREADABLE,
 )
-from canvasback.operations.file_checks.named import NamedFile, named_files
-from canvasback.operations.file_checks.statistics import hidden_rows
-from canvasback.operations.file_checks.tails import ENCRYPTED, PLAIN, Tail, read_tail
-from canvasback.operations.parallel import Stop, in_parallel
-from canvasback.repository.rows import create_table, insert_rows
-from canvasback.storage.locations import Stores
+from canvasback.operations.file_checks.notes import before, group_of
+from canvasback.operations.file_checks.presence import wrong_size
+from canvasback.operations.file_checks.wanted import WantedFile
+from canvasback.repository.rows import rows_json, rows_select
 
-_BATCH = 256
 _RESERVED = 2_147_483_000
-"""Field ids from here on are DuckLake's own columns: row ids, snapshot ids, places."""
+"""Field ids from here on are DuckLake's own columns: row ids, snapshot ids, positions."""
 
-_COUNTS = {"file_kind": "VARCHAR", "file_id": "BIGINT", "rows": "BIGINT"}
-_FIELDS = {
-    "file_kind": "VARCHAR", "file_id": "BIGINT", "name": "VARCHAR", "field_id": "BIGINT", "type": "VARCHAR"
-}  # fmt: skip
-_STATS = {
-    "file_kind": "VARCHAR", "file_id": "BIGINT", "field_id": "BIGINT", "name": "VARCHAR", "low": "VARCHAR[]",
-    "high": "VARCHAR[]", "nulls": "BIGINT", "rows": "BIGINT",
-}  # fmt: skip
-_TYPES = {"table_id": "BIGINT", "column_id": "BIGINT", "type": "VARCHAR"}
+_FILES = {"path": "VARCHAR", "number": "BIGINT", "id": "BIGINT", "table_id": "BIGINT", "compare": "BOOLEAN"}
 
-_FAMILIES = (
-    ("integer", "TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT"),
-    ("float", "FLOAT DOUBLE"),
-    ("text", "VARCHAR BLOB JSON"),
-    ("boolean", "BOOLEAN"),
-    ("date", "DATE"),
-    ("uuid", "UUID"),
-)
-"""Types that a column may change to without its files being written anew, or that say the same of a file."""
+Pair = tuple[WantedFile, End]
 
 
-def check_footers(image: Image, stores: Stores, jobs: int, progress: Progress) -> Iterator[DamagedFile]:
-    """Read the footers of the Parquet files of ``memory.named``, and compare them with the catalog.
+def compare_footers(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> list[DamagedFile]:
+    """Compare files that are not encrypted, of which each has an end, with what the catalog says of them.
 
     Args:
-        image: The catalog in DuckDB's dialect, whose connection has ``memory.named``.
-        stores: Reaches the files.
-        jobs: How many threads read.
-        progress: Told about every file.
+        connection: A cursor of the image's connection that no other thread uses.
+        pairs: The files.
     """
-    for table, columns in (("counts", _COUNTS), ("fields", _FIELDS), ("footer_stats", _STATS)):
-        create_table(image.connection, f"memory.{table}", columns)
-    _list_types(image)
-    [(count,)] = image.rows("SELECT count(*) FROM memory.named WHERE parquet")
-    progress.begin("reading footers", files=count)
-
-    def work(batch: list[NamedFile], _: Stop) -> list[list[DamagedFile]]:
-        with image.connection.cursor() as cursor:
-            found = _Footers(cursor, stores).read(batch)
-        progress.advance(files=len(batch))
-        return [found]
-
-    broken: set[tuple[str, int]] = set()
-    with in_parallel(named_files(image, "parquet"), work, jobs, lambda _: 0, _BATCH) as read:
-        for found in read:
-            broken |= {(damaged.file_kind, damaged.file_id) for damaged in found}
-            yield from found
-    for damaged in _compare(image):
-        if (damaged.file_kind, damaged.file_id) not in broken:
-            broken.add((damaged.file_kind, damaged.file_id))
-            yield damaged
-    progress.end()
-
-
-class _Footers:
-    """Reads the footers of some files into the tables."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, stores: Stores) -> None:
-        self._cursor = cursor
-        self._stores = stores
-
-    def read(self, batch: Sequence[NamedFile]) -> list[DamagedFile]:
-        found: list[DamagedFile] = []
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
-            plain: list[tuple[NamedFile, str]] = []
-            for file in batch:
-                tail = read_tail(self._stores, file.place, file.size, folder)
-                problem = _problem(file, tail)
-                if problem is not None:
-                    found.append(problem)
-                elif isinstance(tail, Tail) and tail.letters == PLAIN and file.key is None:
-                    plain.append((file, tail.path))
-            found += self._insert(plain)
-        return found
-
-    def _insert(self, files: list[tuple[NamedFile, str]]) -> list[DamagedFile]:
-        """One bad footer spoils the query: then half of the files are tried, and the other half."""
-        if not files:
-            return []
-        try:
-            self._query(files)
-        except duckdb.Error as error:
-            if len(files) == 1:
-                [(file, path)] = files
-                return [file.damaged(NOT_PARQUET, f"its footer cannot be read: {_reason(error, path, file.place)}")]
-            half = len(files) // 2
-            return self._insert(files[:half]) + self._insert(files[half:])
+    if not pairs:
         return []
-
-    def _query(self, files: list[tuple[NamedFile, str]]) -> None:
-        paths = "[" + ", ".join(file_literal(path) for _, path in files) + "]"
-        keys = ", ".join(f"({literal(path)}, {literal(file.file_kind)}, {file.file_id})" for file, path in files)
-        keyed = f"JOIN (VALUES {keys}) k(path, file_kind, file_id) ON k.path = file_name"
-        self._cursor.execute("BEGIN")
-        try:
-            self._cursor.execute(
-                "INSERT INTO memory.counts SELECT k.file_kind, k.file_id, num_rows "
-                f"FROM parquet_file_metadata({paths}) {keyed}"
-            )
-            self._cursor.execute(
-                "INSERT INTO memory.fields SELECT k.file_kind, k.file_id, name, field_id, duckdb_type "
-                f"FROM parquet_schema({paths}) {keyed} WHERE field_id IS NOT NULL OR k.file_kind = 'delete'"
-            )
-            self._cursor.execute(
-                f"""
-                INSERT INTO memory.footer_stats
-                SELECT k.file_kind, k.file_id, s.field_id, path_in_schema,
-                    list(CASE WHEN min_is_exact THEN stats_min_value END),
-                    list(CASE WHEN max_is_exact THEN stats_max_value END),
-                    CASE WHEN count(stats_null_count) = count(*) THEN sum(stats_null_count) END, sum(row_group_num_rows)
-                FROM parquet_metadata({paths}) {keyed} LEFT JOIN (
-                    SELECT file_name, name, any_value(field_id) AS field_id FROM parquet_schema({paths})
-                    WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
-                ) s ON s.file_name = parquet_metadata.file_name AND s.name = path_in_schema
-                GROUP BY ALL
-                """
-            )
-            self._cursor.execute("COMMIT")
-        except BaseException:
-            self._cursor.execute("ROLLBACK")
-            raise
+    try:
+        facts = _facts(connection, pairs)
+    except duckdb.Error as error:
+        if len(pairs) > 1:  # one bad file spoils the query: halves find it in few steps
+            middle = len(pairs) // 2
+            return compare_footers(connection, pairs[:middle]) + compare_footers(connection, pairs[middle:])
+        file, end = pairs[0]
+        reason = str(error).splitlines()[0].replace(end.path, file.place)
+        return [file.damaged(NOT_PARQUET, f"is not readable as Parquet: {reason}")]
+    found = (judge(file, end, facts.get(number, {})) for number, (file, end) in enumerate(pairs))
+    return [damage for damage in found if damage is not None]
 
 
-def _problem(file: NamedFile, tail: Tail | str | None) -> DamagedFile | None:
-    if tail is None:
-        return file.damaged(MISSING, "is not there")
-    if isinstance(tail, str):
-        return file.damaged(UNREADABLE if tail.startswith("cannot") else NOT_PARQUET, tail)
-    if tail.letters == ENCRYPTED and file.key is None:
-        return file.damaged(KEY, "is encrypted, and the catalog has no key of it", lost=False)
-    if file.footer_size is not None and tail.footer != file.footer_size:
-        message = f"its footer has {tail.footer} bytes, and the catalog says {file.footer_size}"
-        return file.damaged(FOOTER_SIZE, message, lost=False)
-    return None
-
-
-def _reason(error: duckdb.Error, path: str, place: str) -> str:
-    return str(error).splitlines()[0].replace(path, place)
-
-
-def _list_types(image: Image) -> None:
-    """Fill ``memory.types`` with the types that each column ever had."""
-    create_table(image.connection, "memory.types", _TYPES)
-    rows = image.rows("SELECT DISTINCT table_id, column_id, column_type FROM {ducklake_column} c")
-    insert_rows(
-        image.connection, "memory.types", _TYPES, [(table, column, scalar_type(type_)) for table, column, type_ in rows]
+def judge(file: WantedFile, end: End, fact: dict[str, Any]) -> DamagedFile | None:  # noqa: C901 - one line per fact
+    """The most telling of what is wrong with a file."""
+    wrong = []
+    rows = fact.get("rows", 0)
+    if fact.get("fields"):
+        wrong.append((FIELDS, fact["fields"]))
+    if rows != file.rows:
+        wrong.append((ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}"))
+    if file.kind == "delete":
+        position = delete_fault(file, fact)
+        if position:
+            wrong.append((DELETES, position))
+    if fact.get("partition"):
+        wrong.append((PARTITION, fact["partition"]))
+    if fact.get("hidden"):
+        wrong.append((HIDING_STATISTICS, fact["hidden"]))
+    if file.footer_size is not None and file.footer_size != end.footer_size:
+        message = f"has a footer of {end.footer_size} bytes, and the catalog says {file.footer_size}"
+        wrong.append((FOOTER_SIZE, message))
+    if file.found != file.size:
+        if wrong or fact.get("last_page", 0) > (file.found or 0) - end.footer_size - 8:
+            return wrong_size(file)
+        return file.damaged(
+            CATALOG_SIZE, f"has {file.found} bytes and is whole, and the catalog says {file.size}", lost=False
+        )
+    if not wrong:
+        return None
+    kind = wrong[0][0]
+    only_the_row = (
+        len(wrong) == 1
+        and kind in {ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS}
+        and (kind is FOOTER_SIZE or file.footer_size is not None)
     )
+    return file.damaged(kind, "; ".join(message for _, message in wrong), lost=not only_the_row)
 
 
-def _compare(image: Image) -> Iterator[DamagedFile]:
-    """What the footers say, against what the catalog says."""
-    for kind, select in _COMPARISONS:
-        yield from _found(image, kind, select)
-    for file, message in hidden_rows(image):
-        yield file.damaged(STATISTICS, message, lost=False)
+def delete_fault(file: WantedFile, fact: dict[str, Any]) -> str:
+    """What is wrong with the positions of a delete file, as far as its footer tells; or empty."""
+    last, target = fact.get("last_pos"), fact.get("target")
+    if last is not None and file.target_rows is not None and int(last) >= file.target_rows:
+        return f"deletes row {last} of a data file of {file.target_rows} rows"
+    if target and file.target_name:
+        name = str(target).rpartition("/")[2]
+        # A copy of a table has files of new names, which end in the old ones.
+        if not (file.target_name.endswith(name) or name.endswith(file.target_name)):
+            return f"deletes rows of {name}, and the catalog says of {file.target_name}"
+    return ""
 
 
-def _found(image: Image, kind: FindingKind, select: str) -> Iterator[DamagedFile]:
-    sql = f"SELECT n.*, m.message FROM memory.named n JOIN ({select}) m USING (file_kind, file_id) ORDER BY n.place"
-    for *values, message in image.connection.execute(sql).fetchall():
-        yield NamedFile(*values).damaged(kind, message, lost=kind is not ROW_COUNT)
+def _facts(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> dict[int, dict[str, Any]]:
+    names = "[" + ", ".join(file_literal(end.path) for _, end in pairs) + "]"
+    rows = [
+        (end.path, number, file.id, file.table_id, file.kind == "data" and not file.mapped)
+        for number, (file, end) in enumerate(pairs)
+    ]
+    ids = [file.id for file, _ in pairs if file.kind == "data"] or [0]
+    between = f"data_file_id BETWEEN {min(ids)} AND {max(ids)}"
+    found = connection.execute(
+        _SQL.format(files=rows_select(_FILES), names=names, between=between), [rows_json(_FILES, rows)]
+    ).fetchall()
+    keys = ("rows", "last_page", "fields", "hidden", "partition", "last_pos", "target")
+    return {number: dict(zip(keys, values, strict=True)) for number, *values in found}
 
 
-def _family(type_: str) -> str:
-    cases = " ".join(f"WHEN {type_} IN ({_quoted(types)}) THEN '{name}'" for name, types in _FAMILIES)
-    return f"CASE {cases} END"
+_LOW = "coalesce(m.stats_min_value, m.stats_min)"
+_HIGH = "coalesce(m.stats_max_value, m.stats_max)"
+_EXACT_LOW = "(l.known <> 'text' OR coalesce(m.min_is_exact, false))"
+_EXACT_HIGH = "(l.known <> 'text' OR coalesce(m.max_is_exact, false))"
 
-
-def _quoted(types: str) -> str:
-    return ", ".join(literal(type_) for type_ in types.split())
-
-
-_LAST = "max(TRY_CAST(p AS BIGINT))"
-_NAME = "regexp_extract(replace(p, chr(92), '/'), '[^/]*$')"
-
-_COMPARISONS = (
-    (
-        ROW_COUNT,
-        "SELECT file_kind, file_id, format('has {} rows, and the catalog says {}', c.rows, n.rows) AS message "
-        "FROM memory.named n JOIN memory.counts c USING (file_kind, file_id) WHERE c.rows <> n.rows",
+_SQL = f"""
+    WITH f AS MATERIALIZED ({{files}}),
+    schemas AS MATERIALIZED (
+        SELECT f.number, f.table_id, f.compare, s.name, s.field_id, s.duckdb_type, s.num_children,
+            {group_of("s.duckdb_type")} AS known
+        FROM parquet_schema({{names}}) s JOIN f ON f.path = s.file_name
     ),
-    (
-        FIELDS,
-        "SELECT file_kind, file_id, 'has a field of the id ' || min(f.field_id) || ', which its table never had' "
-        "AS message FROM memory.named n JOIN memory.fields f USING (file_kind, file_id) WHERE n.file_kind = 'data' "
-        f"AND NOT n.mapped AND f.field_id < {_RESERVED} AND NOT EXISTS (FROM memory.types t "
-        "WHERE t.table_id = n.table_id AND t.column_id = f.field_id) GROUP BY 1, 2",
+    metas AS MATERIALIZED (
+        SELECT f.number, f.id, f.compare, m.* FROM parquet_metadata({{names}}) m JOIN f ON f.path = m.file_name
     ),
-    (
-        FIELDS,
-        "SELECT file_kind, file_id, 'has a field of the type ' || min(f.type) || ', which its column never had' "
-        "AS message FROM memory.named n JOIN memory.fields f USING (file_kind, file_id) JOIN (SELECT table_id, "
-        f"column_id, list(DISTINCT {_family('type')}) AS families, bool_and({_family('type')} IS NOT NULL) AS known "
-        "FROM memory.types GROUP BY ALL) t ON t.table_id = n.table_id AND t.column_id = f.field_id WHERE "
-        f"n.file_kind = 'data' AND NOT n.mapped AND t.known AND {_family('f.type')} IS NOT NULL "
-        f"AND NOT list_contains(t.families, {_family('f.type')}) GROUP BY 1, 2",
+    counted AS (
+        SELECT number, sum(n)::BIGINT AS rows, max(last) AS last_page FROM (
+            SELECT number, row_group_id, any_value(row_group_num_rows) AS n,
+                max(coalesce(dictionary_page_offset, data_page_offset, 0) + total_compressed_size) AS last
+            FROM metas GROUP BY ALL
+        ) GROUP BY number
     ),
-    (
-        FIELDS,
-        "SELECT file_kind, file_id, 'does not have the fields of a file of deletes' AS message "
-        "FROM memory.counts c WHERE c.file_kind = 'delete' AND 2 > (SELECT count(DISTINCT f.name) FROM memory.fields f "
-        "WHERE f.file_kind = 'delete' AND f.file_id = c.file_id AND f.name IN ('file_path', 'pos'))",
+    fields AS (
+        SELECT number,
+            CASE WHEN len(strange) > 0 THEN 'has fields with the ids ' || strange[:5]::VARCHAR
+                || ', which its table never had'
+            WHEN known = 0 THEN 'has none of its table''s fields'
+            WHEN len(clashes) > 0 THEN 'has values of other types than its table: ' || array_to_string(clashes[:5], ', ')
+            END AS fault
+        FROM (
+            SELECT s.number, list(s.field_id) FILTER (s.field_id > h.highest AND s.field_id < {_RESERVED}) AS strange,
+                count(c.column_id) AS known,
+                list(s.name || ' is ' || s.duckdb_type) FILTER (
+                    s.num_children IS NULL AND s.known IS NOT NULL AND NOT c.open AND NOT list_contains(c.types, s.known)
+                ) AS clashes
+            FROM schemas s
+            JOIN (SELECT table_id, max(column_id) AS highest FROM memory.noted_columns GROUP BY ALL) h USING (table_id)
+            LEFT JOIN memory.noted_columns c ON c.table_id = s.table_id AND c.column_id = s.field_id
+            WHERE s.compare GROUP BY ALL
+        )
     ),
-    (
-        POSITIONS,
-        f"SELECT file_kind, file_id, format('deletes the place {{}} of a file of {{}} rows', {_LAST}, "
-        "any_value(n.of_rows)) AS message FROM memory.named n JOIN (SELECT file_kind, file_id, unnest(high) AS p "
-        "FROM memory.footer_stats WHERE file_kind = 'delete' AND name = 'pos') USING (file_kind, file_id) "
-        f"GROUP BY 1, 2 HAVING {_LAST} >= any_value(n.of_rows)",
+    leaves AS (
+        SELECT number, name, any_value(field_id) AS column_id, any_value(known) AS known,
+            any_value(table_id) AS table_id
+        FROM schemas WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
     ),
-    (
-        OTHER_FILE,
-        f"SELECT file_kind, file_id, 'says that it is of ' || any_value({_NAME}) AS message FROM memory.named n "
-        "JOIN (SELECT file_kind, file_id, unnest(low) AS p FROM memory.footer_stats WHERE file_kind = 'delete' "
-        f"AND name = 'file_path') USING (file_kind, file_id) WHERE p IS NOT NULL AND {_NAME} <> n.of_name GROUP BY 1, 2",
+    told AS (
+        SELECT m.number, m.id, m.path_in_schema, l.column_id, l.known, m.num_values, m.row_group_num_rows,
+            CASE WHEN {_EXACT_LOW} THEN {_LOW} END AS low, CASE WHEN {_EXACT_HIGH} THEN {_HIGH} END AS high,
+            m.stats_null_count AS nulls, l.table_id
+        FROM metas m JOIN leaves l ON l.number = m.number AND l.name = split_part(m.path_in_schema, ', ', -1)
+        WHERE m.compare AND l.column_id IS NOT NULL
     ),
-)
-"""What is compared: SELECTs of ``file_kind``, ``file_id`` and a message of the files that are not as they should be."""
+    hidden AS (
+        SELECT number, min(path_in_schema || CASE
+            WHEN {before("t.low", "s.low", "t.known")} THEN ' has ' || t.low || ', and the catalog says from ' || s.low
+            WHEN {before("s.high", "t.high", "t.known")} THEN ' has ' || t.high || ', and the catalog says to ' || s.high
+            WHEN s.nulls = 0 AND t.nulls > 0 AND c.top
+            THEN ' has ' || t.nulls || ' NULL values, and the catalog says none' END) AS fault
+        FROM told t JOIN (FROM memory.noted_statistics WHERE {{between}}) s
+            ON s.data_file_id = t.id AND s.column_id = t.column_id
+        JOIN memory.noted_columns c ON c.table_id = t.table_id AND c.column_id = t.column_id
+        WHERE t.low IS DISTINCT FROM s.low OR t.high IS DISTINCT FROM s.high OR (s.nulls = 0 AND t.nulls > 0)
+        GROUP BY number
+    ),
+    strays AS (
+        SELECT number, min(path_in_schema || ' has ' || CASE
+            WHEN {before("t.low", "s.value", "t.known")} THEN t.low
+            WHEN {before("s.value", "t.high", "t.known")} THEN t.high END
+            || ', and the catalog says ' || s.value) AS fault
+        FROM told t JOIN (FROM memory.noted_partitions WHERE {{between}}) s
+            ON s.data_file_id = t.id AND s.column_id = t.column_id
+        GROUP BY number
+    ),
+    positions AS (
+        SELECT number, max(TRY_CAST({_HIGH} AS BIGINT)) FILTER (path_in_schema = 'pos') AS last_pos,
+            min({_LOW}) FILTER (path_in_schema = 'file_path' AND {_LOW} = {_HIGH} AND coalesce(min_is_exact, false))
+            AS target
+        FROM metas m WHERE path_in_schema IN ('pos', 'file_path') GROUP BY ALL
+    )
+    SELECT f.number, coalesce(counted.rows, 0), coalesce(counted.last_page, 0), fields.fault, hidden.fault,
+        strays.fault, positions.last_pos, positions.target
+    FROM f LEFT JOIN counted USING (number) LEFT JOIN fields USING (number) LEFT JOIN hidden USING (number)
+    LEFT JOIN strays USING (number) LEFT JOIN positions USING (number)
+"""

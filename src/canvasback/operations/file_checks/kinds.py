@@ -1,151 +1,152 @@
-"""What can be wrong with a file of a lake, and with what lies beside its files."""
+"""The kinds of damage that a lake's files can have."""
 
 from __future__ import annotations
 
 from canvasback.model.finding import FindingKind
 
-_PUT_BACK = "Run heal with the lake's repository, or with --from and a replica of the data path."
-_CATALOG = "Restore the catalog from a point that was made before, with --replace; or --table, for this table alone."
+_HEAL = "Run heal with a repository or a replica of the data path: it puts back the file as it was."
+_ROW = "Run heal: it corrects the catalog's row, and leaves the file as it is."
 
 MISSING = FindingKind(
     "file-missing",
     "error",
-    "The catalog names a file that is not there. Snapshots that need it fail with an error that names it.",
-    "A lifecycle rule expired objects of the bucket, or somebody deleted a folder.",
-    _PUT_BACK,
+    "A file that a snapshot needs is not in storage. Every query that touches it fails.",
+    "A disk or a bucket lost it, or a cleanup of an older or another catalog deleted it.",
+    _HEAL,
 )
 SIZE = FindingKind(
     "file-size",
     "error",
-    "A file has another size than the catalog promises: it was cut off, or replaced.",
-    "A writer crashed and left a file of 0 bytes; a copy ended half-way.",
-    _PUT_BACK,
+    "A file is longer or shorter than when it was committed. Queries that touch it fail, or read something else.",
+    "A crash left 0 bytes, a copy was interrupted, or another file took its name.",
+    _HEAL,
+)
+CATALOG_SIZE = FindingKind(
+    "catalog-file-size",
+    "error",
+    "A file is whole, and the catalog has another size of it. Readers that trust the size find no footer.",
+    "Somebody changed file_size_bytes in the catalog.",
+    _ROW,
 )
 UNREADABLE = FindingKind(
     "file-unreadable",
     "error",
-    "A file is there, and reading it fails: permissions, a bad disk, or a network that does not answer.",
-    "A disk reports input/output errors.",
-    "Read the message; correct the permissions, or treat the disk as failing. Then check again.",
+    "A file is there, and storage does not let it be read.",
+    "The permissions changed, the disk has bad sectors, or the name is that of a broken link.",
+    "Let whoever runs check read the file; if the storage is broken, run heal with a repository.",
 )
 NOT_PARQUET = FindingKind(
     "not-parquet",
     "error",
-    "A file does not end as Parquet does, or its footer cannot be read. Every query that needs it fails.",
-    "A bad disk returned other bytes; something else was written to the file's name.",
-    _PUT_BACK,
+    "A file of the right size has no footer that could be read as Parquet. Every query that touches it fails.",
+    "Its end was overwritten, or a crash left zeros in place of it.",
+    _HEAL,
 )
-KEY = FindingKind(
-    "encryption-key",
+FIELDS = FindingKind(
+    "file-fields",
     "error",
-    "A file is encrypted, and the catalog has no key of it or a wrong one; or it has a key, and the file is plain.",
-    "The column encryption_key was emptied.",
-    _CATALOG,
-)
-FOOTER_SIZE = FindingKind(
-    "footer-size",
-    "error",
-    "The catalog has another length of the file's footer than the file itself. DuckLake reads so many bytes from the "
-    "end of the file, and fails.",
-    "The catalog was edited by hand.",
-    "Run heal: it puts the file's own number into the catalog.",
+    "A file has fields that its table never had, or of other types, or none of its table's. It is another file.",
+    "A file of another table has its name.",
+    _HEAL,
 )
 ROW_COUNT = FindingKind(
     "row-count",
     "error",
-    "A file has another number of rows than the catalog says. count(*) and row ids follow the catalog, other queries "
-    "the file.",
-    "The catalog was edited by hand; or the file was written anew by a tool, and happens to have the same size.",
-    "Run check at level checksum with the lake's repository. If the file is what was saved, the catalog is wrong: "
-    "restore it from an older point.",
+    "A file has another number of rows than the catalog says. Counts and row ids are wrong.",
+    "Another file has its name, or somebody changed record_count or delete_count in the catalog.",
+    "Compare with a backup: run check --level checksum with a repository. " + _HEAL,
 )
-FIELDS = FindingKind(
-    "field-ids",
+FOOTER_SIZE = FindingKind(
+    "footer-size",
     "error",
-    "A file has fields of ids that its table never had, or a field of another type: it is of another table. Columns "
-    "read as NULL or as nonsense.",
-    "A file was copied over another one.",
-    _PUT_BACK,
+    "The catalog has another length of a file's footer than the file. Readers that trust it cannot open the file.",
+    "Somebody changed footer_size in the catalog.",
+    _ROW,
 )
-STATISTICS = FindingKind(
+HIDING_STATISTICS = FindingKind(
     "statistics-hide-rows",
     "error",
-    "The catalog's bounds of a column in a file leave out values that the file has, or its count of NULLs is wrong. "
-    "Queries with a filter pass over the file, and say nothing.",
-    "Statistics were written by a tool that rounds them; or the file was replaced.",
-    "Run heal: it forgets the bounds, so that the file is read.",
+    "The catalog's statistics of a file exclude values that the file has. Filters skip the file, and rows are missing "
+    "from answers without any error.",
+    "A writer noted a lower maximum, or a number of NULLs that is too low.",
+    _ROW,
 )
-POSITIONS = FindingKind(
+PARTITION = FindingKind(
+    "partition-value",
+    "error",
+    "A file holds other values of its partition's column than the catalog says. Filters skip it, and rows are missing.",
+    "A file of another partition has its name, or the partition value was changed in the catalog.",
+    _HEAL,
+)
+KEY = FindingKind(
+    "encryption-key",
+    "error",
+    "A file is encrypted and the catalog has no key of it, or not the right one; or the catalog has a key of a file that "
+    "is not encrypted. It cannot be read.",
+    "The key was lost with its row of the catalog, or an unencrypted file was put in the place of an encrypted one.",
+    "Take the key, or the file, from a backup of the same lake: run heal with a repository.",
+)
+DELETES = FindingKind(
     "delete-positions",
     "error",
-    "A file of deletes names places that its data file does not have.",
-    "It was attached to another data file.",
-    _PUT_BACK,
+    "A delete file deletes rows that its data file does not have, one twice, or those of another data file. Rows that "
+    "were deleted come back, or others are gone.",
+    "A delete file of another data file has its name.",
+    _HEAL,
 )
-OTHER_FILE = FindingKind(
-    "delete-of-other-file",
+ROWS = FindingKind(
+    "rows-unreadable",
     "error",
-    "A file of deletes says itself that it is of another data file than the catalog says. The wrong rows are hidden.",
-    "Two files of deletes were mixed up.",
-    _PUT_BACK,
+    "A file has a sound footer, and rows that cannot be read. Queries of these columns fail.",
+    "A bad sector or a broken copy changed bytes in the middle of the file.",
+    _HEAL,
+)
+ROW_IDS = FindingKind(
+    "row-ids",
+    "error",
+    "A file has two rows of one row id. Updates and deletes of one of them hit both.",
+    "A file was written anew by a program that does not know row ids.",
+    _HEAL,
 )
 CORRUPT = FindingKind(
     "file-corrupt",
     "error",
-    "A file does not have the bytes that were saved, or its rows cannot be read although its footer can.",
-    "A bit flipped on a disk.",
-    _PUT_BACK,
+    "A file has other bytes than when it was backed up, though DuckLake never changes a file.",
+    "A bad sector, a broken copy, or a program that rewrote the file.",
+    _HEAL,
 )
-
-FILE_KINDS = {
-    kind.code: kind
-    for kind in (
-        MISSING, SIZE, UNREADABLE, NOT_PARQUET, KEY, FOOTER_SIZE, ROW_COUNT, FIELDS, STATISTICS, POSITIONS, OTHER_FILE,
-        CORRUPT,
-    )
-}  # fmt: skip
-"""What can be wrong with a file that the catalog names, by code."""
-
 ORPHAN = FindingKind(
     "orphan-file",
     "warning",
-    "A Parquet file that the catalog does not name, older than its newest commit: a writer was killed before it "
-    "committed, or a cleanup was. DuckLake's ducklake_delete_orphaned_files deletes it.",
-    "A job was killed half-way through an INSERT.",
-    "Run salvage --dry-run to see what is in it. If it is not needed, let DuckLake delete it: "
-    "CALL ducklake_delete_orphaned_files('lake', dry_run => true).",
-)
-UNKNOWN_COMMIT = FindingKind(
-    "unknown-commit",
-    "warning",
-    "A Parquet file that the catalog does not name, newer than its newest commit: a commit that the catalog does not "
-    "know, if an older catalog was put in place. DuckLake's ducklake_delete_orphaned_files and CHECKPOINT delete it.",
-    "The catalog is from last night's backup, and today's commits are not in it.",
-    "Run salvage before anything cleans the data path up.",
+    "A file below the data path that no row of the catalog names. It takes room and is read by nobody.",
+    "A writer was killed before it committed, a commit failed, or a cleanup was interrupted.",
+    "If nobody is writing, run DuckLake's delete_orphaned_files, with a dry run first.",
 )
 UNDER_WAY = FindingKind(
     "file-under-way",
     "info",
-    "A Parquet file that the catalog does not name and that was written within the last hour: a commit may be under way.",
-    "A large INSERT is running.",
-    "Check again later.",
+    "A file that is less than an hour old and that no row of the catalog names yet.",
+    "A commit is under way, or its writer was killed.",
+    "Look again in an hour.",
 )
-ASIDE = FindingKind(
-    "moved-aside",
-    "info",
-    "A damaged file that was moved aside when a whole one was put back in its place. DuckLake 0.3's "
-    "ducklake_delete_orphaned_files deletes it.",
-    "heal was here.",
-    "Delete it when nobody wants to look at it any more.",
+UNKNOWN_COMMIT = FindingKind(
+    "unknown-commit-file",
+    "warning",
+    "A file that is newer than the catalog's newest commit: it may be of a commit that the catalog does not know. "
+    "DuckLake's orphan cleanup would delete it for good.",
+    "An older catalog was restored, and the files of later commits are still there.",
+    "Do not run delete_orphaned_files or CHECKPOINT before salvage: it wins such commits back.",
 )
 FOREIGN = FindingKind(
     "foreign-file",
     "warning",
-    "Something in the data path that is none of DuckLake's files. DuckLake 0.3's ducklake_delete_orphaned_files deletes "
-    "it, whatever it is.",
-    "The catalog's own database lies in the data path.",
-    "Move it elsewhere.",
+    "A file below the data path that DuckLake did not write. The orphan cleanup of DuckLake 0.3 would delete it.",
+    "A catalog database, notes, or files that were moved aside lie in the data path.",
+    "Move it out of the data path.",
 )
 
-STRAY_KINDS = (ORPHAN, UNKNOWN_COMMIT, UNDER_WAY, ASIDE, FOREIGN)
-"""What can lie in a data path that the catalog does not name."""
+FILE_KINDS = (
+    MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS, PARTITION,
+    KEY, DELETES, ROWS, ROW_IDS, CORRUPT, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT, FOREIGN,
+)  # fmt: skip
+"""All of them."""

@@ -1,74 +1,111 @@
-"""Is every file there, with its size?"""
+"""Are the files there, and as long as the catalog says?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from canvasback.catalog.image import Image
-from canvasback.errors import AccessDeniedError, CanvasbackError
+from canvasback.errors import CanvasbackError, StorageError
 from canvasback.model.progress import Progress
-from canvasback.model.relation import literal
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.kinds import MISSING, SIZE, UNREADABLE
-from canvasback.operations.file_checks.named import NamedFile, named_files
-from canvasback.operations.parallel import Stop, each, in_parallel
-from canvasback.operations.unknown_files import list_data_path
-from canvasback.storage.locations import Stores
+from canvasback.operations.file_checks.wanted import WantedFile, wanted_files
+from canvasback.operations.parallel import each, in_parallel
+from canvasback.repository.rows import create_table, insert_rows
+from canvasback.storage.locations import Stores, is_remote
+
+_PRESENT = {"number": "BIGINT", "size": "BIGINT"}
+_LISTED = {"path": "VARCHAR", "size": "BIGINT"}
+_BATCH = 4096
 
 
-def list_root(image: Image, root: str, stores: Stores, progress: Progress) -> bool:
-    """Fill ``memory.listed`` with what is in the data path; False where it may not be listed, or is not there."""
-    try:
-        list_data_path(image, stores.open(root), progress)
-    except AccessDeniedError:
-        image.connection.execute("DELETE FROM memory.listed")
-        return False
-    return True
+def note_present(
+    image: Image, root: str, stores: Stores, jobs: int, progress: Progress, files: int
+) -> list[DamagedFile]:
+    """Fill ``memory.present`` with the size of each file that is there.
 
+    A bucket is listed once where that may be done; what a listing does not have is asked for by name.
 
-def check_presence(
-    image: Image, root: str, stores: Stores, jobs: int, progress: Progress, *, listed: bool
-) -> Iterator[DamagedFile]:
-    """Compare names and sizes of ``memory.named`` with the listing, or ask for each file.
-
-    Args:
-        image: The catalog, whose connection has ``memory.named``.
-        root: The data path.
-        stores: Reaches it, and places elsewhere.
-        jobs: How many files are asked for at a time.
-        progress: Told how the work goes on.
-        listed: Whether ``memory.listed`` has what is in the data path.
+    Returns:
+        The files of which storage does not say whether they are there.
     """
-    where = "true"
-    if listed:
-        image.connection.execute(
-            "CREATE OR REPLACE TABLE memory.suspects AS SELECT n.file_kind, n.file_id FROM memory.named n "
-            f"LEFT JOIN memory.listed l ON n.place = {literal(root)} || l.name WHERE l.size IS DISTINCT FROM n.size"
-        )
-        where = "(file_kind, file_id) IN (SELECT (file_kind, file_id) FROM memory.suspects)"
-    progress.begin("looking for files")
-
-    def look(file: NamedFile, _: Stop) -> DamagedFile | None:
-        found = _look(file, stores)
-        progress.advance(files=1)
-        return found
-
-    with in_parallel(named_files(image, where), each(look), jobs, lambda _: 0) as looked:
-        yield from (found for found in looked if found is not None)
+    create_table(image.connection, "memory.present", _PRESENT)
+    progress.begin("looking for files", files=files)
+    if is_remote(root):
+        _list(image, root, stores, progress)
+    unsure = _ask(image, stores, jobs, progress)
     progress.end()
+    return unsure
 
 
-def _look(file: NamedFile, stores: Stores) -> DamagedFile | None:
-    """Ask for one file. What a listing lacks is asked for as well: a name with odd parts may be another there."""
+def absent_or_other(image: Image, unsure: set[tuple[str, int]], *, sizes: bool) -> Iterator[DamagedFile]:
+    """The files that are missing, and those of another size if that is asked for."""
+    where = "p.size IS NULL" + (" OR p.size <> w.size" if sizes else "")
+    for file in wanted_files(image, where):
+        if (file.kind, file.id) not in unsure:
+            yield file.damaged(MISSING, "is missing") if file.found is None else wrong_size(file)
+
+
+def wrong_size(file: WantedFile) -> DamagedFile:
+    """What there is to say of a file of another size."""
+    return file.damaged(SIZE, f"has {file.found} bytes, and the catalog says {file.size}")
+
+
+def _list(image: Image, root: str, stores: Stores, progress: Progress) -> None:
+    """Note what one listing has; nothing where it is refused or breaks off, for then nothing is known."""
+    create_table(image.connection, "memory.seen", _LISTED)
+    batch: list[tuple[str, int]] = []
     try:
-        store, name = stores.locate(file.place)
-        stat = store.stat(name)
-        if stat is None:
-            return file.damaged(MISSING, "is not there")
-        if stat.size != file.size:
-            return file.damaged(SIZE, f"has {stat.size} bytes, and the catalog says {file.size}")
-    except CanvasbackError as error:
-        return file.damaged(UNREADABLE, f"cannot be read: {error.message}")
-    except OSError as error:
-        return file.damaged(UNREADABLE, f"cannot be read: {error.strerror or error}")
-    return None
+        for stat in stores.open(root).list(""):
+            batch.append((stat.name, stat.size))
+            if len(batch) >= _BATCH:
+                insert_rows(image.connection, "memory.seen", _LISTED, batch)
+                progress.advance(files=len(batch))
+                batch.clear()
+    except StorageError:
+        pass
+    insert_rows(image.connection, "memory.seen", _LISTED, batch)
+    image.connection.execute(
+        "INSERT INTO memory.present SELECT w.number, s.size FROM memory.wanted w "
+        "JOIN memory.seen s ON s.path = w.path AND NOT w.elsewhere"
+    )
+    image.connection.execute("DROP TABLE memory.seen")
+
+
+def _ask(image: Image, stores: Stores, jobs: int, progress: Progress) -> list[DamagedFile]:
+    """Ask for each file that no listing had."""
+    unsure: list[DamagedFile] = []
+
+    def size_of(file: tuple[int, WantedFile]) -> tuple[int, int | None, DamagedFile | None]:
+        number, wanted = file
+        try:
+            store, name = stores.locate(wanted.place)
+            stat = store.stat(name)
+        except (CanvasbackError, OSError) as error:
+            return number, None, wanted.damaged(UNREADABLE, f"cannot be asked for: {error}")
+        return number, None if stat is None else stat.size, None
+
+    numbered = zip(_numbers(image), wanted_files(image, "p.size IS NULL"), strict=True)
+    rows: list[tuple[int, int]] = []
+    with in_parallel(numbered, each(lambda file, _: size_of(file)), jobs, lambda _: 0, 32) as answers:
+        for number, size, trouble in answers:
+            if trouble is not None:
+                unsure.append(trouble)
+            elif size is not None:
+                rows.append((number, size))
+            progress.advance(files=1)
+    for start in range(0, len(rows), _BATCH):
+        insert_rows(image.connection, "memory.present", _PRESENT, rows[start : start + _BATCH])
+    return unsure
+
+
+def _numbers(image: Image) -> Iterator[int]:
+    cursor = image.connection.cursor()
+    with cursor:
+        cursor.execute(
+            "SELECT number FROM memory.wanted w LEFT JOIN memory.present p USING (number) WHERE p.size IS NULL "
+            "ORDER BY number"
+        )
+        while rows := cursor.fetchmany(_BATCH):
+            for (number,) in rows:
+                yield number

@@ -1,42 +1,54 @@
-"""Mending what the catalog says wrongly of files that are whole."""
+"""How the catalog's row of a file that is whole comes to say what the file says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks.kinds import FOOTER_SIZE, STATISTICS
+from canvasback.operations.file_checks.kinds import CATALOG_SIZE, FOOTER_SIZE, HIDING_STATISTICS
+from canvasback.operations.file_checks.notes import statistics_table
+
+_FIRST_NUMBER = re.compile(r"\d+")
 
 
-def catalog_repairs(image: Image, damaged: Sequence[DamagedFile]) -> list[tuple[str, int, str, list[Edit]]]:
-    """For each kind of damage that can be mended: its code, how many files have it, what is done, and how.
+def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[tuple[str, list[Edit]]]:
+    """Words and edits for those damages that are in the catalog alone and are provably safe to mend.
 
-    Args:
-        image: The catalog in DuckDB's dialect.
-        damaged: Files that are whole, and of which the catalog says something wrong.
+    A footer's length and a file's size become what the file has. Statistics that hide rows become unknown, which makes
+    readers look into the file; they skip it less often, and never wrongly.
     """
-    found = []
-    footers = [file for file in damaged if file.kind.code == FOOTER_SIZE.code]
-    if footers:
-        words = "the length of the footer is forgotten, so that DuckLake asks the file itself"
+    files = [damage for damage in damaged if not damage.lost]
+    found: list[tuple[str, list[Edit]]] = []
+    columns = {FOOTER_SIZE.code: ("footer_size", "footers"), CATALOG_SIZE.code: ("file_size_bytes", "sizes")}
+    for code, (column, words) in columns.items():
         edits = [
-            Edit(table, where=f"{key} IN ({_ids(footers, kind)})", changes={"footer_size": "NULL"})
+            edit
             for kind, (table, key) in KINDS.items()
-            if table in image.tables and _ids(footers, kind)
+            if (edit := _set(table, key, column, [d for d in files if d.kind.code == code and d.file_kind == kind]))
         ]
-        found.append((FOOTER_SIZE.code, len(footers), words, edits))
-    narrow = [file for file in damaged if file.kind.code == STATISTICS.code]
-    if narrow:
-        words = "the bounds and the numbers of NULLs of these files are forgotten, so that no query passes over them"
-        name = next(n for n in ("ducklake_file_column_stats", "ducklake_file_column_statistics") if n in image.tables)
-        changes = {"min_value": "NULL", "max_value": "NULL", "null_count": "NULL"}
-        edits = [Edit(name, where=f"data_file_id IN ({_ids(narrow, 'data')})", changes=changes)]
-        found.append((STATISTICS.code, len(narrow), words, edits))
+        if edits:
+            found.append((f"note the {words} that the files have", edits))
+    ids = sorted({damage.file_id for damage in files if damage.kind.code == HIDING_STATISTICS.code})
+    table = statistics_table(image)
+    if ids and table is not None:
+        where = f"data_file_id IN ({', '.join(map(str, ids))})"
+        edit = Edit(table, where=where, changes={"min_value": "NULL", "max_value": "NULL", "null_count": "NULL"})
+        found.append(("forget statistics that hide rows: readers look into these files instead", [edit]))
     return found
 
 
-def _ids(damaged: Sequence[DamagedFile], kind: str) -> str:
-    return ", ".join(str(file.file_id) for file in damaged if file.file_kind == kind)
+def _set(table: str, key: str, column: str, damaged: list[DamagedFile]) -> Edit | None:
+    """Messages of these kinds begin with the number that the file has."""
+    values = {damage.file_id: _FIRST_NUMBER.search(damage.message) for damage in damaged}
+    whens = " ".join(f"WHEN {id_} THEN {number[0]}" for id_, number in values.items() if number)
+    if not whens:
+        return None
+    return Edit(
+        table,
+        where=f"{key} IN ({', '.join(map(str, values))})",
+        changes={column: f"CASE {key} {whens} ELSE {column} END"},
+    )

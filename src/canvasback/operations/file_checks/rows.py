@@ -1,106 +1,129 @@
-"""Every row of every Parquet file: can it be decoded, and is it what the catalog promises?"""
+"""Every row of a file: can it be decoded, and is it what footer and catalog say?"""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from typing import Any
 
 import duckdb
 
-from canvasback.catalog.image import Image
 from canvasback.errors import CanvasbackError
-from canvasback.model.progress import Progress
-from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.model.relation import identifier, literal
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks.kinds import CORRUPT, KEY, OTHER_FILE, POSITIONS, ROW_COUNT, UNREADABLE
-from canvasback.operations.file_checks.named import NamedFile, named_files
-from canvasback.operations.parallel import Stop, each, in_parallel
+from canvasback.operations.file_checks.footers import delete_fault
+from canvasback.operations.file_checks.keys import read_call
+from canvasback.operations.file_checks.kinds import DELETES, HIDING_STATISTICS, ROW_COUNT, ROW_IDS, ROWS, UNREADABLE
+from canvasback.operations.file_checks.notes import before, group_of
+from canvasback.operations.file_checks.wanted import WantedFile
+from canvasback.operations.parallel import Stop
 from canvasback.storage.locations import Stores, is_remote
 
-_PIECE = 1 << 20
+_PIECE = 1024 * 1024
+_ROW_ID = "_ducklake_internal_row_id"
 
 
-def check_rows(image: Image, stores: Stores, where: str, jobs: int, progress: Progress) -> Iterator[DamagedFile]:
-    """Decode all of the Parquet files of ``memory.named``.
+def read_rows(
+    connection: duckdb.DuckDBPyConnection, file: WantedFile, stores: Stores, folder: str, stop: Stop
+) -> DamagedFile | None:
+    """Read a file whose footer is sound.
 
     Args:
-        image: The catalog, whose connection has ``memory.named``.
-        stores: Reaches the files.
-        where: Which of them, as a condition.
-        jobs: How many are read at a time.
-        progress: Told about every file.
+        connection: A cursor of the image's connection that no other thread uses.
+        file: The file.
+        stores: How to reach it.
+        folder: Where a remote file is put as long as it is read.
+        stop: Tells that nobody waits any more.
     """
-    [(count, bytes_)] = image.rows(f"SELECT count(*), sum(size)::BIGINT FROM memory.named WHERE {where}")
-    progress.begin("reading rows", files=count, bytes_=bytes_ or 0)
-
-    def work(file: NamedFile, _: Stop) -> DamagedFile | None:
-        found = _check(file, stores)
-        progress.advance(files=1, bytes_=file.size)
-        return found
-
-    with in_parallel(named_files(image, where), each(work), jobs, lambda file: file.size) as checked:
-        yield from (found for found in checked if found is not None)
-    progress.end()
-
-
-def _check(file: NamedFile, stores: Stores) -> DamagedFile | None:
-    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
-        try:
-            path = file.place if not is_remote(file.place) else _fetch(file, stores, folder)
-        except CanvasbackError as error:
-            return file.damaged(UNREADABLE, f"cannot be read: {error.message}")
-        with contextlib.closing(duckdb.connect(config={"threads": 1, "memory_limit": "512MB"})) as connection:
-            connection.execute("SET enable_progress_bar = false")
-            try:
-                return _read(connection, file, path)
-            except duckdb.Error as error:
-                if file.key is not None:
-                    # DuckDB's message may quote the statement, and with it the key: keep its first words only.
-                    words = str(error).splitlines()[0].partition(":")[0]
-                    return file.damaged(KEY, f"cannot be decrypted with the catalog's key: {words}", lost=False)
-                return file.damaged(CORRUPT, f"cannot be read: {str(error).splitlines()[0].replace(path, file.place)}")
+    path = file.place
+    try:
+        if is_remote(path):
+            path = os.path.join(folder, f"{file.kind}-{file.id}.parquet")
+            store, name = stores.locate(file.place)
+            with store.open(name) as source, open(path, "wb") as target:
+                guarded = stop.guard(source)
+                while piece := guarded.read(_PIECE):
+                    target.write(piece)
+        return _read(connection, file, path)
+    except (CanvasbackError, OSError) as error:
+        return file.damaged(UNREADABLE, f"cannot be read: {error}")
+    except duckdb.Error as error:
+        kind, _, reason = str(error).splitlines()[0].replace(path, file.place).partition(":")
+        # The message may quote the statement, and with it a key.
+        said = kind if file.key is not None else f"{kind}:{reason}"
+        return file.damaged(ROWS, f"has rows that cannot be read: {said}")
+    finally:
+        if path != file.place and os.path.exists(path):
+            os.unlink(path)
 
 
-def _read(connection: duckdb.DuckDBPyConnection, file: NamedFile, path: str) -> DamagedFile | None:
-    options = "hive_partitioning = false"
-    if file.key is not None:
-        options += f", encryption_config = {{footer_key_value: from_base64({literal(file.key)})}}"
-    source = f"read_parquet({file_literal(path)}, {options})"
-    names = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
-    # A hash of every value: so none is passed over.
-    decoded = " + ".join(f"(hash({identifier(name)}) & 1)" for name in names)
-    [(rows, _)] = connection.execute(f"SELECT count(*), sum({decoded}) FROM {source}").fetchall()
+def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) -> DamagedFile | None:
+    call = read_call(path, file.key)
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {call}").fetchall()]
+    bounds = _bounds(connection, file, path) if file.kind == "data" and file.key is None and not file.mapped else []
+    parts = ["count(*)", "bit_xor(hash(COLUMNS(*)))"]
+    own: list[str] = []
+    if file.kind == "delete":
+        own = ["count(DISTINCT pos)", "min(pos)", "max(pos)", "count(DISTINCT file_path)", "max(file_path)"]
+    elif _ROW_ID in columns:
+        own = [f"count({_ROW_ID}) - count(DISTINCT {_ROW_ID})"]
+    for name, known, *_ in bounds:
+        column = identifier(name)
+        some = f" FILTER (NOT isnan({column}))" if known == "number" else ""
+        own += [f"min({column}){some}::VARCHAR", f"max({column}){some}::VARCHAR", f"count(*) - count({column})"]
+    found = connection.execute(f"SELECT {', '.join(own + parts)} FROM {call}").fetchall()[0]
+    rows = found[len(own)]
     if rows != file.rows:
-        return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}", lost=False)
-    return _check_places(connection, file, source, names) if file.file_kind == "delete" else None
-
-
-def _check_places(
-    connection: duckdb.DuckDBPyConnection, file: NamedFile, source: str, names: Sequence[str]
-) -> DamagedFile | None:
-    if not {"file_path", "pos"} <= set(names):
-        return None  # said by its footer
-    several = (
-        "count(*) - count(DISTINCT pos)" if "_ducklake_internal_snapshot_id" not in names and len(names) == 2 else "0"
-    )
-    [(last, twice, paths)] = connection.execute(
-        f"SELECT max(pos), {several}, list(DISTINCT regexp_extract(replace(file_path, chr(92), '/'), '[^/]*$')) FROM {source}"
-    ).fetchall()
-    if twice:
-        return file.damaged(POSITIONS, f"names {twice} places twice")
-    if last is not None and file.of_rows is not None and not 0 <= last < file.of_rows:
-        return file.damaged(POSITIONS, f"deletes the place {last} of a file of {file.of_rows} rows")
-    if paths and file.of_name is not None and paths != [file.of_name]:
-        return file.damaged(OTHER_FILE, f"says that it is of {', '.join(sorted(paths))}")
+        return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}")
+    if file.kind == "delete":
+        return _deletes(file, rows, found)
+    start = 0
+    if _ROW_ID in columns:
+        start = 1
+        if found[0]:
+            return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
+    for number, bound in enumerate(bounds):
+        said = _hidden(connection, bound, found[start + 3 * number : start + 3 * number + 3])
+        if said:
+            return file.damaged(HIDING_STATISTICS, said, lost=False)
     return None
 
 
-def _fetch(file: NamedFile, stores: Stores, folder: str) -> str:
-    path = os.path.join(folder, "file.parquet")
-    store, name = stores.locate(file.place)
-    with store.open(name) as source, open(path, "wb") as copy:
-        while piece := source.read(_PIECE):
-            copy.write(piece)
-    return path
+def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile | None:
+    distinct, first, last, files, target = found[:5]
+    if distinct != rows:
+        return file.damaged(DELETES, f"deletes {distinct} rows, {rows - distinct} of them twice")
+    if first is not None and first < 0:
+        return file.damaged(DELETES, f"deletes row {first}")
+    if files > 1:
+        return file.damaged(DELETES, f"deletes rows of {files} data files")
+    fault = delete_fault(file, {"last_pos": last, "target": target})
+    return file.damaged(DELETES, fault) if fault else None
+
+
+def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) -> list[tuple[Any, ...]]:
+    """Name, group of types, and the catalog's bounds of the file's columns that are nested in no other."""
+    return connection.execute(
+        f"""
+        SELECT l.name, l.known, s.low, s.high, s.nulls
+        FROM (
+            SELECT name, any_value(field_id) AS id, any_value({group_of("duckdb_type")}) AS known
+            FROM parquet_schema({literal(path)}) WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
+        ) l
+        JOIN memory.noted_columns c ON c.table_id = {file.table_id} AND c.column_id = l.id AND c.top
+        JOIN memory.noted_statistics s ON s.data_file_id = {file.id} AND s.column_id = l.id
+        WHERE l.known IS NOT NULL
+        """
+    ).fetchall()
+
+
+def _hidden(connection: duckdb.DuckDBPyConnection, bound: tuple[Any, ...], found: tuple[Any, ...]) -> str:
+    name, known, low, high, nulls = bound
+    lowest, highest, without = found
+    if nulls == 0 and without:
+        return f"{name} has {without} NULL values, and the catalog says none"
+    checked = connection.execute(
+        f"SELECT {before('$1', '$2', '$5')}, {before('$4', '$3', '$5')}", [lowest, low, highest, high, known]
+    ).fetchone()
+    if checked and checked[0]:
+        return f"{name} has {lowest}, and the catalog says from {low}"
+    return f"{name} has {highest}, and the catalog says to {high}" if checked and checked[1] else ""

@@ -1,4 +1,4 @@
-"""What lies in a data path and is not named by the catalog: how old it is, and how it most likely came there."""
+"""What lies below a data path and is no file of the lake: how old it is, and how it may have come there."""
 
 from __future__ import annotations
 
@@ -8,56 +8,64 @@ from datetime import UTC, datetime, timedelta
 
 from canvasback.catalog.image import Image
 from canvasback.model.finding import Finding
-from canvasback.operations.file_checks.kinds import ASIDE, FOREIGN, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT
-from canvasback.operations.unknown_files import UnknownFile, unknown_files
+from canvasback.model.progress import SILENT, Progress
+from canvasback.operations.file_checks.kinds import FOREIGN, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT
+from canvasback.operations.unknown_files import UnknownFile, list_data_path, unknown_files
+from canvasback.storage.locations import Stores
 
-_YOUNG = timedelta(hours=1)
-_CLOCKS = timedelta(seconds=2)
-"""How far the clocks of a writer and of the catalog's database may be apart."""
-
-_ASIDE = re.compile(r"\.damaged-\d{8}T\d{12}Z$")
-_DUCKLAKE = re.compile(r"\.(parquet|puffin)$")
-_UUID7 = re.compile(r"ducklake-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OURS = re.compile(
+    r"ducklake-(?P<time>[0-9a-f]{8}-[0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(-delete)?\.(parquet|puffin)"
+)
+_FRESH = timedelta(hours=1)
+_DAY = 24
 
 
-def stray_files(image: Image, root: str, moment: datetime) -> Iterator[Finding]:
-    """The listed files that no row names.
+def stray_files(
+    image: Image, root: str, stores: Stores, now: datetime, *, progress: Progress = SILENT
+) -> Iterator[Finding]:
+    """Say of each file below the data path that no row of the catalog names, what it may be.
 
     Args:
-        image: The catalog, whose connection has ``memory.listed``.
-        root: The data path.
-        moment: Now.
+        image: The catalog, with the types of one in DuckDB.
+        root: The data path as an absolute folder or URL that ends in a slash.
+        stores: How to reach it.
+        now: The time by which files are so and so old.
+        progress: Told how the listing goes on.
+
+    Raises:
+        StorageError: The data path cannot be listed.
     """
-    committed = image.head()[1]
+    list_data_path(image, stores.open(root), progress)
+    head = image.head()[1].astimezone(UTC)
     for file in unknown_files(image, root):
-        written = written_at(file)
-        place = root + file.name
-        if _ASIDE.search(file.name):
-            yield ASIDE.at(place, f"{file.size} bytes, moved aside because they were damaged")
-        elif not _DUCKLAKE.search(file.name):
-            yield FOREIGN.at(place, f"{file.size} bytes that are no file of DuckLake's")
-        elif written is None or written < committed - _CLOCKS:
-            when = "of an unknown time" if written is None else f"written {_ago(moment - written)}"
-            yield ORPHAN.at(place, f"{file.size} bytes, {when}: the leftovers of a writer or of a cleanup")
-        elif moment - written < _YOUNG:
-            yield UNDER_WAY.at(place, f"{file.size} bytes, written {_ago(moment - written)}: a commit may be under way")
-        else:
-            yield UNKNOWN_COMMIT.at(
-                place,
-                f"{file.size} bytes, written {_ago(moment - written)}, after the newest commit that the catalog knows",
-            )
+        yield _about(file, root, head, now)
 
 
-def written_at(file: UnknownFile) -> datetime | None:
-    """When a file was written, by the time in DuckLake's name for it, else by its store; None where neither says."""
-    named = _UUID7.search(file.name)
-    if named:
-        return datetime.fromtimestamp(int(named[1] + named[2], 16) / 1000, UTC)
+def written(file: UnknownFile) -> datetime | None:
+    """When a file was made: by the time in its name if DuckLake named it, else by its store."""
+    ours = _OURS.fullmatch(file.name.rpartition("/")[2])
+    if ours is not None:
+        return datetime.fromtimestamp(int(ours["time"].replace("-", ""), 16) / 1000, UTC)
     return datetime.fromtimestamp(file.modified_ns / 1e9, UTC) if file.modified_ns else None
 
 
-def _ago(age: timedelta) -> str:
-    hours = age.total_seconds() / 3600
+def _about(file: UnknownFile, root: str, head: datetime, now: datetime) -> Finding:
+    where = root + file.name
+    made = written(file)
+    age = "of unknown age" if made is None else f"{_span(now - made)} old"
+    if _OURS.fullmatch(file.name.rpartition("/")[2]) is None or made is None:
+        return FOREIGN.at(where, f"was not written by DuckLake: {file.size} bytes, {age}")
+    if now - made < _FRESH:
+        return UNDER_WAY.at(where, f"is {age} and not in the catalog: a commit may be under way")
+    if made > head:
+        newer = f"is newer than the catalog's newest commit of {head:%Y-%m-%d %H:%M:%S} UTC"
+        return UNKNOWN_COMMIT.at(where, f"{newer}: of a commit that the catalog does not know; {age}")
+    return ORPHAN.at(where, f"is {age} and in no snapshot: left by a killed writer, a failed commit, or its cleanup")
+
+
+def _span(age: timedelta) -> str:
+    hours = max(0, int(age.total_seconds())) // 3600
     if hours < 1:
-        return f"{max(0, int(hours * 60))} minutes ago"
-    return f"{int(hours)} hours ago" if hours < 48 else f"{int(hours / 24)} days ago"
+        return "less than an hour"
+    unit, number = ("hour", hours) if hours < _DAY else ("day", hours // _DAY)
+    return f"{number} {unit}{'' if number == 1 else 's'}"

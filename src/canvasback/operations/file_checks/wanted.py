@@ -1,0 +1,127 @@
+"""The files that the snapshots of a lake need, with what the catalog says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Literal
+
+import msgspec
+
+from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.image import Image
+from canvasback.model.finding import FindingKind
+from canvasback.model.relation import Relation, literal
+from canvasback.operations.damage import DamagedFile
+
+_BATCH = 4096
+
+
+class WantedFile(msgspec.Struct, frozen=True):
+    """A file of a lake.
+
+    Attributes:
+        kind: ``data`` or ``delete``.
+        id: Its id in the catalog.
+        table_id: Its table.
+        place: Its absolute path or URL.
+        size: Bytes that the catalog promises.
+        footer_size: Bytes of its footer; None where the catalog does not say.
+        rows: Rows that the catalog promises.
+        key: Its encryption key as base64; None where it is not encrypted.
+        mapped: Whether its columns are found by name.
+        parquet: Whether it is Parquet.
+        target_id: The data file whose rows a delete file deletes.
+        target_name: That file's name, without folders.
+        target_rows: The rows of that file.
+        found: Bytes that storage has of it; None where it is not there.
+        checksum: What a repository holds of it; None where it holds none, or is not asked.
+    """
+
+    kind: Literal["data", "delete"]
+    id: int
+    table_id: int
+    place: str
+    size: int
+    footer_size: int | None
+    rows: int
+    key: str | None
+    mapped: bool
+    parquet: bool
+    target_id: int | None
+    target_name: str | None
+    target_rows: int | None
+    found: int | None = None
+    checksum: str | None = None
+
+    def damaged(self, kind: FindingKind, message: str, *, lost: bool = True) -> DamagedFile:
+        """What is wrong with it."""
+        return DamagedFile(kind, self.kind, self.id, self.table_id, self.place, message, lost)
+
+
+def note_wanted(image: Image, root: str, tables: Collection[int] | None) -> int:
+    """Fill ``memory.wanted`` with all files of the tables, and answer how many there are."""
+    selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
+    chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
+    image.connection.execute(
+        f"CREATE OR REPLACE TABLE memory.wanted AS SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
+        f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number"
+    )
+    found = image.connection.execute("SELECT count(*) FROM memory.wanted").fetchone()
+    return int(found[0]) if found else 0
+
+
+def note_held(image: Image, held: Relation | None) -> None:
+    """Fill ``memory.held`` with the checksums of the wanted files that a repository holds.
+
+    Args:
+        image: The catalog, after `note_wanted`.
+        held: Files of a point, with the columns ``kind``, ``file_id``, ``path`` and ``checksum``.
+    """
+    select = (
+        "SELECT 0::BIGINT AS number, '' AS checksum LIMIT 0"
+        if held is None
+        else f"SELECT w.number, any_value(h.checksum) AS checksum FROM memory.wanted w JOIN ({held.select}) h "
+        "ON h.kind = w.kind AND h.file_id = w.id AND h.path = w.path WHERE h.checksum IS NOT NULL GROUP BY ALL"
+    )
+    image.connection.execute(f"CREATE OR REPLACE TABLE memory.held AS {select}")
+
+
+def wanted_files(image: Image, where: str = "true") -> Iterator[WantedFile]:
+    """The files for which a condition on ``w`` (``memory.wanted``) and ``p`` (``memory.present``) holds."""
+    cursor = image.connection.cursor()
+    with cursor:
+        cursor.execute(
+            "SELECT w.kind, w.id, w.table_id, w.place, w.size, w.footer_size, w.rows, w.key, w.mapped, w.parquet, "
+            "w.target_id, w.target_name, w.target_rows, p.size, h.checksum FROM memory.wanted w "
+            "LEFT JOIN memory.present p USING (number) LEFT JOIN memory.held h USING (number) "
+            f"WHERE {where} ORDER BY number"
+        )
+        while rows := cursor.fetchmany(_BATCH):
+            for row in rows:
+                yield WantedFile(*row)
+
+
+def _select(image: Image, kind: str, root: str) -> str:
+    table, key = KINDS[kind]
+    data = kind == "data"
+    mapped = "x.mapping_id IS NOT NULL" if data and image.has(table, "mapping_id") else "false"
+    target = (
+        "NULL::BIGINT AS target_id, NULL::VARCHAR AS target_name, NULL::BIGINT AS target_rows"
+        if data
+        else "x.data_file_id AS target_id, regexp_extract(d.path, '[^/]*$') AS target_name, "
+        "d.record_count AS target_rows"
+    )
+    join = (
+        ""
+        if data
+        else f"LEFT JOIN (SELECT data_file_id, any_value(path) AS path, any_value(record_count) AS record_count "
+        f"FROM ({image.tables['ducklake_data_file'].select}) GROUP BY ALL) d ON d.data_file_id = x.data_file_id"
+    )
+    return f"""
+        SELECT {literal(kind)} AS kind, x.{key} AS id, x.table_id,
+            CASE WHEN f.elsewhere THEN f.path ELSE {literal(root)} || f.path END AS place, f.path, f.elsewhere,
+            x.file_size_bytes AS size, x.footer_size, x.{"record_count" if data else "delete_count"} AS rows,
+            x.encryption_key AS key, {mapped} AS mapped,
+            lower(x.{"file_format" if data else "format"}) = 'parquet' AS parquet, {target}
+        FROM ({image.tables[table].select}) x JOIN ({files_select(image, kind, root)}) f ON f.file_id = x.{key} {join}
+    """
