@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
@@ -15,11 +16,12 @@ from canvasback.catalog.lake_tables import LakeTable, table_names
 from canvasback.catalog.rules import check_catalog
 from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.catalog.state import visible
+from canvasback.errors import StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.progress import Progress
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks import FILE_KINDS, check_files, stray_files
-from canvasback.operations.held import list_checksums
+from canvasback.operations.file_checks import FILE_KINDS, check_files, files_not_held, stray_files
+from canvasback.operations.held import held_files
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.locations import Stores
@@ -133,8 +135,12 @@ class Examiner:
         diagnosis.files, diagnosis.bytes = _looked_at(image, tables)
         diagnosis.accepted = _forget_accepted(image)
         if tables is None:
-            diagnosis.strays.extend(stray_files(image, self.root, self._moment))
+            diagnosis.strays.extend(self._strays(image))
         return diagnosis
+
+    def _strays(self, image: Image) -> Iterator[Finding]:
+        with contextlib.suppress(StorageError):  # of the files a check says so, one by one
+            yield from stray_files(image, self.root, self._stores, self._moment, progress=self._progress)
 
     def look_again(self, image: Image, files: Sequence[tuple[str, int]]) -> Diagnosis:
         """Look at the catalog again, and of the files only at some.
@@ -153,12 +159,12 @@ class Examiner:
         create_table(image.connection, "memory.again", _FILES)
         insert_rows(image.connection, "memory.again", _FILES, files)
         create_table(image.connection, "memory.damaged", _DAMAGED)
-        if files:
+        if files and self.level != "catalog":
             self._examine(image, None, "FROM memory.again")
 
     def _examine(self, image: Image, tables: frozenset[int] | None, files: str | None) -> None:
-        if self.level == "checksum" and self._repository is not None:
-            list_checksums(image, self._repository, self.root)
+        assert self.level != "catalog"  # nothing of storage is looked at then
+        held = held_files(image, self._repository) if self.level == "checksum" and self._repository else None
         found = check_files(
             image,
             self.root,
@@ -166,13 +172,13 @@ class Examiner:
             self.level,
             tables=tables,
             files=files,
+            held=held,
             jobs=self._jobs,
             progress=self._progress,
         )
         _note(image, found)
         if self.level == "checksum" and files is None:
-            unknown = "SELECT count(*) FROM memory.named WHERE place NOT IN (SELECT place FROM memory.held)"
-            self.unknown_checksums = one_row(image.connection, unknown)[0]
+            self.unknown_checksums = files_not_held(image)
 
 
 def damaged_files(image: Image, where: str = "true") -> Iterator[DamagedFile]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, RefusedError, UsageError
 from canvasback.model.lake import LakeName
-from canvasback.operations.places import list_places
+from canvasback.model.relation import Relation
+from canvasback.repository.filelist import CHECKSUM, files_relation
 from canvasback.repository.points import list_points, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores
@@ -42,25 +43,19 @@ def open_of_lake(image: Image, stores: Stores, repository: str, lake: LakeName) 
     return opened
 
 
-def list_checksums(image: Image, opened: Repository, root: str) -> None:
-    """Fill ``memory.held`` with the place and checksum of every file that the newest readable point holds.
+def held_files(image: Image, opened: Repository) -> Relation | None:
+    """The ``kind``, ``file_id``, ``path`` and ``checksum`` of all files that the newest readable point holds.
 
     Args:
-        image: The catalog of the live lake.
+        image: The catalog of the live lake, by whose connection the relation is read.
         opened: Its repository.
-        root: The data path, as it is now.
     """
-    connection = image.connection
-    connection.execute("CREATE OR REPLACE TABLE memory.held (place VARCHAR, checksum VARCHAR)")
     for point in reversed(list_points(opened.store)):
         try:
-            list_places(
-                connection, opened.store, read_point(opened.store, point), root, moving=False, table="held_places"
-            )
-        except (CorruptError, RefusedError):
+            files = files_relation(image.connection, opened.store, read_point(opened.store, point))
+        except CorruptError:
             continue  # verify tells what is wrong with it; an older one knows the older files
-        connection.execute(
-            "INSERT INTO memory.held SELECT DISTINCT target, checksum FROM memory.held_places WHERE checksum IS NOT NULL"
-        )
-        connection.execute("DROP TABLE memory.held_places")
-        return
+        select = f"SELECT kind, file_id, path, {CHECKSUM} AS checksum FROM ({files.select})"
+        names = ("kind", "file_id", "path", "checksum")
+        return Relation("held", tuple(column for column in files.columns if column.name in names), select)
+    return None

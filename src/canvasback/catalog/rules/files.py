@@ -94,7 +94,8 @@ def impossible_numbers(image: Image) -> Iterator[Fault]:
 @rule(
     "two-delete-files",
     "error",
-    explanation="Two files of deletes hold for one data file at the same time. DuckLake reads one of them, so rows that "
+    explanation="Two files of deletes hold for one data file at the same time. DuckLake reads one of "
+    "them, so rows that "
     "were deleted may show again, or fails.",
     example="Two jobs deleted from the same table at once on a catalog without primary keys.",
     cure=_RESTORE,
@@ -104,7 +105,8 @@ def two_delete_files(image: Image) -> Iterator[Fault]:
     if "ducklake_delete_file" not in image.tables:
         return
     for id_, table_id, begin in image.rows(
-        "SELECT data_file_id, table_id, begin_snapshot FROM (SELECT *, lag(coalesce(end_snapshot, 9223372036854775807)) "
+        "SELECT data_file_id, table_id, begin_snapshot FROM (SELECT *, lag(coalesce(end_snapshot, "
+        "9223372036854775807)) "
         "OVER (PARTITION BY data_file_id ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last "
         "FROM {ducklake_delete_file} x WHERE end_snapshot IS NULL OR end_snapshot > begin_snapshot) "
         "WHERE last > begin_snapshot ORDER BY ALL"
@@ -135,7 +137,8 @@ def more_deletes_than_rows(image: Image) -> Iterator[Fault]:
 @rule(
     "partition-values",
     "error",
-    explanation="A file of a partitioned table does not have one value for each part of its partitioning, or has values "
+    explanation="A file of a partitioned table does not have one value for each part of its "
+    "partitioning, or has values "
     "without a partitioning. Queries that filter on the partition pass over rows, and compaction mixes partitions.",
     example="Rows of ducklake_file_partition_value were deleted by hand.",
     cure=_RESTORE,
@@ -146,7 +149,8 @@ def partition_values(image: Image) -> Iterator[Fault]:
         return
     for id_, table_id, values, parts in image.rows(
         """
-        SELECT f.data_file_id, f.table_id, coalesce(v.n, 0) AS has, coalesce(c.n, 0) AS wants FROM {ducklake_data_file} f
+        SELECT f.data_file_id, f.table_id, coalesce(v.n, 0) AS has, coalesce(c.n, 0) AS wants
+        FROM {ducklake_data_file} f
         LEFT JOIN (SELECT data_file_id, count(*) AS n FROM {ducklake_file_partition_value} x GROUP BY 1) v
             USING (data_file_id)
         LEFT JOIN (SELECT partition_id, count(*) AS n FROM {ducklake_partition_column} x GROUP BY 1) c
@@ -160,7 +164,8 @@ def partition_values(image: Image) -> Iterator[Fault]:
 @rule(
     "partial-rows",
     "error",
-    explanation="A merged file says after how many of its rows those of each snapshot end, and the numbers do not rise, "
+    explanation="A merged file says after how many of its rows those of each snapshot end, and the "
+    "numbers do not rise, "
     "or do not end with its number of rows. Older snapshots show too many rows, or too few.",
     example="record_count was edited by hand.",
     cure=_RESTORE,
@@ -204,12 +209,14 @@ def _raise_row_ids(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 def row_ids_past_counters(image: Image) -> Iterator[Fault]:
     """Look for tables whose next row id is taken."""
     inlined = "".join(
-        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 AS next FROM {{{name}}} i"
+        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 AS "
+        f"next FROM {{{name}}} i"
         for name, table_id, _ in inlined_tables(image)
     )
     for table_id, counter, next_ in image.rows(
         "SELECT table_id, s.next_row_id, max(r.next) FROM {ducklake_table_stats} s JOIN (SELECT table_id, "
-        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) r USING (table_id) "
+        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) "
+        "r USING (table_id) "
         "WHERE r.next > s.next_row_id GROUP BY ALL ORDER BY 1"
     ):
         yield Fault(
@@ -228,7 +235,8 @@ def overlapping_row_ids(image: Image) -> Iterator[Fault]:
     """Look for files that the newest snapshot sees, and whose row ids overlap."""
     head = image.head()[0]
     for id_, table_id, start in image.rows(
-        "SELECT data_file_id, table_id, row_id_start FROM (SELECT *, max(row_id_start + record_count) OVER (PARTITION BY "
+        "SELECT data_file_id, table_id, row_id_start FROM (SELECT *, max(row_id_start + "
+        "record_count) OVER (PARTITION BY "
         "table_id ORDER BY row_id_start, data_file_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last "
         f"FROM {{ducklake_data_file}} x WHERE {visible('x', head)} AND row_id_start IS NOT NULL AND record_count > 0) "
         "WHERE last > row_id_start ORDER BY ALL"

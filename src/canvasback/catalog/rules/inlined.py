@@ -74,7 +74,8 @@ def _drop_empty(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 @rule(
     "inlined-columns-differ",
     "error",
-    explanation="A table of inlined rows does not have the columns that the lake's table had at its version. Every read "
+    explanation="A table of inlined rows does not have the columns that the lake's table had at its "
+    "version. Every read "
     "of the lake's table fails.",
     example="DuckLake 0.3 makes such a table when a table is renamed that has room for inlined rows.",
     cure="Run heal: it removes the table where it is empty. Where it has rows, restore the lake's table from a point.",
@@ -97,7 +98,8 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
             column
             for (column,) in image.rows(
                 "SELECT column_name FROM {ducklake_column} c WHERE parent_column IS NULL "
-                f"AND table_id = {table_id} AND begin_snapshot <= {at} AND (end_snapshot IS NULL OR end_snapshot > {at}) "
+                f"AND table_id = {table_id} AND begin_snapshot <= {at} AND (end_snapshot IS NULL OR "
+                f"end_snapshot > {at}) "
                 "ORDER BY column_order"
             )
         ]

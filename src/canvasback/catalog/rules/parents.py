@@ -39,7 +39,8 @@ _RESTORE = "Restore the catalog from a point that was made before: run list, and
 @rule(
     "parent-missing",
     "error",
-    explanation="A row names a schema, table, file, partitioning or mapping that is not there. Its rows cannot be read, "
+    explanation="A row names a schema, table, file, partitioning or mapping that is not there. Its "
+    "rows cannot be read, "
     "or its deletes have no effect, so that deleted rows show again.",
     example="Rows of ducklake_data_file were deleted by hand, and their deletes were not.",
     cure=_RESTORE,
@@ -59,7 +60,8 @@ def _remove(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 @rule(
     "orphan-row",
     "warning",
-    explanation="A row describes a file, table or partitioning that is not there. Nobody reads it, but if its number is "
+    explanation="A row describes a file, table or partitioning that is not there. Nobody reads it, "
+    "but if its number is "
     "given out again it describes something else.",
     example="Files were removed from the catalog by hand, and their statistics were not.",
     cure="Run heal: it removes the row.",

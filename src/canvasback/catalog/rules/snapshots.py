@@ -143,7 +143,7 @@ def ids_past_counters(image: Image) -> Iterator[Fault]:
             yield Fault(f"snapshot {head}", f"{counter} is {next_}, and {taken} is taken", ids=(counter, taken + 1))
 
 
-def _add_versions(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+def _add_versions(_: Image, faults: Sequence[Fault]) -> list[Edit]:
     rows = tuple({"begin_snapshot": fault.ids[1], "schema_version": fault.ids[0]} for fault in faults)
     return [Edit("ducklake_schema_versions", rows=rows)]
 

@@ -9,22 +9,10 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.logical import scalar_type
 from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
+from canvasback.model.relation import literal
 
 _UNORDERED = frozenset({"BLOB", "INTERVAL", "JSON", "VARCHAR"})
 """Types whose bounds are no values, or texts that may be cut off."""
-
-
-def _columns(image: Image) -> dict[str, list[tuple[int, int]]]:
-    """The live columns of each type that can be compared."""
-    head = image.head()[0]
-    found: dict[str, list[tuple[int, int]]] = {}
-    for table_id, column_id, type_ in image.rows(
-        f"SELECT table_id, column_id, column_type FROM {{ducklake_column}} c WHERE {visible('c', head)} ORDER BY ALL"
-    ):
-        known = scalar_type(type_)
-        if known is not None and known not in _UNORDERED:
-            found.setdefault(known, []).append((table_id, column_id))
-    return found
 
 
 def _file_stats(image: Image) -> str:
@@ -32,20 +20,17 @@ def _file_stats(image: Image) -> str:
 
 
 def _typed(image: Image, table: str) -> Iterator[tuple[str, str]]:
-    """For each type, a relation of the statistics of its live columns, and the type."""
-    head = image.head()[0]
-    for type_ in _columns(image):
-        spelled = ", ".join(sorted({f"'{name}'" for name in _spellings(image, type_)}))
-        yield (
-            f"(SELECT x.* FROM {{{table}}} x SEMI JOIN (SELECT table_id, column_id FROM {{ducklake_column}} c "
-            f"WHERE {visible('c', head)} AND column_type IN ({spelled})) USING (table_id, column_id))",
-            type_,
-        )
-
-
-def _spellings(image: Image, type_: str) -> set[str]:
-    rows = image.rows("SELECT DISTINCT column_type FROM {ducklake_column} c WHERE column_type IS NOT NULL")
-    return {name.replace("'", "''") for (name,) in rows if scalar_type(name) == type_}
+    """For each type that can be compared, a relation of the statistics of its live columns, and the type."""
+    live = visible("c", image.head()[0])
+    spellings: dict[str, list[str]] = {}
+    for (name,) in image.rows(f"SELECT DISTINCT column_type FROM {{ducklake_column}} c WHERE {live} ORDER BY 1"):
+        type_ = scalar_type(name or "")
+        if type_ is not None and type_ not in _UNORDERED:
+            spellings.setdefault(type_, []).append(literal(name))
+    for type_, names in spellings.items():
+        of_type = f"{live} AND column_type IN ({', '.join(names)})"
+        columns = f"SELECT table_id, column_id FROM {{ducklake_column}} c WHERE {of_type}"
+        yield f"(SELECT x.* FROM {{{table}}} x SEMI JOIN ({columns}) USING (table_id, column_id))", type_
 
 
 def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:

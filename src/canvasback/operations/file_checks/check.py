@@ -38,8 +38,9 @@ def check_files(
     level: Level,
     *,
     tables: frozenset[int] | None = None,
+    files: str | None = None,
     held: Relation | None = None,
-    jobs: int = 4,
+    jobs: int | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[DamagedFile]:
     """Compare the files that any snapshot of a lake needs with the catalog, without writing anything.
@@ -52,14 +53,16 @@ def check_files(
             catalog says. ``rows``: also, every row can be read, and is within the catalog's statistics.
             ``checksum``: footers, and every byte is as the repository holds it.
         tables: Ids of the tables to look at; None for all.
+        files: A SELECT of ``file_kind`` and ``file_id``: only those; None for all.
         held: The repository's files for ``checksum``, see `note_held`.
-        jobs: How many files are asked for or read at a time.
+        jobs: How many files are asked for or read at a time; None for what suits the storage.
         progress: Told how the work goes on.
 
     Returns:
         Each damaged file once, with the most telling of what is wrong with it.
     """
-    count = note_wanted(image, root, tables)
+    count = note_wanted(image, root, tables, files)
+    jobs = jobs or stores.open(root).jobs
     note_held(image, held)
     unsure = note_present(image, root, stores, jobs, progress, count)
     yield from unsure
@@ -71,19 +74,27 @@ def check_files(
     note_statistics(image)
     note_partitions(image)
     bad: set[tuple[str, int]] = set()
+    doubtful: dict[tuple[str, int], DamagedFile] = {}
     progress.begin("reading footers", files=count)
     for kind in ("data", "delete"):  # what is wrong with a data file is not said of its delete files too
         for damage in _each_batch(image, stores, kind, _Footers(bad), jobs, progress):
-            bad.add((damage.file_kind, damage.file_id))
-            yield damage
+            id_ = (damage.file_kind, damage.file_id)
+            if level == "checksum" and not damage.lost:
+                doubtful[id_] = damage  # the catalog seems to be wrong about it, unless its bytes are others
+            else:
+                bad.add(id_)
+                yield damage
     progress.end()
     if level == "footers":
         return
     progress.begin("reading rows" if level == "rows" else "reading files", files=count)
     for kind in ("data", "delete"):
         found = list(_each_batch(image, stores, kind, _Content(bad, rows=level == "rows"), jobs, progress))
-        bad.update((damage.file_kind, damage.file_id) for damage in found)
+        for damage in found:
+            bad.add((damage.file_kind, damage.file_id))
+            doubtful.pop((damage.file_kind, damage.file_id), None)
         yield from found
+    yield from doubtful.values()
     progress.end()
 
 

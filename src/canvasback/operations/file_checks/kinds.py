@@ -81,7 +81,8 @@ PARTITION = FindingKind(
 KEY = FindingKind(
     "encryption-key",
     "error",
-    "A file is encrypted and the catalog has no key of it, or not the right one; or the catalog has a key of a file that "
+    "A file is encrypted and the catalog has no key of it, or not the right one; or the catalog has "
+    "a key of a file that "
     "is not encrypted. It cannot be read.",
     "The key was lost with its row of the catalog, or an unencrypted file was put in the place of an encrypted one.",
     "Take the key, or the file, from a backup of the same lake: run heal with a repository.",
@@ -145,8 +146,23 @@ FOREIGN = FindingKind(
     "Move it out of the data path.",
 )
 
-FILE_KINDS = (
-    MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS, PARTITION,
-    KEY, DELETES, ROWS, ROW_IDS, CORRUPT, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT, FOREIGN,
-)  # fmt: skip
-"""All of them."""
+ASIDE = FindingKind(
+    "moved-aside",
+    "info",
+    "A damaged file that was moved aside when a whole one took its place. DuckLake 0.3's delete_orphaned_files would "
+    "delete it.",
+    "heal or restore was here.",
+    "Delete it when nobody wants to look at it any more.",
+)
+
+FILE_KINDS = {
+    kind.code: kind
+    for kind in (
+        MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS,
+        PARTITION, KEY, DELETES, ROWS, ROW_IDS, CORRUPT,
+    )
+}  # fmt: skip
+"""What can be wrong with a file that the catalog names, by code."""
+
+STRAY_KINDS = (ORPHAN, UNKNOWN_COMMIT, UNDER_WAY, ASIDE, FOREIGN)
+"""What else can lie in a data path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS
@@ -12,32 +13,51 @@ from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.kinds import CATALOG_SIZE, FOOTER_SIZE, HIDING_STATISTICS
 from canvasback.operations.file_checks.notes import statistics_table
 
+
+class Mending(NamedTuple):
+    """How one kind of damage is mended.
+
+    Attributes:
+        code: What is wrong.
+        files: Of how many files.
+        words: What is done, and why that is safe; lower case, no full stop.
+        edits: What becomes of the catalog.
+    """
+
+    code: str
+    files: int
+    words: str
+    edits: list[Edit]
+
+
 _FIRST_NUMBER = re.compile(r"\d+")
 
 
-def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[tuple[str, list[Edit]]]:
-    """Words and edits for those damages that are in the catalog alone and are provably safe to mend.
+def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[Mending]:
+    """What is done for those damages that are in the catalog alone and are provably safe to mend.
 
     A footer's length and a file's size become what the file has. Statistics that hide rows become unknown, which makes
     readers look into the file; they skip it less often, and never wrongly.
     """
     files = [damage for damage in damaged if not damage.lost]
-    found: list[tuple[str, list[Edit]]] = []
+    found: list[Mending] = []
     columns = {FOOTER_SIZE.code: ("footer_size", "footers"), CATALOG_SIZE.code: ("file_size_bytes", "sizes")}
-    for code, (column, words) in columns.items():
+    for code, (column, thing) in columns.items():
         edits = [
             edit
             for kind, (table, key) in KINDS.items()
             if (edit := _set(table, key, column, [d for d in files if d.kind.code == code and d.file_kind == kind]))
         ]
         if edits:
-            found.append((f"note the {words} that the files have", edits))
+            words = f"the {thing} that the files have are noted"
+            found.append(Mending(code, sum(d.kind.code == code for d in files), words, edits))
     ids = sorted({damage.file_id for damage in files if damage.kind.code == HIDING_STATISTICS.code})
     table = statistics_table(image)
     if ids and table is not None:
         where = f"data_file_id IN ({', '.join(map(str, ids))})"
         edit = Edit(table, where=where, changes={"min_value": "NULL", "max_value": "NULL", "null_count": "NULL"})
-        found.append(("forget statistics that hide rows: readers look into these files instead", [edit]))
+        words = "the files' statistics are forgotten: readers look into the files instead"
+        found.append(Mending(HIDING_STATISTICS.code, len(ids), words, [edit]))
     return found
 
 

@@ -58,10 +58,12 @@ class WantedFile(msgspec.Struct, frozen=True):
         return DamagedFile(kind, self.kind, self.id, self.table_id, self.place, message, lost)
 
 
-def note_wanted(image: Image, root: str, tables: Collection[int] | None) -> int:
-    """Fill ``memory.wanted`` with all files of the tables, and answer how many there are."""
+def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: str | None) -> int:
+    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are."""
     selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
     chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
+    if files is not None:
+        chosen += f" AND (kind, id) IN (SELECT (file_kind, file_id) FROM ({files}))"
     image.connection.execute(
         f"CREATE OR REPLACE TABLE memory.wanted AS SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
         f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number"

@@ -175,7 +175,7 @@ class Copies:
             self._image,
             replica,
             self._stores,
-            "footers" if level == "exists" else "rows" if level == "checksum" else level,
+            "rows" if level in {"rows", "checksum"} else "footers",
             files="SELECT file_kind, file_id FROM memory.sought",
             jobs=self._jobs,
             progress=self._progress,
