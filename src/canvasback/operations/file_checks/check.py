@@ -66,14 +66,16 @@ def check_files(
     note_held(image, held)
     unsure = note_present(image, root, stores, jobs, progress, count)
     yield from unsure
-    ids = {(damage.file_kind, damage.file_id) for damage in unsure}
-    yield from absent_or_other(image, {(kind, id_) for kind, id_ in ids}, sizes=level == "exists")
+    bad: set[tuple[str, int]] = {(damage.file_kind, damage.file_id) for damage in unsure}
+    absent = absent_or_other(image, bad.copy(), sizes=level == "exists")
+    for damage in absent:
+        bad.add((damage.file_kind, damage.file_id))
+        yield damage
     if level == "exists":
         return
     note_columns(image)
     note_statistics(image)
     note_partitions(image)
-    bad: set[tuple[str, int]] = set()
     doubtful: dict[tuple[str, int], DamagedFile] = {}
     progress.begin("reading footers", files=count)
     for kind in ("data", "delete"):  # what is wrong with a data file is not said of its delete files too

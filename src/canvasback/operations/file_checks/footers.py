@@ -146,14 +146,15 @@ _SQL = f"""
             CASE WHEN len(strange) > 0 THEN 'has fields with the ids ' || strange[:5]::VARCHAR
                 || ', which its table never had'
             WHEN known = 0 THEN 'has none of its table''s fields'
-            WHEN len(clashes) > 0 THEN 'has values of other types: ' || array_to_string(clashes[:5], ', ')
+            WHEN len(clashes) > 0 THEN 'has values of other types than its table: '
+                || array_to_string(clashes[:5], ', ')
             END AS fault
         FROM (
             SELECT s.number, list(s.field_id) FILTER (s.field_id > h.highest AND s.field_id < {_RESERVED}) AS strange,
                 count(c.column_id) AS known,
                 list(s.name || ' is ' || s.duckdb_type) FILTER (
                     s.num_children IS NULL AND s.known IS NOT NULL AND NOT c.open
-                        AND NOT list_contains(c.types, s.known)
+                    AND NOT list_contains(c.types, s.known)
                 ) AS clashes
             FROM schemas s
             JOIN (SELECT table_id, max(column_id) AS highest FROM memory.noted_columns GROUP BY ALL) h USING (table_id)

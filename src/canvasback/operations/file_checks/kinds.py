@@ -81,9 +81,8 @@ PARTITION = FindingKind(
 KEY = FindingKind(
     "encryption-key",
     "error",
-    "A file is encrypted and the catalog has no key of it, or not the right one; or the catalog has "
-    "a key of a file that "
-    "is not encrypted. It cannot be read.",
+    "A file is encrypted and the catalog has no key of it, or not the right one; or the catalog has a key of a file "
+    "that is not encrypted. It cannot be read.",
     "The key was lost with its row of the catalog, or an unencrypted file was put in the place of an encrypted one.",
     "Take the key, or the file, from a backup of the same lake: run heal with a repository.",
 )
