@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited
 from canvasback.catalog.files import KINDS
@@ -74,6 +76,21 @@ class Past:
         if self.wanted is None:
             return []
         return forgotten_findings(in_dialect(self._image, "duckdb"), self._snapshot)
+
+    def named(self) -> Image:
+        """The image with the rows of those files only that are needed as they are, in DuckDB's dialect."""
+        duck = in_dialect(self._image, "duckdb")
+        if self.wanted is None:
+            return duck
+        replaced = {}
+        for kind, (table, key) in KINDS.items():
+            if table in duck.tables:
+                old = duck.tables[table]
+                select = (
+                    f"SELECT * FROM ({old.select}) WHERE {key} IN (SELECT file_id FROM ({self._wanted(duck, kind)}))"
+                )
+                replaced[table] = msgspec.structs.replace(old, select=select)
+        return duck.transformed(replaced)
 
     def image(self, stores: Stores, progress: Progress) -> Image:
         """The image at the snapshot; files that straddle it are cut, and the new ones are in place.

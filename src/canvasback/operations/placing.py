@@ -69,8 +69,6 @@ _PLANNED = {
 }
 """The columns of ``memory.planned``: the fields of a `Placement`."""
 
-_PRESENT = {"target": "VARCHAR", "size": "BIGINT"}
-
 
 class FilePlan(msgspec.Struct):
     """What is to be done with a point's files.
@@ -126,10 +124,25 @@ class Placer:
         self._progress = progress
         self._findings = findings
 
-    def plan(self, manifest: Manifest, root: str, level: str, *, moving: bool, wanted: str | None = None) -> FilePlan:
+    def plan(
+        self,
+        manifest: Manifest,
+        root: str,
+        level: str,
+        *,
+        moving: bool,
+        wanted: str | None = None,
+        listed: bool = False,
+    ) -> FilePlan:
         """Look at every place, and note in ``memory.planned`` what is to be done. Changes nothing.
 
-        See `list_places` for what is wanted.
+        Args:
+            manifest: The point.
+            root: The data path.
+            level: What counts as damaged; see `restore`.
+            moving: See `list_places`.
+            wanted: See `list_places`.
+            listed: Whether ``memory.listed`` tells what is at the data path; see `list_data_path`.
 
         Raises:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
@@ -137,7 +150,6 @@ class Placer:
         plan = FilePlan(root, moving)
         list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
         self._report_absent()
-        self._list_present(root)
         create_table(self._connection, "memory.planned", _PLANNED)
         files, bytes_ = one_row(
             self._connection,
@@ -152,7 +164,7 @@ class Placer:
             return place, self._state(place, level, stop)
 
         jobs = self._jobs or target.jobs
-        with in_parallel(self._places(), each(look), jobs, sizes, target.batch) as looked:
+        with in_parallel(self._places(root, listed=listed), each(look), jobs, sizes, target.batch) as looked:
             for place, state in looked:
                 plan.elsewhere += place.elsewhere
                 if state == "whole":
@@ -284,29 +296,15 @@ class Placer:
                     )
                 )
 
-    def _list_present(self, root: str) -> None:
-        """Fill ``memory.present`` from one listing of a bucket; where it may not be listed, each file is asked for."""
-        create_table(self._connection, "memory.present", _PRESENT)
-        self._connection.execute("ALTER TABLE memory.places ADD COLUMN listed BOOLEAN DEFAULT false")
-        if not is_remote(root):
-            return
-        batch: list[tuple[str, int]] = []
-        try:
-            for stat in self._stores.open(root).list(""):
-                batch.append((root + stat.name, stat.size))
-                if len(batch) >= _BATCH:
-                    insert_rows(self._connection, "memory.present", _PRESENT, batch)
-                    batch = []
-        except AccessDeniedError:
-            return
-        insert_rows(self._connection, "memory.present", _PRESENT, batch)
-        self._connection.execute(f"UPDATE memory.places SET listed = starts_with(target, {literal(root)})")
-
-    def _places(self) -> Iterator[Placement]:
-        sql = """
-            SELECT DISTINCT target, name, l.size, checksum, etag, modified_ns, elsewhere,
-                CASE WHEN listed THEN coalesce(p.size, -1) END
-            FROM memory.places l LEFT JOIN memory.present p USING (target) WHERE checksum IS NOT NULL
+    def _places(self, root: str, *, listed: bool) -> Iterator[Placement]:
+        present, source = "NULL", ""
+        if listed:
+            below = f"starts_with(target, {literal(root)})"
+            present = f"CASE WHEN {below} THEN coalesce(p.size, -1) END"
+            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(root) + 1})"
+        sql = f"""
+            SELECT DISTINCT target, l.name, l.size, checksum, etag, l.modified_ns, elsewhere, {present}
+            FROM memory.places l {source} WHERE checksum IS NOT NULL
         """
         return (Placement(*row) for row in self._stream(sql))
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.repoint import repoint
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -20,10 +22,12 @@ from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.moments import Commit
+from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
 from canvasback.operations.placing import FilePlan, Placer
 from canvasback.operations.points import image_of, open_moment
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.repository.repository import Repository
+from canvasback.storage.locations import Stores, folder_url, is_remote
 
 Level = Literal["exists", "checksum"]
 
@@ -65,7 +69,7 @@ def restore(
 
     Returns:
         What was done, or would be. Files that could not be restored are findings; the catalog is written all
-        the same.
+        the same. Files at the data path that are newer than what comes back are one too (``newer-files``).
 
     Raises:
         RefusedError: There is something where the lake should go, or no point holds the moment
@@ -79,63 +83,124 @@ def restore(
     stores = stores or Stores()
     opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
-    refuse_nesting(opened.store.url, root)
-    if lake.is_file:
-        refuse_nesting(opened.store.url, lake.target)
-    findings = Findings()
-    moving = data_path is not None
-    with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as image:
-        past = Past(image, opened.store, manifest, commit.snapshot)
-        placer = Placer(image.connection, stores, opened.store, jobs, progress, findings)
-        files = placer.plan(manifest, root, level, moving=moving, wanted=past.wanted)
-        past.list_straddlers(root, moving=moving)
-        findings.extend(past.forgotten())
-        steps = _steps(lake, root, files, aside, manifest, commit, past)
-        if not dry_run:
-            placer.execute(files, clock())
-            rewound = in_dialect(past.image(stores, progress), lake.engine)
-            if moving:
-                rewound = repoint(rewound, manifest.data_root, root, past.moved)
-            steps = (*steps, *engine.write(rewound, clock(), replace=replace))
-    return RestoreResult(
-        manifest.id,
-        commit.snapshot,
-        str(lake),
-        root,
-        steps,
-        dry_run,
-        files.kept,
-        files.wanted if dry_run else files.placed,
-        files.wanted_bytes if dry_run else files.placed_bytes,
-        round(time.monotonic() - began, 3),
-        findings.kept,
-        findings.counts,
-    )
+    target = Target(lake, engine, root, data_path is not None, aside, replace)
+    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock)
+    return run.restore(began, dry_run=dry_run)
 
 
-def _steps(
-    lake: LakeName,
-    root: str,
-    files: FilePlan,
-    aside: tuple[str, ...],
-    manifest: Manifest,
-    commit: Commit,
-    past: Past,
-) -> tuple[str, ...]:
-    steps = [f"point {manifest.id}: {commit}"]
-    if commit.snapshot < manifest.snapshot_id:
-        steps.append(
-            f"the {manifest.snapshot_id - commit.snapshot} snapshots after it that the point holds are left out"
+class Target(msgspec.Struct, frozen=True):
+    """Where a point is to come back.
+
+    Attributes:
+        lake: The catalog to write.
+        engine: What writes it.
+        root: The data path, absolute, ending in a slash.
+        moving: Whether all files go there, and the catalog is pointed there.
+        aside: What is moved aside, in words.
+        replace: Whether a catalog may be moved aside.
+    """
+
+    lake: LakeName
+    engine: Engine
+    root: str
+    moving: bool
+    aside: tuple[str, ...]
+    replace: bool
+
+
+class Restoring(msgspec.Struct):
+    """The return of a point.
+
+    Attributes:
+        target: Where to.
+        opened: The repository.
+        manifest: The point.
+        commit: The snapshot of it that becomes the newest one.
+        level: What counts as damaged.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: Opens the places.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+        checked: Whether it is known that the point's chunks are whole.
+        newer: Whether to look for files that are newer than the point.
+        guard: Called before the catalog is written; what it raises ends it all.
+    """
+
+    target: Target
+    opened: Repository
+    manifest: Manifest
+    commit: Commit
+    level: Level
+    jobs: int | None
+    stores: Stores
+    progress: Progress
+    clock: Callable[[], datetime]
+    checked: bool = False
+    newer: bool = True
+    guard: Callable[[], None] = lambda: None
+
+    def restore(self, began: float, *, dry_run: bool) -> RestoreResult:
+        """First the files, then, as one step, the catalog. See `restore`."""
+        store, manifest, commit, target = self.opened.store, self.manifest, self.commit, self.target
+        refuse_nesting(store.url, target.root)
+        if target.lake.is_file:
+            refuse_nesting(store.url, target.lake.target)
+        findings = Findings()
+        check_with = 0 if self.checked else self.jobs or store.jobs
+        with image_of(store, manifest, check_with=check_with) as image:
+            past = Past(image, store, manifest, commit.snapshot)
+            placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
+            remote = is_remote(target.root)
+            listed = (remote or self.newer) and can_list(image, self.stores.open(target.root), self.progress)
+            files = placer.plan(
+                manifest, target.root, self.level, moving=target.moving, wanted=past.wanted, listed=listed and remote
+            )
+            past.list_straddlers(target.root, moving=target.moving)
+            findings.extend(past.forgotten())
+            if self.newer and listed:
+                named = past.named()
+                if target.moving:
+                    named = repoint(named, manifest.data_root, target.root, past.moved)
+                findings.extend(newer_files(named, target.root, commit))
+            steps = self._steps(files, past, blind=self.newer and not listed)
+            if not dry_run:
+                placer.execute(files, self.clock())
+                rewound = in_dialect(past.image(self.stores, self.progress), target.lake.engine)
+                if target.moving:
+                    rewound = repoint(rewound, manifest.data_root, target.root, past.moved)
+                self.guard()
+                steps = (*steps, *target.engine.write(rewound, self.clock(), replace=target.replace))
+        return RestoreResult(
+            manifest.id,
+            commit.snapshot,
+            str(target.lake),
+            target.root,
+            steps,
+            dry_run,
+            files.kept,
+            files.wanted if dry_run else files.placed,
+            files.wanted_bytes if dry_run else files.placed_bytes,
+            round(time.monotonic() - began, 3),
+            findings.kept,
+            findings.counts,
         )
-    steps.append(f"{files.kept} files are at {root} already and stay")
-    if files.damaged:
-        steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
-    steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
-    steps += cutting_steps(past.straddlers)
-    if files.elsewhere and not files.moving:
-        steps.append(
-            f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"
-        )
-    steps += aside
-    steps.append(f"the catalog is written to {lake}")
-    return tuple(steps)
+
+    def _steps(self, files: FilePlan, past: Past, *, blind: bool) -> tuple[str, ...]:
+        manifest, snapshot, root = self.manifest, self.commit.snapshot, self.target.root
+        steps = [f"point {manifest.id}: {self.commit}"]
+        if snapshot < manifest.snapshot_id:
+            steps.append(f"the {manifest.snapshot_id - snapshot} snapshots after it that the point holds are left out")
+        steps.append(f"{files.kept} files are at {root} already and stay")
+        if blind:
+            steps.append(f"{root} cannot be listed: whether it holds files that are newer than the point is not known")
+        if files.damaged:
+            steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
+        steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
+        steps += cutting_steps(past.straddlers)
+        if files.elsewhere and not files.moving:
+            steps.append(
+                f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"
+            )
+        steps += self.target.aside
+        steps.append(f"the catalog is written to {self.target.lake}")
+        return tuple(steps)

@@ -1,0 +1,79 @@
+"""Telling whether a file that compaction wrote holds the same rows as others."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import duckdb
+
+from canvasback.model.relation import file_literal, identifier
+from canvasback.operations.salvage.evidence import Evidence, histogram
+from canvasback.operations.salvage.known import Holder, LakeTable
+
+_ROW_ID = "_ducklake_internal_row_id"
+_OWN = (_ROW_ID, "_ducklake_internal_snapshot_id")
+
+
+def same_rows(
+    connection: duckdb.DuckDBPyConnection, paths: list[str], holders: list[Holder], start: int | None = None
+) -> bool:
+    """Whether files hold exactly the rows that others show, with the same row ids.
+
+    Args:
+        connection: Reads them.
+        paths: The files.
+        holders: What shows the rows.
+        start: The first row id of the file, if its row ids do not stand in it.
+    """
+    if any(not holder.path for holder in holders):
+        return False
+    try:
+        new = [_rows(connection, path, start, set()) for path in paths]
+        old = [_rows(connection, h.path, None if h.ids is not None else h.start, h.deleted) for h in holders]
+        if len({columns for columns, _ in new + old}) != 1:
+            return False
+        left, right = (" UNION ALL ".join(select for _, select in side) for side in (new, old))
+        [(differing,)] = connection.execute(
+            f"SELECT count(*) FROM (({left} EXCEPT ALL {right}) UNION ALL ({right} EXCEPT ALL {left}))"
+        ).fetchall()
+    except duckdb.Error:
+        return False
+    return bool(differing == 0)
+
+
+def find_start(
+    connection: duckdb.DuckDBPyConnection, table: LakeTable, file: Evidence, snapshots: list[int]
+) -> int | None:
+    """The first row id of a file that was merged from files whose row ids follow one another, if they are shown."""
+    bounds = set(accumulate(count for _, count in histogram(snapshots)))
+    candidates = sorted(
+        (h for h in table.holders.values() if h.start is not None and h.ids is None and not h.deleted),
+        key=lambda h: h.start or 0,
+    )
+    for first in range(len(candidates)):
+        run: list[Holder] = []
+        for holder in candidates[first:]:
+            if run and (holder.start or 0) != (run[-1].start or 0) + run[-1].rows:
+                break
+            run.append(holder)
+            if sum(h.rows for h in run) >= file.rows:
+                break
+        ends = set(accumulate(h.rows for h in run))
+        if sum(h.rows for h in run) != file.rows or not bounds <= ends:
+            continue
+        if any(h.missing for h in run) or same_rows(connection, [file.path], run, run[0].start):
+            return run[0].start
+    return None
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, path: str, start: int | None, deleted: set[int]
+) -> tuple[tuple[str, ...], str]:
+    source = f"read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
+    names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+    columns = tuple(sorted(name for name in names if name not in {*_OWN, "file_row_number"}))
+    row_id = _ROW_ID if start is None else f"{start} + file_row_number"
+    gone = ", ".join(map(str, sorted(deleted)))
+    where = f" WHERE file_row_number NOT IN ({gone})" if gone else ""
+    shown = ", ".join(identifier(name) for name in columns)
+    return columns, f"SELECT {row_id} AS row_id, {shown} FROM {source}{where}"

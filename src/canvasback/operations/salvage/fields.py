@@ -1,0 +1,127 @@
+"""The columns of a Parquet file, with their ids and the types that DuckLake calls them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A column, or a part of a nested one.
+
+    Attributes:
+        id: Its field id, which is the ``column_id``.
+        name: Its name.
+        type: DuckLake's name of its type, as far as the file tells: 128-bit integers are stored as ``float64``.
+        parent: The id of what it is a part of, if any.
+        path: Its path among the file's columns, as Parquet's statistics spell it.
+        repeated: Whether it is below a list or a map, so that its number of values is not that of the rows.
+    """
+
+    id: int
+    name: str
+    type: str
+    parent: int | None
+    path: str
+    repeated: bool
+
+
+class Node(NamedTuple):
+    """A row of ``parquet_schema``."""
+
+    name: str
+    type: str | None
+    children: int | None
+    converted: str | None
+    logical: str | None
+    id: int | None
+    scale: int | None
+    precision: int | None
+
+
+ROW_ID = 2_147_483_540
+SNAPSHOT_ID = 2_147_483_539
+FILE_PATH = 2_147_483_646
+POSITION = 2_147_483_645
+RESERVED = 2_147_483_000
+"""Field ids from here on are DuckLake's own columns."""
+
+_PLAIN = {
+    "BOOLEAN": "boolean", "INT32": "int32", "INT64": "int64", "FLOAT": "float32", "DOUBLE": "float64",
+    "BYTE_ARRAY": "blob", "FIXED_LEN_BYTE_ARRAY": "blob",
+}  # fmt: skip
+_CONVERTED = {
+    "INT_8": "int8", "INT_16": "int16", "INT_32": "int32", "INT_64": "int64", "UINT_8": "uint8", "UINT_16": "uint16",
+    "UINT_32": "uint32", "UINT_64": "uint64", "UTF8": "varchar", "JSON": "json", "DATE": "date",
+    "TIMESTAMP_MILLIS": "timestamp_ms", "INTERVAL": "interval", "ENUM": "varchar",
+}  # fmt: skip
+
+_STORED = {"int128": "float64", "uint128": "float64", "timestamp_s": "timestamp", "timestamp_us": "timestamp",
+           "geometry": "blob"}  # fmt: skip
+
+_INTEGERS = ("int8", "int16", "int32", "int64")
+_UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+
+
+def stored_as(type_: str) -> str:
+    """What a file shows of a type of the catalog."""
+    type_ = type_.lower().replace(" ", "")
+    return _STORED.get(type_, type_)
+
+
+def widens(old: str, new: str) -> bool:
+    """Whether a column of a type of the catalog can have been promoted to what a file shows."""
+    old = stored_as(old)
+    for ladder in (_INTEGERS, _UNSIGNED):
+        if old in ladder and new in ladder:
+            return ladder.index(new) > ladder.index(old)
+    if old in _UNSIGNED and new in _INTEGERS:
+        return _INTEGERS.index(new) > _UNSIGNED.index(old)
+    return old == "float32" and new == "float64"
+
+
+def fields_of(nodes: list[Node]) -> list[Field]:
+    """The columns with an id of a file; nodes come in the order of ``parquet_schema``, the root first."""
+    found: list[Field] = []
+    rest = iter(nodes)
+    root = next(rest)
+    for _ in range(root.children or 0):
+        _walk(rest, None, (), False, found)
+    return found
+
+
+def _walk(rest: Iterator[Node], parent: int | None, path: tuple[str, ...], repeated: bool, found: list[Field]) -> None:  # noqa: FBT001
+    node = next(rest)
+    here = (*path, node.name)
+    under = repeated
+    type_ = _type(node)
+    if type_ in {"list", "map"}:
+        under = True
+    if node.id is not None:
+        found.append(Field(node.id, node.name, type_, parent, ", ".join(here), repeated))
+        parent = node.id
+    for _ in range(node.children or 0):
+        _walk(rest, parent, here, under, found)
+
+
+def _type(node: Node) -> str:
+    if node.children:
+        return {"LIST": "list", "MAP": "map"}.get(node.converted or "", "struct")
+    logical = node.logical or ""
+    if node.converted == "DECIMAL" or logical.startswith("DecimalType"):
+        return f"decimal({node.precision},{node.scale})"
+    if "UUIDType" in logical:
+        return "uuid"
+    if "JsonType" in logical:
+        return "json"
+    if logical.startswith("TimestampType"):
+        utc = "isAdjustedToUTC=1" in logical
+        unit = re.search(r"(MILLIS|MICROS|NANOS)=(?!<null>)", logical)
+        return "timestamptz" if utc else {"MILLIS": "timestamp_ms", "NANOS": "timestamp_ns"}.get(
+            unit[1] if unit else "", "timestamp")  # fmt: skip
+    if logical.startswith("TimeType"):
+        return "timetz" if "isAdjustedToUTC=1" in logical else "time"
+    return _CONVERTED.get(node.converted or "", _PLAIN.get(node.type or "", "blob"))

@@ -1,0 +1,428 @@
+"""Replaying what unknown files tell of, in the order of their times, on what the catalog knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from canvasback.catalog.adoption import Adoption, DataFile, DeleteFile
+from canvasback.catalog.edits import Edit
+from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import own_column
+from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
+from canvasback.operations.salvage.chains import Chains
+from canvasback.operations.salvage.compaction import find_start, same_rows
+from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
+from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
+from canvasback.operations.salvage.known import Holder, LakeTable
+from canvasback.operations.salvage.statistics import column_stats
+from canvasback.operations.salvage.tallies import Tallies
+from canvasback.operations.salvage.territory import Territory
+
+_NEAR = 20_000
+"""Microseconds between files that one commit wrote, where it wrote several."""
+
+
+class Outcome(msgspec.Struct):
+    """What came of a replay."""
+
+    edits: list[Edit]
+    commits: list[SalvagedCommit]
+    left: list[LeftFile]
+    tables: list[SalvagedTable]
+    unordered: set[str]
+    snapshot: int
+
+
+class Replay:
+    """Takes files one by one, and makes commits of them.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        territory: The tables, and what folders are whose.
+        files: What is unknown, the oldest first.
+    """
+
+    def __init__(self, image: Image, territory: Territory, files: list[Evidence]) -> None:
+        self._image = image
+        self._connection = image.connection
+        self._territory = territory
+        self._adoption = Adoption(image)
+        territory.adoption = self._adoption
+        self._tallies = Tallies(image)
+        self._files = files
+        self._done: set[str] = set()
+        self._chains = Chains(image.connection, [f for f in files if f.kind == "delete"])
+        self._ids: dict[str, list[int]] = {}
+        self._left: dict[str, str] = {}
+        self._commits: list[SalvagedCommit] = []
+        self._unordered: set[str] = set()
+
+    def run(self) -> Outcome:
+        """Replay all."""
+        for file, reason in self._chains.unfit(self._territory):
+            self._leave(file, reason)
+        for file in self._files:
+            if file.name in self._done:
+                continue
+            if file.kind not in {"data", "delete"}:
+                self._leave(file, file.reason)
+                continue
+            if not self._territory.owns(file):
+                self._leave(file, "lies in no folder that a table of DuckLake's could have")
+                continue
+            if file.kind == "delete":
+                self._delete(file)
+            elif file.snapshot_ids:
+                self._compaction(file)
+            elif file.row_ids:
+                self._update([file])
+            else:
+                self._insert(file)
+        tables = self._territory.touched
+        edits = (
+            self._adoption.finish(self._tallies.tables(tables), self._tallies.columns(tables)) if self._commits else []
+        )
+        return Outcome(
+            edits,
+            self._commits,
+            [LeftFile(name, reason) for name, reason in sorted(self._left.items())],
+            [SalvagedTable(t.full_name, t.id, t.created, t.files, t.rows) for t in tables],
+            self._unordered,
+            self._adoption.snapshot,
+        )
+
+    # Inserts
+
+    def _insert(self, file: Evidence) -> None:
+        group = [file]
+        if file.partition:
+            for other in self._after(file):
+                if other.kind != "data" or other.row_ids or other.snapshot_ids:
+                    break
+                if other.moment - group[-1].moment > _NEAR or other.partition in [f.partition for f in group]:
+                    break
+                group.append(other)
+        self._begin(group[-1])
+        what: list[str] = []
+        for one in group:
+            table = self._table(one, what, whole=True)
+            if len({f.moment for f in group}) < len(group):
+                self._unordered.add(table.full_name)
+            self._adopt(table, one, table.next_row_id, None)
+            table.next_row_id += one.rows
+        self._commit(
+            group, [*what, "insert"], "likely",
+            "its files are whole, and nothing tells them from those of a writer that died before its commit",
+        )  # fmt: skip
+
+    # Deletes and updates
+
+    def _delete(self, file: Evidence) -> None:
+        table = self._territory.table(file)
+        holder = table.holders.get(self._chains.base(file)) if table else None
+        if table is None or holder is None:
+            self._leave(file, "deletes rows of a file that is not there or not shown any more")
+            return
+        fresh = holder.at(self._chains.positions(file) - holder.deleted)
+        updates = [other for other in self._carriers(file) if fresh & set(self._row_ids(other))]
+        if updates:
+            self._update(updates)
+            if file.name in self._done:
+                return
+        group = [file]
+        for other in self._after(file):
+            near = other.kind == "delete" and other.moment - group[-1].moment <= _NEAR
+            beside = table.holders.get(self._chains.base(other)) if near else None
+            if beside is None or any(self._chains.base(other) == self._chains.base(one) for one in group):
+                break
+            more = beside.at(self._chains.positions(other) - beside.deleted)
+            if any(more & set(self._row_ids(carrier)) for carrier in self._carriers(file)):
+                break
+            group.append(other)
+        self._begin(group[-1])
+        for one in group:
+            self._apply(table, one)
+        self._commit(group, ["delete"], "proven", "a file of deletes names the rows' file")
+
+    def _update(self, files: list[Evidence]) -> None:
+        """Rows that were written anew: what they were before is deleted by files of deletes, or was all of a file."""
+        table = self._territory.table(files[0])
+        group, deletes = list(files), []
+        if table is not None:
+            group, deletes = self._belonging(table, group)
+            reason = self._contradiction(table, group, deletes)
+            if reason:
+                for file in group:
+                    self._leave(file, reason)
+                return
+        ended = self._covered(table, group, deletes) if table else []
+        rewritten = bool(ended) and not deletes and table is not None and all(
+            not holder.inlined for holder in ended
+        ) and same_rows(self._connection, [f.path for f in group], ended)  # fmt: skip
+        if rewritten and not any(h.missing for h in ended) and not any(self._chains.named(f) for f in group):
+            for file in group:
+                self._leave(file, "was rewritten from files that are there, whose rows are shown")
+            return
+        self._begin(max([*group, *deletes], key=lambda f: f.moment))
+        what: list[str] = []
+        for file in group:
+            table = self._table(file, what, whole=not rewritten)
+            ids = self._row_ids(file)
+            self._adopt(table, file, None if rewritten else table.next_row_id, ids)
+            table.next_row_id = max(table.next_row_id + (0 if rewritten else file.rows), max(ids, default=-1) + 1)
+        assert table is not None
+        for file in deletes:
+            self._apply(table, file)
+        self._end(table, ended, {id_ for file in group for id_ in self._row_ids(file)})
+        sure: Sureness = "proven" if deletes or ended else "likely"
+        why = (
+            "a file of deletes takes away the rows that it has anew" if deletes
+            else "it has all rows of a file anew" if ended
+            else "it has rows anew that no file has which is there"
+        )  # fmt: skip
+        self._commit([*group, *deletes], [*what, "rewrite" if rewritten else "update"], sure, why)
+
+    def _belonging(self, table: LakeTable, group: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
+        """All files of the commit that some are of."""
+        deletes: list[Evidence] = []
+        while True:
+            ids = {id_ for file in group for id_ in self._row_ids(file)}
+            more_deletes, wanted = [], set()
+            for holder in table.holders.values():
+                live = holder.live()
+                if not live & ids:
+                    continue
+                following = self._chains.following(holder.name, self._done | {d.name for d in deletes})
+                mine = [d for d in deletes if self._chains.base(d) == holder.name]
+                if not mine and following is not None:
+                    fresh = holder.at(self._chains.positions(following) - holder.deleted)
+                    if fresh & ids:
+                        more_deletes.append(following)
+                        wanted |= fresh - ids
+                        continue
+                if not mine and not live <= ids:
+                    wanted |= live - ids
+            more = [
+                file for file in self._carriers(group[0])
+                if file not in group and wanted & set(self._row_ids(file)) and not ids & set(self._row_ids(file))
+            ][:1]  # fmt: skip
+            if not more and not more_deletes:
+                return group, deletes
+            group, deletes = group + more, deletes + more_deletes
+
+    def _contradiction(self, table: LakeTable, group: list[Evidence], deletes: list[Evidence]) -> str:
+        ids = {id_ for file in group for id_ in self._row_ids(file)}
+        for holder in table.holders.values():
+            remaining = self._remaining(holder, deletes)
+            if remaining & ids and not remaining <= ids:
+                return (
+                    f"has rows anew that {holder.name} still shows with others: what would delete them there is "
+                    "missing, as if its writer had died before its commit"
+                )
+        return ""
+
+    def _covered(self, table: LakeTable, group: list[Evidence], deletes: list[Evidence]) -> list[Holder]:
+        """What shows nothing any more besides rows that the group has."""
+        ids = {id_ for file in group for id_ in self._row_ids(file)}
+        found = [holder for holder in table.holders.values() if self._remaining(holder, deletes) & ids]
+        return found + [holder for holder in table.inlined if holder.live() & ids]
+
+    def _remaining(self, holder: Holder, deletes: list[Evidence]) -> set[int]:
+        mine = [self._chains.positions(d) for d in deletes if self._chains.base(d) == holder.name]
+        return holder.live() - holder.at(set().union(*mine))
+
+    # Compaction
+
+    def _compaction(self, file: Evidence) -> None:
+        """A file that a merge or a flush made of rows of several snapshots."""
+        table = self._territory.table(file)
+        snapshots = snapshot_ids(self._connection, file.path)
+        newer = any(snapshot > self._adoption.head for snapshot in snapshots)
+        start = None
+        if file.row_ids:
+            ids = self._row_ids(file)
+        else:
+            start = find_start(self._connection, table, file, snapshots) if table else None
+            if start is None:
+                if newer:
+                    self._stand_in(file)
+                else:
+                    self._leave(file, "holds rows of snapshots that the catalog knows, merged")
+                return
+            ids = list(range(start, start + file.rows))
+        held = self._covered(table, [], []) if table is None else self._held(table, set(ids))
+        shown = set().union(*(holder.live() for holder in held)) if held else set()
+        missing = any(holder.missing for holder in held)
+        needed = missing or self._chains.named(file)
+        if set(ids) <= shown and not needed:
+            self._leave(file, "was merged from rows that are shown from where they are")
+            return
+        if not held and not newer:
+            self._leave(file, "holds rows of snapshots that the catalog knows, merged")
+            return
+        if any(not holder.inlined and not holder.live() <= set(ids) for holder in held):
+            self._leave(file, "was merged from rows that are shown with others that it has not")
+            return
+        self._begin(file)
+        what: list[str] = []
+        table = self._table(file, what, whole=False)
+        self._adopt(table, file, start, ids if file.row_ids else None)
+        table.next_row_id = max(table.next_row_id, max(ids, default=-1) + 1)
+        self._end(table, held, set(ids))
+        whole = set(ids) <= shown
+        why = (
+            "it holds the rows of files that are gone, or that later deletes speak of" if whole
+            else "it holds rows that no other file has which is there"
+        )  # fmt: skip
+        self._commit([file], [*what, "rewrite" if whole else "insert"], "proven" if whole else "likely", why)
+
+    def _stand_in(self, file: Evidence) -> None:
+        self._begin(file)
+        what: list[str] = []
+        table = self._table(file, what, whole=False)
+        self._unordered.add(table.full_name)
+        self._adopt(table, file, table.next_row_id, None)
+        table.next_row_id += file.rows
+        self._commit([file], [*what, "insert"], "guess", "it was merged from files of which none is there")
+
+    def _held(self, table: LakeTable, ids: set[int]) -> list[Holder]:
+        return [holder for holder in (*table.holders.values(), *table.inlined) if holder.live() & ids]
+
+    # What all have in common
+
+    def _after(self, file: Evidence) -> list[Evidence]:
+        """The files of the table that come after one, and that were not taken."""
+        return [
+            other
+            for other in self._files[self._files.index(file) + 1 :]
+            if other.folder == file.folder and other.kind in {"data", "delete"} and other.name not in self._done
+        ]
+
+    def _carriers(self, file: Evidence) -> list[Evidence]:
+        """Files of the table that have rows anew, and that were not taken."""
+        return [
+            other
+            for other in self._files
+            if other.folder == file.folder and other.kind == "data" and other.row_ids and not other.snapshot_ids
+            and other.name not in self._done
+        ]  # fmt: skip
+
+    def _row_ids(self, file: Evidence) -> list[int]:
+        if file.name not in self._ids:
+            self._ids[file.name] = row_ids(self._connection, file.path)
+        return self._ids[file.name]
+
+    def _leave(self, file: Evidence, reason: str) -> None:
+        self._done.add(file.name)
+        self._left[file.name] = reason
+
+    def _begin(self, file: Evidence) -> None:
+        self._adoption.begin(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment))
+        self._touched: dict[str, None] = {}
+
+    def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:
+        self._done |= {file.name for file in files}
+        self._adoption.commit("salvaged: " + ", ".join(dict.fromkeys(what)))
+        self._commits.append(
+            SalvagedCommit(
+                self._adoption.snapshot,
+                self._adoption.time,
+                tuple(self._touched),
+                tuple(dict.fromkeys(what)),
+                len(files),
+                sum(file.rows for file in files if file.kind == "data"),
+                sureness,
+                why,
+            )
+        )
+
+    def _table(self, file: Evidence, what: list[str], *, whole: bool) -> LakeTable:
+        """The table of a file, with the columns that it has; made, if need be."""
+        table = self._territory.table(file)
+        if table is not None:
+            change = evolve(table, file, whole=whole)
+            if change.another:
+                self._adoption.drop_table(table.id, [holder.id for holder in table.holders.values()])
+                self._end(table, table.inlined, {id_ for holder in table.inlined for id_ in holder.live()})
+                self._touched[table.full_name] = None
+                what.append("drop table")
+                table = self._territory.create(file, table)
+                self._create_columns(table, file, what)
+            for id_ in change.ended:
+                self._adoption.end_column(table.id, id_)
+                table.columns.pop(id_, None)
+            for column in change.added:
+                self._adoption.add_column(table.id, column)
+                if column.id > table.last_column:
+                    self._tallies.note_added(table, column.id)
+                table.columns[column.id] = (column.name, column.type, column.parent)
+                table.last_column = max(table.last_column, column.id)
+            what.extend(["alter"] if change.words else [])
+        else:
+            table = self._territory.create(file, None)
+            self._create_columns(table, file, what)
+        if file.partition and not fits(table, file):
+            columns = partitioning_of(file)
+            if columns is not None:
+                table.partitioning = self._adoption.partition(table.id, columns), columns
+                what.append("alter")
+        table.touched = True
+        self._touched[table.full_name] = None
+        return table
+
+    def _create_columns(self, table: LakeTable, file: Evidence, what: list[str]) -> None:
+        for column in columns_of(file):
+            self._adoption.add_column(table.id, column)
+            table.columns[column.id] = (column.name, column.type, column.parent)
+            table.last_column = max(table.last_column, column.id)
+        what.append("create table")
+
+    def _adopt(self, table: LakeTable, file: Evidence, start: int | None, ids: list[int] | None) -> None:
+        stats = column_stats(self._connection, file, {id_: column[1] for id_, column in table.columns.items()})
+        partition = table.partitioning if file.partition and fits(table, file) else None
+        path, relative = self._territory.spelled(table, file)
+        id_ = self._adoption.add_file(
+            table.id,
+            DataFile(
+                path, relative, file.rows, file.size, file.footer, start, partition[0] if partition else None,
+                tuple(value for _, value in file.partition), stats,
+            ),
+        )  # fmt: skip
+        table.holders[file.basename] = Holder(
+            id_, file.basename, file.rows, start if ids is None else None, ids, path=file.path
+        )
+        table.files += 1
+        table.rows += file.rows
+        self._tallies.note(table, file.rows, file.size, stats)
+
+    def _apply(self, table: LakeTable, file: Evidence) -> None:
+        """Let a file of deletes take effect."""
+        holder = table.holders[self._chains.base(file)]
+        positions = self._chains.positions(file)
+        if holder.delete_id is not None:
+            self._adoption.end("ducklake_delete_file", holder.delete_id)
+        path, relative = self._territory.spelled(table, file)
+        holder.delete_id = self._adoption.add_delete(
+            table.id, holder.id, DeleteFile(path, relative, len(positions), file.size, file.footer)
+        )
+        holder.deleted = holder.deleted | positions
+        table.touched = True
+        self._touched[table.full_name] = None
+        self._done.add(file.name)
+
+    def _end(self, table: LakeTable, holders: list[Holder], ids: set[int]) -> None:
+        for holder in holders:
+            if holder.inlined:
+                row, end = (own_column(self._image, holder.name, c) for c in ("row_id", "end_snapshot"))
+                gone = holder.live() & ids
+                self._adoption.end_inlined(table.id, holder.name, row, end, gone)
+                holder.ids = [id_ for id_ in holder.ids or [] if id_ not in gone]
+                holder.rows = len(holder.ids)
+                continue
+            self._adoption.end("ducklake_data_file", holder.id)
+            if holder.delete_id is not None:
+                self._adoption.end("ducklake_delete_file", holder.delete_id)
+            table.holders.pop(holder.name, None)
+            table.gone.add(holder.name)

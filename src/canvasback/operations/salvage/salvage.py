@@ -1,0 +1,158 @@
+"""salvage: what commits left in storage, and no catalog remembers, becomes part of a lake again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.edits import edited, statements
+from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.files import KINDS
+from canvasback.catalog.image import Image, connect
+from canvasback.errors import UsageError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.salvaging import SalvageResult
+from canvasback.model.words import many
+from canvasback.operations.data_root import find_data_root
+from canvasback.operations.defaults import now
+from canvasback.operations.salvage.plan import SalvagePlan, plan_salvage
+from canvasback.storage.locations import Stores, folder_url
+
+
+def salvage(
+    lake: str,
+    *,
+    new_catalog: bool = False,
+    data_path: str | None = None,
+    dry_run: bool = False,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> SalvageResult:
+    """Make snapshots again of commits whose files storage holds, and that the catalog does not know.
+
+    For a catalog that is older than its files, or for none at all. What the files prove is recovered exactly; what
+    they do not tell is named in the result. No file is changed, moved or deleted. The catalog changes in one
+    transaction. Whoever has the lake attached meanwhile has to attach it again.
+
+    Args:
+        lake: The lake, as in ATTACH.
+        new_catalog: Make the catalog, which is lost altogether; ``data_path`` says where the files are.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        dry_run: Make the plan only.
+        stores: How to reach object stores; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
+        RefusedError: A catalog is to be made where there is one (``target-not-empty``).
+        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
+        LakeError: There is no catalog, or it cannot be read.
+    """
+    began = time.monotonic()
+    name = parse_lake(lake)
+    stores = stores or Stores()
+    engine = open_engine(name)
+    if new_catalog:
+        return _make(name, engine, data_path, began, stores, progress, clock, dry_run=dry_run)
+    with engine.read() as stored:
+        image = in_dialect(stored, "duckdb")
+        root = find_data_root(image, name, data_path, None)
+        plan = plan_salvage(image, root, stores.open(root), progress)
+        findings = Findings()
+        if plan.commits:
+            for client in engine.clients():
+                findings.add(
+                    Finding(
+                        "client-attached",
+                        "warning",
+                        client,
+                        "is connected to the catalog's database, and may have the lake attached",
+                        "Whoever has the lake attached must attach it again before using it.",
+                    )
+                )
+            if not dry_run:
+                progress.begin("changing the catalog")
+                engine.change(statements(plan.edits), _expected(image))
+                progress.end()
+        return _result(name, root, plan, findings, began, dry_run=dry_run)
+
+
+def _make(  # noqa: PLR0913 - what `salvage` was asked for
+    name: LakeName, engine: Engine, data_path: str | None, began: float, stores: Stores, progress: Progress,
+    clock: Callable[[], datetime], *, dry_run: bool,
+) -> SalvageResult:  # fmt: skip
+    from canvasback.catalog.blank import blank_catalog  # noqa: PLC0415
+
+    if data_path is None:
+        raise UsageError(
+            "no-data-path",
+            "a catalog that is to be made does not say where its files are",
+            hint="Say it with --data-path.",
+        )
+    engine.prepare(replace=False)
+    root = folder_url(data_path)
+    folder = tempfile.mkdtemp(prefix="canvasback-")
+    try:
+        first = datetime.fromtimestamp(0, tz=clock().tzinfo)
+        with blank_catalog(connect(folder), root, first) as image:
+            plan = plan_salvage(image, root, stores.open(root), progress)
+            if not dry_run:
+                progress.begin("writing the catalog")
+                engine.write(edited(image, plan.edits), clock(), replace=False)
+                progress.end()
+            return _result(name, root, plan, Findings(), began, dry_run=dry_run)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _result(
+    name: LakeName, root: str, plan: SalvagePlan, findings: Findings, began: float, *, dry_run: bool
+) -> SalvageResult:
+    return SalvageResult(
+        str(name),
+        plan.head,
+        plan.snapshot,
+        root,
+        _steps(plan),
+        dry_run,
+        plan.commits,
+        plan.left,
+        plan.losses,
+        plan.tables,
+        round(time.monotonic() - began, 3),
+        findings.kept,
+        findings.counts,
+    )
+
+
+def _steps(plan: SalvagePlan) -> tuple[str, ...]:
+    if not plan.commits:
+        return ("storage holds nothing that could be told to be of a commit that the catalog does not know",)
+    steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} come back, in one transaction"]
+    for commit in plan.commits:
+        steps.append(
+            f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
+            f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
+        )
+    if plan.left:
+        steps.append(f"left alone: {many(len(plan.left), 'file')}")
+    steps.append("whoever has the lake attached has to attach it again")
+    return tuple(steps)
+
+
+def _expected(image: Image) -> Expected:
+    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
+    parts = ["max(snapshot_id)", "count(*)"]
+    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
+    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
+    [row] = image.rows(query)
+    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
