@@ -239,7 +239,7 @@ def test_statistics_that_hide_rows_are_named_and_mended(made: Made, damage: str)
 
     see(image, made.lake.data, "footers", "statistics-hide-rows", (id_, table), lost=False)
 
-    [(_, edits)] = catalog_repairs(image, told(image, made.lake.data, "footers"))
+    [(_, _, _, edits)] = catalog_repairs(image, told(image, made.lake.data, "footers"))
     assert told(edited(image, edits), made.lake.data, "rows") == []
 
 
@@ -261,7 +261,7 @@ def test_a_row_that_is_wrong_alone_is_mended(made: Made, column: str) -> None:
     damaged = told(image, made.lake.data, "footers")
     assert [d.lost for d in damaged] == [False]
 
-    [(_, edits)] = catalog_repairs(image, damaged)
+    [(_, _, _, edits)] = catalog_repairs(image, damaged)
 
     mended = edited(image, edits)
     assert mended.rows("FROM {ducklake_data_file} f ORDER BY 1") == made.image.rows(
