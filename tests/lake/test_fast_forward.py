@@ -164,7 +164,6 @@ def test_a_stale_catalog_is_brought_forward(engine: Engine, tmp_path: Path, post
 
     for snapshot in stale:
         kept.put_back(snapshot)
-        assert kept.read() == kept.truths[snapshot]
         # Of the sources of the merged file, which only time travel in a stale catalog needs, no point needs any.
         lost = [kept.data / path for path in sorted(tree) if (kept.data / path).exists()][:: snapshot + 1]
         for path in lost:
