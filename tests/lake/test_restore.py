@@ -118,7 +118,8 @@ def test_a_dry_run_changes_nothing(
         lake.repository, lake.attach, data_path=elsewhere, replace=replace, level="checksum", dry_run=True
     )
     arguments = ["--replace"] * replace + ["--data-path", str(elsewhere)] * moved
-    assert cli("restore", "-r", lake.repository, "--to", lake.attach, "--dry-run", *arguments) == 0
+    assert cli("restore", "-r", lake.repository, "--to", lake.attach, "--dry-run", *arguments) == (0 if moved else 3)
+    assert planned.finding_counts == ({} if moved else {"newer-files": 1})
 
     assert everything(tmp_path) == before
     assert planned.dry_run

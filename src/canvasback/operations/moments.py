@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -107,6 +107,23 @@ def _chosen(commits: list[Commit], moment: Moment, known_until: datetime) -> Com
     return None if gone else earlier[-1]
 
 
+def by_timeline(ids: list[str], timeline_of: Callable[[str], int]) -> dict[int, list[str]]:
+    """Ids of points by timeline, in order. Timelines only count up, so few manifests tell where each begins.
+
+    Args:
+        ids: The ids, oldest first; not empty.
+        timeline_of: Reads the manifest of a point.
+    """
+    first, last = timeline_of(ids[0]), timeline_of(ids[-1])
+    if first == last:
+        return {first: ids}
+    middle = len(ids) // 2
+    found = by_timeline(ids[:middle], timeline_of)
+    for timeline, more in by_timeline(ids[middle:], timeline_of).items():
+        found.setdefault(timeline, []).extend(more)
+    return found
+
+
 class _UnreadableError(Exception):
     """A point whose manifest or snapshots are damaged; never leaves this module."""
 
@@ -152,7 +169,7 @@ class _History:
         found: list[Held] = []
         near: list[Commit] = []
         for ids in timelines.values():
-            place = bisect_left(ids, wanted, key=_head)
+            place = bisect_left(ids, wanted, key=head_of)
             for id_ in ids[max(0, place - 1) : place + 1]:
                 for commit in self._commits_of(id_):
                     if commit.snapshot == wanted:
@@ -190,7 +207,7 @@ class _History:
             near += commits.values()
             commit = _chosen([commits[n] for n in sorted(commits)], moment, self._manifest(ids[-1]).created)
             if commit is not None:
-                oldest = ids[bisect_left(ids, commit.snapshot, key=_head)]
+                oldest = ids[bisect_left(ids, commit.snapshot, key=head_of)]
                 found.append(Held(self._manifest(oldest), commit))
         if not found:
             raise _not_held(moment, sorted(near, key=lambda c: c.time), "any point", until)
@@ -200,15 +217,7 @@ class _History:
         return self._manifest(list(timelines.values())[-1][-1]).created
 
     def _timelines(self, ids: list[str]) -> dict[int, list[str]]:
-        """The ids by timeline. Timelines only count up, so that few manifests tell where each begins."""
-        first, last = self._manifest(ids[0]).timeline, self._manifest(ids[-1]).timeline
-        if first == last:
-            return {first: ids}
-        middle = len(ids) // 2
-        found = self._timelines(ids[:middle])
-        for timeline, more in self._timelines(ids[middle:]).items():
-            found.setdefault(timeline, []).extend(more)
-        return found
+        return by_timeline(ids, lambda id_: self._manifest(id_).timeline)
 
     def _manifest(self, id_: str) -> Manifest:
         if id_ not in self._manifests:
@@ -238,7 +247,7 @@ def _commits(connection: duckdb.DuckDBPyConnection, select: str) -> list[Commit]
     return [Commit(int(snapshot), time) for snapshot, time in rows]
 
 
-def _head(id_: str) -> int:
+def head_of(id_: str) -> int:
     """The newest snapshot of a point, which its id shows."""
     return int(id_.rpartition("s")[2])
 

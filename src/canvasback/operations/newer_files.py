@@ -57,12 +57,12 @@ def newer_files(image: Image, root: str, commit: Commit) -> Iterator[Finding]:
     nothing to speak of.
 
     Args:
-        image: The catalog as it comes back, with the types of DuckDB, over a connection with ``memory.listed``, and
-            with ``memory.straddlers`` if files were cut.
+        image: The catalog as it comes back, with the types of DuckDB, over a connection with ``memory.listed``. It
+            does not name the files that are to be cut: they hold rows of later commits, and new ones stand for them.
         root: The data path, ending in a slash.
         commit: The newest snapshot that comes back.
     """
-    parquet = [file for file in (*unknown_files(image, root), *_cut(image, root)) if file.name.endswith(".parquet")]
+    parquet = [file for file in unknown_files(image, root) if file.name.endswith(".parquet")]
     times = {file.name: _time_of(file) for file in parquet}
     newer = [file for file in parquet if times[file.name] > commit.time]
     if not newer:
@@ -75,21 +75,6 @@ def newer_files(image: Image, root: str, commit: Commit) -> Iterator[Finding]:
     )
     message += f"; besides, there {'is' if older == 1 else 'are'} {many(older, 'older one')}" if older else ""
     yield NEWER_FILES.at(root, message)
-
-
-def _cut(image: Image, root: str) -> list[UnknownFile]:
-    """The files that are cut: the catalog gets new ones for them, and the old ones hold rows of later commits."""
-    tables = image.connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'memory' AND table_name = 'straddlers'"
-    ).fetchall()
-    if not tables:
-        return []
-    rows = image.connection.execute(
-        "SELECT DISTINCT l.name, l.size, l.modified_ns FROM memory.listed l "
-        "JOIN memory.straddlers s ON s.target = $1 || l.name ORDER BY 1",
-        [root],
-    ).fetchall()
-    return [UnknownFile(*row) for row in rows]
 
 
 def _time_of(file: UnknownFile) -> datetime:

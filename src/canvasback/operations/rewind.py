@@ -35,6 +35,7 @@ from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
+from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 3
@@ -163,7 +164,7 @@ class _Rewind(msgspec.Struct):
         plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
-        plan.expected = _expected(image)
+        plan.expected = expected_of(image)
         plan.clients = self.engine.clients()
         for client in plan.clients:
             plan.findings.add(
@@ -278,12 +279,3 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
             )
         )
     return tuple(found)
-
-
-def _expected(image: Image) -> Expected:
-    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
-    parts = ["max(snapshot_id)", "count(*)"]
-    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
-    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
-    [row] = image.rows(query)
-    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
