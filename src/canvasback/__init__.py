@@ -40,6 +40,7 @@ from canvasback.model.difference import (
     Totals,
 )
 from canvasback.model.finding import Finding
+from canvasback.model.forwarding import Divergence, FastForwardResult
 from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.progress import Progress
 from canvasback.model.results import (
@@ -55,6 +56,7 @@ from canvasback.model.results import (
     VerifyResult,
 )
 from canvasback.model.rewinding import RewindResult, RewoundTable
+from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss, SalvageResult
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.model.watching import (
     OutageEnded,
@@ -75,6 +77,7 @@ from canvasback.operations.listing import list_points, show
 from canvasback.operations.repoint import repoint
 from canvasback.operations.restore import restore
 from canvasback.operations.rewind import rewind
+from canvasback.operations.salvage.verb import salvage
 from canvasback.operations.table_restore import restore_tables
 from canvasback.operations.tables import tables
 from canvasback.operations.verify import verify
@@ -94,12 +97,15 @@ __all__ = [
     "CommitSummary",
     "CorruptError",
     "DiffResult",
+    "Divergence",
     "DroppedTable",
+    "FastForwardResult",
     "Finding",
     "HealResult",
     "HealedFile",
     "InitResult",
     "LakeError",
+    "LeftFile",
     "ListResult",
     "LockedError",
     "Loss",
@@ -121,6 +127,10 @@ __all__ = [
     "RestoredTable",
     "RewindResult",
     "RewoundTable",
+    "SalvageLoss",
+    "SalvageResult",
+    "SalvagedCommit",
+    "SalvagedTable",
     "ShowResult",
     "Side",
     "StorageError",
@@ -151,6 +161,7 @@ __all__ = [
     "restore",
     "restore_tables",
     "rewind",
+    "salvage",
     "show",
     "tables",
     "verify",

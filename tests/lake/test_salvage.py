@@ -6,11 +6,10 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from canvasback.model.salvaging import SalvageResult
-from canvasback.operations.salvage.salvage import salvage
+from canvasback.operations.salvage.verb import salvage
 from tests.lake.builder import Contents, contents, read, session
 from tests.lake.values import literal
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.forwarding import Divergence, FastForwardResult
 
 Sureness = Literal["proven", "likely", "guess"]
 
@@ -49,7 +50,7 @@ class LeftFile(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Loss(msgspec.Struct, frozen=True):
+class SalvageLoss(msgspec.Struct, frozen=True):
     """What may be lost, as far as it can be told.
 
     Attributes:
@@ -98,6 +99,8 @@ class SalvageResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvas
         seconds: How long it took.
         findings: What a person should know, the first ones word for word.
         finding_counts: How many of each code.
+        forwarded: What a point of the repository brought back before that, exactly as it was.
+        parted: Where the catalog parted from the newest point, if it did: nothing was taken from points then.
     """
 
     lake: str
@@ -108,8 +111,10 @@ class SalvageResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvas
     dry_run: bool
     commits: tuple[SalvagedCommit, ...]
     left: tuple[LeftFile, ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[SalvageLoss, ...]
     tables: tuple[SalvagedTable, ...]
     seconds: float
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    forwarded: FastForwardResult | None = None
+    parted: Divergence | None = None

@@ -22,11 +22,12 @@ from canvasback.operations.backup import backup
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
-from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules, unchanged
+from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
 from canvasback.operations.healing.losses import Losses
 from canvasback.operations.healing.merged import find_merged, write_merged
 from canvasback.operations.held import open_of_lake, refuse_without_repository
+from canvasback.operations.unchanged import expected_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url
 
@@ -184,14 +185,14 @@ class _Heal:
         if dry_run:
             self.done.rewritten = len(found)
             return image
-        self.engine.change((), unchanged(image))  # not to write files of which the catalog cannot be told
+        self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
         suffix = f".damaged-{self.clock():%Y%m%dT%H%M%S%fZ}"
         for merged in found:
             edit = write_merged(merged, self.stores, suffix)
             if edit is None:
                 continue
             self.stores.sync()
-            self.engine.change(statements([edit]), unchanged(image))
+            self.engine.change(statements([edit]), expected_of(image))
             image = edited(image, [edit])
             self.done.rewritten += 1
             table = diagnosis.name(merged.table_id)
@@ -246,7 +247,7 @@ class _Heal:
             image = in_dialect(stored, "duckdb")
             head, committed, _ = image.head()
             edits = acceptance_edits(image, unreadable, max(self.clock(), committed))
-            self.engine.change(statements(edits), unchanged(image))
+            self.engine.change(statements(edits), expected_of(image))
             self.done.accepted = head + 1
 
     def _result(self, began: float, *, dry_run: bool) -> HealResult:

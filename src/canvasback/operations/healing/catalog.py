@@ -9,14 +9,13 @@ import msgspec
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import Edit, statements
 from canvasback.catalog.engines import Engine
-from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules import check_catalog
 from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.model.healing import CatalogRepair
 from canvasback.operations.diagnosis import damaged_files
 from canvasback.operations.file_checks import catalog_repairs
+from canvasback.operations.unchanged import expected_of
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -58,7 +57,7 @@ def repair_rules(engine: Engine) -> list[CatalogRepair]:
                 return done
             rule, of_rule = todo[0]
             assert rule.repair is not None  # see above
-            engine.change(statements(rule.repair.edits(image, of_rule)), unchanged(image))
+            engine.change(statements(rule.repair.edits(image, of_rule)), expected_of(image))
             done.append(CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words))
 
 
@@ -71,18 +70,9 @@ def repair_file_rows(engine: Engine, image: Image) -> list[CatalogRepair]:
     """
     done = []
     for planned in _file_rows(image):
-        engine.change(statements(planned.edits), unchanged(image))
+        engine.change(statements(planned.edits), expected_of(image))
         done.append(planned.repair)
     return done
-
-
-def unchanged(image: Image) -> Expected:
-    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
-    parts = ["max(snapshot_id)", "count(*)"]
-    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
-    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
-    [row] = image.rows(query)
-    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
 
 
 def _file_rows(image: Image) -> list[Planned]:

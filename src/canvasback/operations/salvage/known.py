@@ -11,9 +11,9 @@ from canvasback.catalog.files import files_select, prefixes_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
 from canvasback.catalog.state import visible
+from canvasback.model.relation import file_literal
 from canvasback.operations.salvage.evidence import deleted_positions, row_ids
 from canvasback.operations.salvage.fields import ROW_ID
-from canvasback.model.relation import file_literal
 from canvasback.storage.store import Store
 
 
@@ -116,7 +116,7 @@ def known_tables(image: Image, root: str, store: Store, wanted: set[str]) -> lis
     return [_table(image, root, store, head, wanted, *row) for row in rows]
 
 
-def _table(  # noqa: PLR0913 - one row of a query
+def _table(
     image: Image, root: str, store: Store, head: int, wanted: set[str], id_: int, schema: str, name: str, prefix: str,
     absolute: bool,  # noqa: FBT001
 ) -> LakeTable:  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canvasback.model.salvaging import Loss
+from canvasback.model.salvaging import SalvageLoss
 from canvasback.operations.salvage.evidence import Evidence
 from canvasback.operations.salvage.replay import Outcome
 
@@ -17,7 +17,7 @@ _ANYWHERE = (
 )  # fmt: skip
 
 
-def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], head: int) -> tuple[Loss, ...]:
+def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], head: int) -> tuple[SalvageLoss, ...]:
     """What cannot be recovered, or not surely, table by table; what may be of any table comes last.
 
     Args:
@@ -27,7 +27,7 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         head: The newest snapshot that the catalog knew.
     """
     found = [
-        Loss(
+        SalvageLoss(
             table,
             "row-ids",
             "files of it were begun in the same millisecond, or stand in for others: their rows are all there, but "
@@ -38,7 +38,7 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
     for table in outcome.tables:
         if table.created:
             found.append(
-                Loss(
+                SalvageLoss(
                     table.table,
                     "definitions",
                     "the catalog did not know it: 128-bit integers are floating-point numbers now, times with seconds "
@@ -46,11 +46,11 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
                 )
             )
     for name, folder in generated.items():
-        found.append(Loss(name, "name", f"its name is not known: it is called so for what lies in {folder}"))
+        found.append(SalvageLoss(name, "name", f"its name is not known: it is called so for what lies in {folder}"))
     for file in files:
         if file.kind == "encrypted":
-            found.append(Loss("", "encrypted-file", f"{file.name} is encrypted, and its key was in the catalog"))
+            found.append(SalvageLoss("", "encrypted-file", f"{file.name} is encrypted, and its key was in the catalog"))
         elif file.kind == "unreadable":
-            found.append(Loss("", "unreadable-file", f"{file.name} {file.reason}"))
-    found += [Loss("", kind, message.format(head=f"snapshot {head}")) for kind, message in _ANYWHERE]
+            found.append(SalvageLoss("", "unreadable-file", f"{file.name} {file.reason}"))
+    found += [SalvageLoss("", kind, message.format(head=f"snapshot {head}")) for kind, message in _ANYWHERE]
     return tuple(found)

@@ -7,7 +7,7 @@ import msgspec
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.model.progress import SILENT, Progress
-from canvasback.model.salvaging import LeftFile, Loss, SalvagedCommit, SalvagedTable
+from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss
 from canvasback.operations.salvage.evidence import gather
 from canvasback.operations.salvage.known import known_tables
 from canvasback.operations.salvage.losses import losses
@@ -35,7 +35,7 @@ class SalvagePlan(msgspec.Struct):
     edits: list[Edit]
     commits: tuple[SalvagedCommit, ...]
     left: tuple[LeftFile, ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[SalvageLoss, ...]
     tables: tuple[SalvagedTable, ...]
 
 

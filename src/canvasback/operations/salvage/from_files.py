@@ -1,4 +1,4 @@
-"""salvage: what commits left in storage, and no catalog remembers, becomes part of a lake again."""
+"""What commits left in storage, and no catalog remembers, becomes part of a lake again: by the files alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from canvasback.catalog.blank import blank_catalog
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.files import KINDS
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import connect
 from canvasback.errors import UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -23,10 +22,11 @@ from canvasback.model.words import many
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.salvage.plan import SalvagePlan, plan_salvage
+from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores, folder_url
 
 
-def salvage(
+def salvage_files(
     lake: str,
     *,
     new_catalog: bool = False,
@@ -81,17 +81,15 @@ def salvage(
                 )
             if not dry_run:
                 progress.begin("changing the catalog")
-                engine.change(statements(plan.edits), _expected(image))
+                engine.change(statements(plan.edits), expected_of(image))
                 progress.end()
-        return _result(name, root, plan, findings, began, dry_run=dry_run)
+        return result_of(name, root, plan, findings, began, dry_run=dry_run)
 
 
-def _make(  # noqa: PLR0913 - what `salvage` was asked for
+def _make(
     name: LakeName, engine: Engine, data_path: str | None, began: float, stores: Stores, progress: Progress,
     clock: Callable[[], datetime], *, dry_run: bool,
 ) -> SalvageResult:  # fmt: skip
-    from canvasback.catalog.blank import blank_catalog  # noqa: PLC0415
-
     if data_path is None:
         raise UsageError(
             "no-data-path",
@@ -109,14 +107,15 @@ def _make(  # noqa: PLR0913 - what `salvage` was asked for
                 progress.begin("writing the catalog")
                 engine.write(edited(image, plan.edits), clock(), replace=False)
                 progress.end()
-            return _result(name, root, plan, Findings(), began, dry_run=dry_run)
+            return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _result(
+def result_of(
     name: LakeName, root: str, plan: SalvagePlan, findings: Findings, began: float, *, dry_run: bool
 ) -> SalvageResult:
+    """What was done, or would be."""
     return SalvageResult(
         str(name),
         plan.head,
@@ -147,12 +146,3 @@ def _steps(plan: SalvagePlan) -> tuple[str, ...]:
         steps.append(f"left alone: {many(len(plan.left), 'file')}")
     steps.append("whoever has the lake attached has to attach it again")
     return tuple(steps)
-
-
-def _expected(image: Image) -> Expected:
-    """What tells whether somebody committed, expired, merged or rewrote since the image was read."""
-    parts = ["max(snapshot_id)", "count(*)"]
-    parts += [f"(SELECT count(*) FROM {{{table}}} f)" for table, _ in KINDS.values() if table in image.tables]
-    query = f"SELECT {', '.join(parts)} FROM {{ducklake_snapshot}} s"
-    [row] = image.rows(query)
-    return Expected(query.replace("{", "").replace("}", ""), tuple(int(number) for number in row))
