@@ -16,7 +16,17 @@ from typing import Any
 
 import msgspec
 
-from canvasback.model import difference, results, rewinding, table_restore, watching
+from canvasback.model import (
+    checking,
+    difference,
+    forwarding,
+    healing,
+    results,
+    rewinding,
+    salvaging,
+    table_restore,
+    watching,
+)
 from canvasback.model.finding import Finding
 
 FOLDER = Path(__file__).parent
@@ -41,7 +51,11 @@ STRUCTS = {
     name: kind
     for name, kind in {
         **vars(results),
+        **vars(checking),
         **vars(difference),
+        **vars(forwarding),
+        **vars(healing),
+        **vars(salvaging),
         **vars(rewinding),
         **vars(table_restore),
         **vars(watching),

@@ -284,8 +284,8 @@ def test_a_file_of_another_table_in_its_place_is_named(made: Made, data: Path, *
     content = (data / other).read_bytes()
     (data / path).write_bytes(padded(content, size) if same_size else content)
 
-    level, code = ("footers", "row-count") if same_size else ("exists", "file-size")
-    see(made.image, data, level, code, (id_, table))
+    level: Level = "footers" if same_size else "exists"
+    see(made.image, data, level, "row-count" if same_size else "file-size", (id_, table))
 
 
 def test_a_file_of_another_partition_in_its_place_is_named(made: Made, data: Path) -> None:

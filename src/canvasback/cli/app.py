@@ -33,6 +33,7 @@ app.command()(changing.rewind)
 app.command()(changing.repoint)
 app.command()(mending.check)
 app.command()(mending.heal)
+app.command()(mending.salvage)
 
 
 def _version(value: bool) -> None:

@@ -100,6 +100,38 @@ def heal(
     run_command(work, as_json=as_json)
 
 
+def salvage(
+    lake: Lake,
+    repo: Repo = None,
+    new_catalog: Annotated[
+        bool, typer.Option("--new-catalog", help="The catalog is lost: make it from a point, or from the files alone.")
+    ] = False,
+    data_path: DataPath = None,
+    dry_run: DryRun = False,
+    jobs: Jobs = None,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Win back commits that the catalog does not know, or a catalog that is lost."""
+
+    def work() -> msgspec.Struct:
+        settings = read_settings()
+        named = settings.lake(lake)
+        return canvasback.salvage(
+            named.lake,
+            _repository(settings, repo, named),
+            new_catalog=new_catalog,
+            data_path=data_path or named.data_path,
+            dry_run=dry_run,
+            jobs=jobs,
+            stores=settings.stores(limit_rate),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, as_json=as_json)
+
+
 def _repository(settings: Settings, repo: str | None, named: LakeSettings) -> str | None:
     """The repository, which is welcome and not always needed."""
     if repo is not None:

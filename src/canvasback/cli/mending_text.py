@@ -9,6 +9,7 @@ from canvasback.cli.text import findings_lines, size, table
 from canvasback.model.checking import CheckResult, Stretch, TableHealth
 from canvasback.model.healing import HealResult, Loss
 from canvasback.model.moment import spelled
+from canvasback.model.salvaging import SalvageResult
 from canvasback.model.words import many
 
 _SHOWN = 20
@@ -100,4 +101,25 @@ def _lost(loss: Loss) -> str:
     return f"the deletes of {many(loss.rows, 'row')} {seen}"
 
 
-FORMATS: dict[type, Callable[[Any], str]] = {CheckResult: _check, HealResult: _heal}
+def _salvage(result: SalvageResult) -> str:
+    if not result.commits and result.forwarded is None:
+        lines = [f"nothing to salvage for {result.lake}", *(f"  - {step}" for step in result.steps)]
+        return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+    head = "would bring" if result.dry_run else "brought"
+    lines = [f"{head} {result.lake} from snapshot {result.from_snapshot} to {result.snapshot_id}"]
+    lines += [f"  - {step}" for step in result.steps]
+    if result.commits:
+        rows: list[tuple[str, ...]] = [("TABLE", "FILES", "ROWS", "")]
+        rows += [(t.table, f"{t.files:,}", f"{t.rows:,}", "made anew" if t.created else "") for t in result.tables]
+        lines += ["", table(rows), "", "what the files cannot tell, and may be lost:"]
+        lines += [f"  {loss.table + ': ' if loss.table else ''}{loss.message}" for loss in result.losses]
+    if result.left:
+        lines += ["", f"left alone: {many(len(result.left), 'file')}"]
+        lines += [f"  {file.name}: {file.reason}" for file in result.left[:_SHOWN]]
+        if len(result.left) > _SHOWN:
+            lines.append(f"  … and {len(result.left) - _SHOWN:,} more; --json shows them")
+    lines += ["", "nothing was changed (--dry-run)" if result.dry_run else f"done in {result.seconds:.2f} s"]
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+
+
+FORMATS: dict[type, Callable[[Any], str]] = {CheckResult: _check, HealResult: _heal, SalvageResult: _salvage}

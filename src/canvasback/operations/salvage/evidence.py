@@ -106,7 +106,8 @@ def deleted_positions(connection: duckdb.DuckDBPyConnection, path: str) -> dict[
 
 def _column(connection: duckdb.DuckDBPyConnection, path: str, name: str) -> list[int]:
     source = f"read_parquet({file_literal(path)}, file_row_number = true)"
-    return [int(value) for (value,) in connection.execute(f"SELECT {name} FROM {source} ORDER BY file_row_number").fetchall()]  # fmt: skip
+    rows = connection.execute(f"SELECT {name} FROM {source} ORDER BY file_row_number").fetchall()
+    return [int(value) for (value,) in rows]
 
 
 def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile) -> Evidence:

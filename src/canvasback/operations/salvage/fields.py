@@ -89,11 +89,13 @@ def fields_of(nodes: list[Node]) -> list[Field]:
     rest = iter(nodes)
     root = next(rest)
     for _ in range(root.children or 0):
-        _walk(rest, None, (), False, found)
+        _walk(rest, None, (), found, repeated=False)
     return found
 
 
-def _walk(rest: Iterator[Node], parent: int | None, path: tuple[str, ...], repeated: bool, found: list[Field]) -> None:  # noqa: FBT001
+def _walk(
+    rest: Iterator[Node], parent: int | None, path: tuple[str, ...], found: list[Field], *, repeated: bool
+) -> None:
     node = next(rest)
     here = (*path, node.name)
     under = repeated
@@ -104,7 +106,7 @@ def _walk(rest: Iterator[Node], parent: int | None, path: tuple[str, ...], repea
         found.append(Field(node.id, node.name, type_, parent, ", ".join(here), repeated))
         parent = node.id
     for _ in range(node.children or 0):
-        _walk(rest, parent, here, under, found)
+        _walk(rest, parent, here, found, repeated=under)
 
 
 def _type(node: Node) -> str:
@@ -117,11 +119,16 @@ def _type(node: Node) -> str:
         return "uuid"
     if "JsonType" in logical:
         return "json"
-    if logical.startswith("TimestampType"):
-        utc = "isAdjustedToUTC=1" in logical
-        unit = re.search(r"(MILLIS|MICROS|NANOS)=(?!<null>)", logical)
-        return "timestamptz" if utc else {"MILLIS": "timestamp_ms", "NANOS": "timestamp_ns"}.get(
-            unit[1] if unit else "", "timestamp")  # fmt: skip
-    if logical.startswith("TimeType"):
-        return "timetz" if "isAdjustedToUTC=1" in logical else "time"
+    if logical.startswith(("TimestampType", "TimeType")):
+        return _time(logical)
     return _CONVERTED.get(node.converted or "", _PLAIN.get(node.type or "", "blob"))
+
+
+def _time(logical: str) -> str:
+    utc = "isAdjustedToUTC=1" in logical
+    if logical.startswith("TimeType"):
+        return "timetz" if utc else "time"
+    unit = re.search(r"(MILLIS|MICROS|NANOS)=(?!<null>)", logical)
+    if utc:
+        return "timestamptz"
+    return {"MILLIS": "timestamp_ms", "NANOS": "timestamp_ns"}.get(unit[1] if unit else "", "timestamp")

@@ -137,11 +137,11 @@ def _steps(plan: SalvagePlan) -> tuple[str, ...]:
     if not plan.commits:
         return ("storage holds nothing that could be told to be of a commit that the catalog does not know",)
     steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} come back, in one transaction"]
-    for commit in plan.commits:
-        steps.append(
-            f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
-            f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
-        )
+    steps += [
+        f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
+        f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
+        for commit in plan.commits
+    ]
     if plan.left:
         steps.append(f"left alone: {many(len(plan.left), 'file')}")
     steps.append("whoever has the lake attached has to attach it again")

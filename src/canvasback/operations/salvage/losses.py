@@ -6,15 +6,14 @@ from canvasback.model.salvaging import SalvageLoss
 from canvasback.operations.salvage.evidence import Evidence
 from canvasback.operations.salvage.replay import Outcome
 
-_ANYWHERE = (
-    ("inlined-rows", "rows that commits after {head} kept in the catalog itself (inlined), updates of them and deletes "
-     "that were inlined: no file has them"),
-    ("whole-file-deletes", "deletes of all rows of a file, TRUNCATE, DROP TABLE and DROP SCHEMA after {head}: DuckLake "
-     "notes them in the catalog only, so such rows and tables are shown again"),
-    ("definitions", "empty tables and schemas, views, macros, comments, default values, NOT NULL, sort orders, options, "
-     "changes of names and partitioning that no later file shows, and the authors and messages of commits after "
-     "{head}"),
-)  # fmt: skip
+_ANYWHERE = {
+    "inlined-rows": "rows that commits after {head} kept in the catalog itself (inlined), updates of them and deletes "
+    "that were inlined: no file has them",
+    "whole-file-deletes": "deletes of all rows of a file, TRUNCATE, DROP TABLE and DROP SCHEMA after {head}: DuckLake "
+    "notes them in the catalog only, so such rows and tables are shown again",
+    "definitions": "empty tables and schemas, views, macros, comments, default values, NOT NULL, sort orders, options, "
+    "changes of names and partitioning that no later file shows, and the authors and messages of commits after {head}",
+}
 
 
 def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], head: int) -> tuple[SalvageLoss, ...]:
@@ -35,16 +34,16 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         )
         for table in sorted(outcome.unordered)
     ]
-    for table in outcome.tables:
-        if table.created:
-            found.append(
-                SalvageLoss(
-                    table.table,
-                    "definitions",
-                    "the catalog did not know it: 128-bit integers are floating-point numbers now, times with seconds "
-                    "have microseconds, and its default values and NOT NULL are gone",
-                )
-            )
+    found += [
+        SalvageLoss(
+            table.table,
+            "definitions",
+            "the catalog did not know it: 128-bit integers are floating-point numbers now, times with seconds "
+            "have microseconds, and its default values and NOT NULL are gone",
+        )
+        for table in outcome.tables
+        if table.created
+    ]
     for name, folder in generated.items():
         found.append(SalvageLoss(name, "name", f"its name is not known: it is called so for what lies in {folder}"))
     for file in files:
@@ -52,5 +51,5 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
             found.append(SalvageLoss("", "encrypted-file", f"{file.name} is encrypted, and its key was in the catalog"))
         elif file.kind == "unreadable":
             found.append(SalvageLoss("", "unreadable-file", f"{file.name} {file.reason}"))
-    found += [SalvageLoss("", kind, message.format(head=f"snapshot {head}")) for kind, message in _ANYWHERE]
+    found += [SalvageLoss("", kind, message.format(head=f"snapshot {head}")) for kind, message in _ANYWHERE.items()]
     return tuple(found)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
 
-from canvasback.catalog.adoption import Adoption, DataFile, DeleteFile
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.inlined import own_column
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
-from canvasback.operations.salvage.chains import Chains
 from canvasback.operations.salvage.compaction import find_start, same_rows
 from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
-from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
 from canvasback.operations.salvage.known import Holder, LakeTable
-from canvasback.operations.salvage.statistics import column_stats
-from canvasback.operations.salvage.tallies import Tallies
+from canvasback.operations.salvage.ledger import Ledger
 from canvasback.operations.salvage.territory import Territory
 
 _NEAR = 20_000
@@ -35,7 +28,7 @@ class Outcome(msgspec.Struct):
     snapshot: int
 
 
-class Replay:
+class Replay(Ledger):
     """Takes files one by one, and makes commits of them.
 
     Args:
@@ -45,18 +38,9 @@ class Replay:
     """
 
     def __init__(self, image: Image, territory: Territory, files: list[Evidence]) -> None:
-        self._image = image
-        self._connection = image.connection
-        self._territory = territory
-        self._adoption = Adoption(image)
-        territory.adoption = self._adoption
-        self._tallies = Tallies(image)
+        super().__init__(image, territory, files)
         self._files = files
-        self._done: set[str] = set()
-        self._chains = Chains(image.connection, [f for f in files if f.kind == "delete"])
         self._ids: dict[str, list[int]] = {}
-        self._left: dict[str, str] = {}
-        self._commits: list[SalvagedCommit] = []
         self._unordered: set[str] = set()
 
     def run(self) -> Outcome:
@@ -149,7 +133,8 @@ class Replay:
     def _update(self, files: list[Evidence]) -> None:
         """Rows that were written anew: what they were before is deleted by files of deletes, or was all of a file."""
         table = self._territory.table(files[0])
-        group, deletes = list(files), []
+        group = list(files)
+        deletes: list[Evidence] = []
         if table is not None:
             group, deletes = self._belonging(table, group)
             reason = self._contradiction(table, group, deletes)
@@ -252,7 +237,7 @@ class Replay:
                     self._leave(file, "holds rows of snapshots that the catalog knows, merged")
                 return
             ids = list(range(start, start + file.rows))
-        held = self._covered(table, [], []) if table is None else self._held(table, set(ids))
+        held = self._held(table, set(ids)) if table is not None else []
         shown = set().union(*(holder.live() for holder in held)) if held else set()
         missing = any(holder.missing for holder in held)
         needed = missing or self._chains.named(file)
@@ -313,116 +298,3 @@ class Replay:
         if file.name not in self._ids:
             self._ids[file.name] = row_ids(self._connection, file.path)
         return self._ids[file.name]
-
-    def _leave(self, file: Evidence, reason: str) -> None:
-        self._done.add(file.name)
-        self._left[file.name] = reason
-
-    def _begin(self, file: Evidence) -> None:
-        self._adoption.begin(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment))
-        self._touched: dict[str, None] = {}
-
-    def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:
-        self._done |= {file.name for file in files}
-        self._adoption.commit("salvaged: " + ", ".join(dict.fromkeys(what)))
-        self._commits.append(
-            SalvagedCommit(
-                self._adoption.snapshot,
-                self._adoption.time,
-                tuple(self._touched),
-                tuple(dict.fromkeys(what)),
-                len(files),
-                sum(file.rows for file in files if file.kind == "data"),
-                sureness,
-                why,
-            )
-        )
-
-    def _table(self, file: Evidence, what: list[str], *, whole: bool) -> LakeTable:
-        """The table of a file, with the columns that it has; made, if need be."""
-        table = self._territory.table(file)
-        if table is not None:
-            change = evolve(table, file, whole=whole)
-            if change.another:
-                self._adoption.drop_table(table.id, [holder.id for holder in table.holders.values()])
-                self._end(table, table.inlined, {id_ for holder in table.inlined for id_ in holder.live()})
-                self._touched[table.full_name] = None
-                what.append("drop table")
-                table = self._territory.create(file, table)
-                self._create_columns(table, file, what)
-            for id_ in change.ended:
-                self._adoption.end_column(table.id, id_)
-                table.columns.pop(id_, None)
-            for column in change.added:
-                self._adoption.add_column(table.id, column)
-                if column.id > table.last_column:
-                    self._tallies.note_added(table, column.id)
-                table.columns[column.id] = (column.name, column.type, column.parent)
-                table.last_column = max(table.last_column, column.id)
-            what.extend(["alter"] if change.words else [])
-        else:
-            table = self._territory.create(file, None)
-            self._create_columns(table, file, what)
-        if file.partition and not fits(table, file):
-            columns = partitioning_of(file)
-            if columns is not None:
-                table.partitioning = self._adoption.partition(table.id, columns), columns
-                what.append("alter")
-        table.touched = True
-        self._touched[table.full_name] = None
-        return table
-
-    def _create_columns(self, table: LakeTable, file: Evidence, what: list[str]) -> None:
-        for column in columns_of(file):
-            self._adoption.add_column(table.id, column)
-            table.columns[column.id] = (column.name, column.type, column.parent)
-            table.last_column = max(table.last_column, column.id)
-        what.append("create table")
-
-    def _adopt(self, table: LakeTable, file: Evidence, start: int | None, ids: list[int] | None) -> None:
-        stats = column_stats(self._connection, file, {id_: column[1] for id_, column in table.columns.items()})
-        partition = table.partitioning if file.partition and fits(table, file) else None
-        path, relative = self._territory.spelled(table, file)
-        id_ = self._adoption.add_file(
-            table.id,
-            DataFile(
-                path, relative, file.rows, file.size, file.footer, start, partition[0] if partition else None,
-                tuple(value for _, value in file.partition), stats,
-            ),
-        )  # fmt: skip
-        table.holders[file.basename] = Holder(
-            id_, file.basename, file.rows, start if ids is None else None, ids, path=file.path
-        )
-        table.files += 1
-        table.rows += file.rows
-        self._tallies.note(table, file.rows, file.size, stats)
-
-    def _apply(self, table: LakeTable, file: Evidence) -> None:
-        """Let a file of deletes take effect."""
-        holder = table.holders[self._chains.base(file)]
-        positions = self._chains.positions(file)
-        if holder.delete_id is not None:
-            self._adoption.end("ducklake_delete_file", holder.delete_id)
-        path, relative = self._territory.spelled(table, file)
-        holder.delete_id = self._adoption.add_delete(
-            table.id, holder.id, DeleteFile(path, relative, len(positions), file.size, file.footer)
-        )
-        holder.deleted = holder.deleted | positions
-        table.touched = True
-        self._touched[table.full_name] = None
-        self._done.add(file.name)
-
-    def _end(self, table: LakeTable, holders: list[Holder], ids: set[int]) -> None:
-        for holder in holders:
-            if holder.inlined:
-                row, end = (own_column(self._image, holder.name, c) for c in ("row_id", "end_snapshot"))
-                gone = holder.live() & ids
-                self._adoption.end_inlined(table.id, holder.name, row, end, gone)
-                holder.ids = [id_ for id_ in holder.ids or [] if id_ not in gone]
-                holder.rows = len(holder.ids)
-                continue
-            self._adoption.end("ducklake_data_file", holder.id)
-            if holder.delete_id is not None:
-                self._adoption.end("ducklake_delete_file", holder.delete_id)
-            table.holders.pop(holder.name, None)
-            table.gone.add(holder.name)

@@ -30,7 +30,8 @@ def column_stats(connection: duckdb.DuckDBPyConnection, file: Evidence, types: d
     leaves = {field.path: field for field in file.fields if field.id not in nested}
     rows = connection.execute(
         "SELECT path_in_schema, num_values, stats_min_value, stats_max_value, stats_null_count, total_compressed_size, "
-        f"coalesce(min_is_exact, true) AND coalesce(max_is_exact, true) FROM parquet_metadata({file_literal(file.path)})"
+        "coalesce(min_is_exact, true) AND coalesce(max_is_exact, true) "
+        f"FROM parquet_metadata({file_literal(file.path)})"
     ).fetchall()
     found = []
     for path, field in leaves.items():
@@ -80,7 +81,7 @@ def _has_nan(connection: duckdb.DuckDBPyConnection, file: Evidence, name: str) -
 
 
 def _hex(shown: str | None) -> str | None:
-    """DuckDB shows bytes that are no plain letters as ``\\xAB``."""
+    r"""DuckDB shows bytes that are no plain letters as ``\xAB``."""
     if shown is None:
         return None
     return "".join(hexed or f"{ord(letter):02X}" for hexed, letter in _ESCAPED.findall(shown)).upper()

@@ -1,0 +1,152 @@
+"""What is made of files, commit by commit: tables, columns, files and deletes that become part of the catalog."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from canvasback.catalog.adoption import Adoption, DataFile, DeleteFile
+from canvasback.catalog.image import Image
+from canvasback.catalog.inlined import own_column
+from canvasback.model.salvaging import SalvagedCommit, Sureness
+from canvasback.operations.salvage.chains import Chains
+from canvasback.operations.salvage.evidence import Evidence
+from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
+from canvasback.operations.salvage.known import Holder, LakeTable
+from canvasback.operations.salvage.statistics import column_stats
+from canvasback.operations.salvage.tallies import Tallies
+from canvasback.operations.salvage.territory import Territory
+
+
+class Ledger:
+    """Writes down what becomes of files, for whoever decides about them.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        territory: The tables, and what folders are whose.
+        files: What is unknown, the oldest first.
+    """
+
+    def __init__(self, image: Image, territory: Territory, files: list[Evidence]) -> None:
+        self._image = image
+        self._connection = image.connection
+        self._territory = territory
+        self._adoption = Adoption(image)
+        territory.adoption = self._adoption
+        self._tallies = Tallies(image)
+        self._chains = Chains(image.connection, [f for f in files if f.kind == "delete"])
+        self._done: set[str] = set()
+        self._left: dict[str, str] = {}
+        self._commits: list[SalvagedCommit] = []
+
+    def _leave(self, file: Evidence, reason: str) -> None:
+        self._done.add(file.name)
+        self._left[file.name] = reason
+
+    def _begin(self, file: Evidence) -> None:
+        self._adoption.begin(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment))
+        self._touched: dict[str, None] = {}
+
+    def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:
+        self._done |= {file.name for file in files}
+        self._adoption.commit("salvaged: " + ", ".join(dict.fromkeys(what)))
+        self._commits.append(
+            SalvagedCommit(
+                self._adoption.snapshot,
+                self._adoption.time,
+                tuple(self._touched),
+                tuple(dict.fromkeys(what)),
+                len(files),
+                sum(file.rows for file in files if file.kind == "data"),
+                sureness,
+                why,
+            )
+        )
+
+    def _table(self, file: Evidence, what: list[str], *, whole: bool) -> LakeTable:
+        """The table of a file, with the columns that it has; made, if need be."""
+        table = self._territory.table(file)
+        if table is not None:
+            change = evolve(table, file, whole=whole)
+            if change.another:
+                self._adoption.drop_table(table.id, [holder.id for holder in table.holders.values()])
+                self._end(table, table.inlined, {id_ for holder in table.inlined for id_ in holder.live()})
+                self._touched[table.full_name] = None
+                what.append("drop table")
+                table = self._territory.create(file, table)
+                self._create_columns(table, file, what)
+            for id_ in change.ended:
+                self._adoption.end_column(table.id, id_)
+                table.columns.pop(id_, None)
+            for column in change.added:
+                self._adoption.add_column(table.id, column)
+                if column.id > table.last_column:
+                    self._tallies.note_added(table, column.id)
+                table.columns[column.id] = (column.name, column.type, column.parent)
+                table.last_column = max(table.last_column, column.id)
+            what.extend(["alter"] if change.words else [])
+        else:
+            table = self._territory.create(file, None)
+            self._create_columns(table, file, what)
+        if file.partition and not fits(table, file):
+            columns = partitioning_of(file)
+            if columns is not None:
+                table.partitioning = self._adoption.partition(table.id, columns), columns
+                what.append("alter")
+        table.touched = True
+        self._touched[table.full_name] = None
+        return table
+
+    def _create_columns(self, table: LakeTable, file: Evidence, what: list[str]) -> None:
+        for column in columns_of(file):
+            self._adoption.add_column(table.id, column)
+            table.columns[column.id] = (column.name, column.type, column.parent)
+            table.last_column = max(table.last_column, column.id)
+        what.append("create table")
+
+    def _adopt(self, table: LakeTable, file: Evidence, start: int | None, ids: list[int] | None) -> None:
+        stats = column_stats(self._connection, file, {id_: column[1] for id_, column in table.columns.items()})
+        partition = table.partitioning if file.partition and fits(table, file) else None
+        path, relative = self._territory.spelled(table, file)
+        id_ = self._adoption.add_file(
+            table.id,
+            DataFile(
+                path, relative, file.rows, file.size, file.footer, start, partition[0] if partition else None,
+                tuple(value for _, value in file.partition), stats,
+            ),
+        )  # fmt: skip
+        table.holders[file.basename] = Holder(
+            id_, file.basename, file.rows, start if ids is None else None, ids, path=file.path
+        )
+        table.files += 1
+        table.rows += file.rows
+        self._tallies.note(table, file.rows, file.size, stats)
+
+    def _apply(self, table: LakeTable, file: Evidence) -> None:
+        """Let a file of deletes take effect."""
+        holder = table.holders[self._chains.base(file)]
+        positions = self._chains.positions(file)
+        if holder.delete_id is not None:
+            self._adoption.end("ducklake_delete_file", holder.delete_id)
+        path, relative = self._territory.spelled(table, file)
+        holder.delete_id = self._adoption.add_delete(
+            table.id, holder.id, DeleteFile(path, relative, len(positions), file.size, file.footer)
+        )
+        holder.deleted = holder.deleted | positions
+        table.touched = True
+        self._touched[table.full_name] = None
+        self._done.add(file.name)
+
+    def _end(self, table: LakeTable, holders: list[Holder], ids: set[int]) -> None:
+        for holder in holders:
+            if holder.inlined:
+                row, end = (own_column(self._image, holder.name, c) for c in ("row_id", "end_snapshot"))
+                gone = holder.live() & ids
+                self._adoption.end_inlined(table.id, holder.name, row, end, gone)
+                holder.ids = [id_ for id_ in holder.ids or [] if id_ not in gone]
+                holder.rows = len(holder.ids)
+                continue
+            self._adoption.end("ducklake_data_file", holder.id)
+            if holder.delete_id is not None:
+                self._adoption.end("ducklake_delete_file", holder.delete_id)
+            table.holders.pop(holder.name, None)
+            table.gone.add(holder.name)
