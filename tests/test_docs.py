@@ -164,6 +164,10 @@ def test_every_error_is_described_with_its_exit_code() -> None:
     assert described == {code: str(getattr(errors, kind).exit_code) for code, kind in collect().errors.items()}
 
 
+def test_the_page_of_what_check_finds_is_what_its_script_writes() -> None:
+    assert read("checks.md") == runpy.run_path(str(DOCS / "checks_page.py"))["page"](), "run: python docs/checks_page.py"
+
+
 def test_every_finding_is_described_with_its_severity() -> None:
     page = read("how-to/the-backup-says-it-has-findings.md")
     described = dict(re.findall(r"^\| `([a-z-]+)` \| (\w+) \|", page, re.MULTILINE))

@@ -17,14 +17,14 @@ import typer.main
 
 import canvasback
 from canvasback.cli.app import app
-from canvasback.model import difference, results, rewinding
+from canvasback.model import checking, difference, healing, results, rewinding, salvaging
 from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
-    "tables", "watch", "run",
+    "tables", "watch", "run", "check", "heal", "salvage",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -41,6 +41,9 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "diff": difference.DiffResult,
     "tables": difference.TablesResult,
     "run": results.RunResult,
+    "check": checking.CheckResult,
+    "heal": healing.HealResult,
+    "salvage": salvaging.SalvageResult,
 }
 
 
