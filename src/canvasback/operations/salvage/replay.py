@@ -15,6 +15,7 @@ from canvasback.operations.salvage.chains import Chains
 from canvasback.operations.salvage.compaction import find_start, same_rows
 from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
 from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
+from canvasback.operations.salvage.row_order import in_row_order
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.statistics import column_stats
 from canvasback.operations.salvage.tallies import Tallies
@@ -106,10 +107,13 @@ class Replay:
                 group.append(other)
         self._begin(group[-1])
         what: list[str] = []
-        for one in group:
+        table = self._table(group[0], what, whole=True)
+        carriers = [(other.partition, set(self._row_ids(other))) for other in self._renewed(file)]
+        ordered, sure = in_row_order(group, table.next_row_id, carriers)
+        if not sure:
+            self._unordered.add(table.full_name)
+        for one in ordered:
             table = self._table(one, what, whole=True)
-            if len({f.moment for f in group}) < len(group):
-                self._unordered.add(table.full_name)
             self._adopt(table, one, table.next_row_id, None)
             table.next_row_id += one.rows
         self._commit(
@@ -126,7 +130,7 @@ class Replay:
             self._leave(file, "deletes rows of a file that is not there or not shown any more")
             return
         fresh = holder.at(self._chains.positions(file) - holder.deleted)
-        updates = [other for other in self._carriers(file) if fresh & set(self._row_ids(other))]
+        updates = self._anew(file, fresh)
         if updates:
             self._update(updates)
             if file.name in self._done:
@@ -138,7 +142,7 @@ class Replay:
             if beside is None or any(self._chains.base(other) == self._chains.base(one) for one in group):
                 break
             more = beside.at(self._chains.positions(other) - beside.deleted)
-            if any(more & set(self._row_ids(carrier)) for carrier in self._carriers(file)):
+            if self._anew(file, more):
                 break
             group.append(other)
         self._begin(group[-1])
@@ -308,6 +312,20 @@ class Replay:
             if other.folder == file.folder and other.kind == "data" and other.row_ids and not other.snapshot_ids
             and other.name not in self._done
         ]  # fmt: skip
+
+    def _renewed(self, file: Evidence) -> list[Evidence]:
+        """All files of the table that have rows of others, with their ids."""
+        return [o for o in self._files if o.folder == file.folder and o.kind == "data" and o.row_ids]
+
+    def _anew(self, file: Evidence, gone: set[int]) -> list[Evidence]:
+        """The files that have rows anew of those that a commit deletes; later updates may have them once more."""
+        found = []
+        for other in self._carriers(file):
+            ids = set(self._row_ids(other))
+            if gone & ids:
+                found.append(other)
+                gone = gone - ids
+        return found
 
     def _row_ids(self, file: Evidence) -> list[int]:
         if file.name not in self._ids:
