@@ -32,7 +32,7 @@ def same_rows(
         old = [_rows(connection, h.path, None if h.ids is not None else h.start, h.deleted) for h in holders]
         if len({columns for columns, _ in new + old}) != 1:
             return False
-        left, right = (" UNION ALL ".join(select for _, select in side) for side in (new, old))
+        left, right = (f"FROM ({' UNION ALL '.join(select for _, select in side)})" for side in (new, old))
         [(differing,)] = connection.execute(
             f"SELECT count(*) FROM (({left} EXCEPT ALL {right}) UNION ALL ({right} EXCEPT ALL {left}))"
         ).fetchall()

@@ -11,6 +11,7 @@ from canvasback.operations.salvage.compaction import find_start, same_rows
 from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.ledger import Ledger
+from canvasback.operations.salvage.row_order import in_row_order
 from canvasback.operations.salvage.territory import Territory
 
 _NEAR = 20_000
@@ -90,10 +91,13 @@ class Replay(Ledger):
                 group.append(other)
         self._begin(group[-1])
         what: list[str] = []
-        for one in group:
+        table = self._table(group[0], what, whole=True)
+        carriers = [(other.partition, set(self._row_ids(other))) for other in self._renewed(file)]
+        ordered, sure = in_row_order(group, table.next_row_id, carriers)
+        if not sure:
+            self._unordered.add(table.full_name)
+        for one in ordered:
             table = self._table(one, what, whole=True)
-            if len({f.moment for f in group}) < len(group):
-                self._unordered.add(table.full_name)
             self._adopt(table, one, table.next_row_id, None)
             table.next_row_id += one.rows
         self._commit(
@@ -110,7 +114,7 @@ class Replay(Ledger):
             self._leave(file, "deletes rows of a file that is not there or not shown any more")
             return
         fresh = holder.at(self._chains.positions(file) - holder.deleted)
-        updates = [other for other in self._carriers(file) if fresh & set(self._row_ids(other))]
+        updates = self._anew(file, fresh)
         if updates:
             self._update(updates)
             if file.name in self._done:
@@ -122,7 +126,7 @@ class Replay(Ledger):
             if beside is None or any(self._chains.base(other) == self._chains.base(one) for one in group):
                 break
             more = beside.at(self._chains.positions(other) - beside.deleted)
-            if any(more & set(self._row_ids(carrier)) for carrier in self._carriers(file)):
+            if self._anew(file, more):
                 break
             group.append(other)
         self._begin(group[-1])
@@ -293,6 +297,20 @@ class Replay(Ledger):
             if other.folder == file.folder and other.kind == "data" and other.row_ids and not other.snapshot_ids
             and other.name not in self._done
         ]  # fmt: skip
+
+    def _renewed(self, file: Evidence) -> list[Evidence]:
+        """All files of the table that have rows of others, with their ids."""
+        return [o for o in self._files if o.folder == file.folder and o.kind == "data" and o.row_ids]
+
+    def _anew(self, file: Evidence, gone: set[int]) -> list[Evidence]:
+        """The files that have rows anew of those that a commit deletes; later updates may have them once more."""
+        found = []
+        for other in self._carriers(file):
+            ids = set(self._row_ids(other))
+            if gone & ids:
+                found.append(other)
+                gone = gone - ids
+        return found
 
     def _row_ids(self, file: Evidence) -> list[int]:
         if file.name not in self._ids:
