@@ -165,7 +165,9 @@ def test_every_error_is_described_with_its_exit_code() -> None:
 
 
 def test_the_page_of_what_check_finds_is_what_its_script_writes() -> None:
-    assert read("checks.md") == runpy.run_path(str(DOCS / "checks_page.py"))["page"](), "run: python docs/checks_page.py"
+    assert read("checks.md") == runpy.run_path(str(DOCS / "checks_page.py"))["page"](), (
+        "run: python docs/checks_page.py"
+    )
 
 
 def test_every_finding_is_described_with_its_severity() -> None:

@@ -13,42 +13,35 @@ from canvasback.operations.salvage.known import Holder, LakeTable
 _ROW_ID = "_ducklake_internal_row_id"
 _OWN = (_ROW_ID, "_ducklake_internal_snapshot_id")
 
+_Selection = tuple[tuple[str, ...], str]
+"""The columns of rows, and the query for them."""
 
-def same_rows(
-    connection: duckdb.DuckDBPyConnection, paths: list[str], holders: list[Holder], start: int | None = None
-) -> bool:
+
+def same_rows(connection: duckdb.DuckDBPyConnection, paths: list[str], holders: list[Holder]) -> bool:
     """Whether files hold exactly the rows that others show, with the same row ids.
 
     Args:
         connection: Reads them.
-        paths: The files.
+        paths: The files, whose row ids stand in them.
         holders: What shows the rows.
-        start: The first row id of the file, if its row ids do not stand in it.
     """
     if any(not holder.path for holder in holders):
         return False
     try:
-        new = [_rows(connection, path, start, set()) for path in paths]
+        new = [_rows(connection, path, None, set()) for path in paths]
         old = [_rows(connection, h.path, None if h.ids is not None else h.start, h.deleted) for h in holders]
-        if len({columns for columns, _ in new + old}) != 1:
-            return False
-        left, right = (f"FROM ({' UNION ALL '.join(select for _, select in side)})" for side in (new, old))
-        [(differing,)] = connection.execute(
-            f"SELECT count(*) FROM (({left} EXCEPT ALL {right}) UNION ALL ({right} EXCEPT ALL {left}))"
-        ).fetchall()
+        return _alike(connection, new, old)
     except duckdb.Error:
         return False
-    return bool(differing == 0)
 
 
-def find_start(
+def find_sources(
     connection: duckdb.DuckDBPyConnection, table: LakeTable, file: Evidence, snapshots: list[int]
-) -> int | None:
-    """The first row id of a file that was merged from files whose row ids follow one another, if they are shown."""
+) -> list[Holder]:
+    """The files from which one was merged that has no row ids, as theirs follow one another; none if not shown."""
     bounds = set(accumulate(count for _, count in histogram(snapshots)))
     candidates = sorted(
-        (h for h in table.holders.values() if h.start is not None and h.ids is None and not h.deleted),
-        key=lambda h: h.start or 0,
+        (h for h in table.holders.values() if h.start is not None and not h.deleted), key=lambda h: h.start or 0
     )
     for first in range(len(candidates)):
         run: list[Holder] = []
@@ -61,14 +54,37 @@ def find_start(
         ends = set(accumulate(h.rows for h in run))
         if sum(h.rows for h in run) != file.rows or not bounds <= ends:
             continue
-        if any(h.missing for h in run) or same_rows(connection, [file.path], run, run[0].start):
-            return run[0].start
-    return None
+        if any(h.missing for h in run) or _same_in_order(connection, file.path, run):
+            return run
+    return []
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, path: str, start: int | None, deleted: set[int]
-) -> tuple[tuple[str, ...], str]:
+def _same_in_order(connection: duckdb.DuckDBPyConnection, path: str, run: list[Holder]) -> bool:
+    """Whether a file is others one after the other."""
+    starts = [0, *accumulate(holder.rows for holder in run)]
+    try:
+        new = _rows(connection, path, 0, set())
+        old = [_rows(connection, h.path, start, set()) for h, start in zip(run, starts, strict=False)]
+        return _alike(connection, [new], old)
+    except duckdb.Error:
+        return False
+
+
+def _alike(
+    connection: duckdb.DuckDBPyConnection,
+    new: list[tuple[tuple[str, ...], str]],
+    old: list[tuple[tuple[str, ...], str]],
+) -> bool:
+    if len({columns for columns, _ in new + old}) != 1:
+        return False
+    left, right = (f"FROM ({' UNION ALL '.join(select for _, select in side)})" for side in (new, old))
+    [(differing,)] = connection.execute(
+        f"SELECT count(*) FROM (({left} EXCEPT ALL {right}) UNION ALL ({right} EXCEPT ALL {left}))"
+    ).fetchall()
+    return bool(differing == 0)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, path: str, start: int | None, deleted: set[int]) -> _Selection:
     source = f"read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
     names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     columns = tuple(sorted(name for name in names if name not in {*_OWN, "file_row_number"}))

@@ -114,9 +114,7 @@ class Ledger:
                 tuple(value for _, value in file.partition), stats,
             ),
         )  # fmt: skip
-        table.holders[file.basename] = Holder(
-            id_, file.basename, file.rows, start if ids is None else None, ids, path=file.path
-        )
+        table.holders[file.basename] = Holder(id_, file.basename, file.rows, start, ids, path=file.path)
         table.files += 1
         table.rows += file.rows
         self._tallies.note(table, file.rows, file.size, stats)

@@ -44,6 +44,20 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         for table in outcome.tables
         if table.created
     ]
+    found += [
+        SalvageLoss(
+            table,
+            "contradiction",
+            "files that it has been compacted into, or from, are gone, so that what these files changed cannot be "
+            f"told: {', '.join(names)}; rows may be missing, shown as "
+            "they were before, or shown although they were deleted",
+        )
+        for table, names in sorted(outcome.doubtful.items())
+    ]
+    found += [
+        SalvageLoss(table, "missing-file", f"{name} is gone, and no other file has its rows: the table is not readable")
+        for table, name in outcome.missing
+    ]
     for name, folder in generated.items():
         found.append(SalvageLoss(name, "name", f"its name is not known: it is called so for what lies in {folder}"))
     for file in files:

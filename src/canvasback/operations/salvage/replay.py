@@ -7,7 +7,7 @@ import msgspec
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
-from canvasback.operations.salvage.compaction import find_start, same_rows
+from canvasback.operations.salvage.compaction import find_sources, same_rows
 from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.ledger import Ledger
@@ -26,6 +26,8 @@ class Outcome(msgspec.Struct):
     left: list[LeftFile]
     tables: list[SalvagedTable]
     unordered: set[str]
+    doubtful: dict[str, list[str]]
+    missing: list[tuple[str, str]]
     snapshot: int
 
 
@@ -43,6 +45,7 @@ class Replay(Ledger):
         self._files = files
         self._ids: dict[str, list[int]] = {}
         self._unordered: set[str] = set()
+        self._doubtful: dict[str, list[str]] = {}
 
     def run(self) -> Outcome:
         """Replay all."""
@@ -75,6 +78,8 @@ class Replay(Ledger):
             [LeftFile(name, reason) for name, reason in sorted(self._left.items())],
             [SalvagedTable(t.full_name, t.id, t.created, t.files, t.rows) for t in tables],
             self._unordered,
+            self._doubtful,
+            self._territory.missing(),
             self._adoption.snapshot,
         )
 
@@ -111,7 +116,7 @@ class Replay(Ledger):
         table = self._territory.table(file)
         holder = table.holders.get(self._chains.base(file)) if table else None
         if table is None or holder is None:
-            self._leave(file, "deletes rows of a file that is not there or not shown any more")
+            self._doubt(file, "deletes rows of a file that is not there or not shown any more")
             return
         fresh = holder.at(self._chains.positions(file) - holder.deleted)
         updates = self._anew(file, fresh)
@@ -144,7 +149,7 @@ class Replay(Ledger):
             reason = self._contradiction(table, group, deletes)
             if reason:
                 for file in group:
-                    self._leave(file, reason)
+                    self._doubt(file, reason)
                 return
         ended = self._covered(table, group, deletes) if table else []
         rewritten = bool(ended) and not deletes and table is not None and all(
@@ -230,29 +235,32 @@ class Replay(Ledger):
         snapshots = snapshot_ids(self._connection, file.path)
         newer = any(snapshot > self._adoption.head for snapshot in snapshots)
         start = None
+        held: list[Holder] = []
         if file.row_ids:
             ids = self._row_ids(file)
+            held = self._held(table, set(ids)) if table else []
         else:
-            start = find_start(self._connection, table, file, snapshots) if table else None
-            if start is None:
+            held = find_sources(self._connection, table, file, snapshots) if table else []
+            if not held:
                 if newer:
                     self._stand_in(file)
                 else:
                     self._leave(file, "holds rows of snapshots that the catalog knows, merged")
                 return
+            start = held[0].start or 0
             ids = list(range(start, start + file.rows))
-        held = self._held(table, set(ids)) if table is not None else []
-        shown = set().union(*(holder.live() for holder in held)) if held else set()
-        missing = any(holder.missing for holder in held)
-        needed = missing or self._chains.named(file)
+        shown = {id_ for holder in held for id_ in holder.live()}
+        # DuckLake 0.3 gives the rows of an update new row ids where it merges their file as one of an insert's.
+        changed = not file.row_ids and any(holder.ids is not None for holder in held)
+        needed = changed or self._chains.named(file) or any(holder.missing for holder in held)
         if set(ids) <= shown and not needed:
             self._leave(file, "was merged from rows that are shown from where they are")
             return
         if not held and not newer:
             self._leave(file, "holds rows of snapshots that the catalog knows, merged")
             return
-        if any(not holder.inlined and not holder.live() <= set(ids) for holder in held):
-            self._leave(file, "was merged from rows that are shown with others that it has not")
+        if not changed and any(not holder.inlined and not holder.live() <= set(ids) for holder in held):
+            self._doubt(file, "was merged from rows that are shown with others that it has not")
             return
         self._begin(file)
         what: list[str] = []
@@ -260,7 +268,9 @@ class Replay(Ledger):
         self._adopt(table, file, start, ids if file.row_ids else None)
         table.next_row_id = max(table.next_row_id, max(ids, default=-1) + 1)
         self._end(table, held, set(ids))
-        whole = set(ids) <= shown
+        if not set(ids) <= shown and not changed:
+            self._unordered.add(table.full_name)
+        whole = changed or set(ids) <= shown
         why = (
             "it holds the rows of files that are gone, or that later deletes speak of" if whole
             else "it holds rows that no other file has which is there"
@@ -311,6 +321,13 @@ class Replay(Ledger):
                 found.append(other)
                 gone = gone - ids
         return found
+
+    def _doubt(self, file: Evidence, reason: str) -> None:
+        """Leave a file whose changes are lost with it."""
+        table = self._territory.table(file)
+        if table is not None:
+            self._doubtful.setdefault(table.full_name, []).append(file.name)
+        self._leave(file, reason)
 
     def _row_ids(self, file: Evidence) -> list[int]:
         if file.name not in self._ids:

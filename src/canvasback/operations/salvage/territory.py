@@ -45,6 +45,10 @@ class Territory:
         """Names that had to be made up, with the folders that they are for."""
         return self._generated
 
+    def missing(self) -> list[tuple[str, str]]:
+        """Tables and files of theirs that are shown, and that are gone."""
+        return [(t.full_name, h.name) for t in self._tables for h in t.holders.values() if h.missing]
+
     def owns(self, file: Evidence) -> bool:
         """Whether a file lies where a table's files lie."""
         if self.table(file) is not None:
