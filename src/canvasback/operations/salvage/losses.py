@@ -29,8 +29,8 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         SalvageLoss(
             table,
             "row-ids",
-            "files of it were begun in the same millisecond, or stand in for others: their rows are all there, but "
-            "the row ids may be others than they were",
+            "files of it were begun in the same millisecond, or stand in for others, or came after some that are gone: "
+            "their rows are all there, but the row ids may be others than they were",
         )
         for table in sorted(outcome.unordered)
     ]

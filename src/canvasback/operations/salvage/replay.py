@@ -159,13 +159,17 @@ class Replay(Ledger):
             for file in group:
                 self._leave(file, "was rewritten from files that are there, whose rows are shown")
             return
+        shown = {id_ for holder in self._holders(table) for id_ in holder.live()} if table else set()
         self._begin(max([*group, *deletes], key=lambda f: f.moment))
         what: list[str] = []
         for file in group:
             table = self._table(file, what, whole=not rewritten)
             ids = self._row_ids(file)
-            self._adopt(table, file, None if rewritten else table.next_row_id, ids)
-            table.next_row_id = max(table.next_row_id + (0 if rewritten else file.rows), max(ids, default=-1) + 1)
+            start = max(table.next_row_id, max(ids, default=-1) + 1)
+            self._adopt(table, file, None if rewritten else start, ids)
+            table.next_row_id = start if rewritten else start + file.rows
+            if not shown.issuperset(ids):
+                self._unordered.add(table.full_name)
         assert table is not None
         for file in deletes:
             self._apply(table, file)
@@ -287,7 +291,10 @@ class Replay(Ledger):
         self._commit([file], [*what, "insert"], "guess", "it was merged from files of which none is there")
 
     def _held(self, table: LakeTable, ids: set[int]) -> list[Holder]:
-        return [holder for holder in (*table.holders.values(), *table.inlined) if holder.live() & ids]
+        return [holder for holder in self._holders(table) if holder.live() & ids]
+
+    def _holders(self, table: LakeTable) -> list[Holder]:
+        return [*table.holders.values(), *table.inlined]
 
     # What all have in common
 
