@@ -9,6 +9,7 @@ from canvasback.catalog.image import Image
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
 from canvasback.operations.salvage.compaction import find_sources, same_rows
 from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
+from canvasback.operations.salvage.gaps import past_gaps
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.ledger import Ledger
 from canvasback.operations.salvage.row_order import in_row_order
@@ -97,14 +98,17 @@ class Replay(Ledger):
         self._begin(group[-1])
         what: list[str] = []
         table = self._table(group[0], what, whole=True)
-        carriers = [(other.partition, set(self._row_ids(other))) for other in self._renewed(file)]
-        ordered, sure = in_row_order(group, table.next_row_id, carriers)
+        renewed = [(other, self._row_ids(other)) for other in self._renewed(file)]
+        ordered, sure = in_row_order(group, table.next_row_id, [(o.partition, set(ids)) for o, ids in renewed])
         if not sure:
             self._unordered.add(table.full_name)
         for one in ordered:
             table = self._table(one, what, whole=True)
-            self._adopt(table, one, table.next_row_id, None)
-            table.next_row_id += one.rows
+            start = past_gaps(self._connection, one, table.next_row_id, renewed)
+            if start > table.next_row_id:
+                self._unordered.add(table.full_name)
+            self._adopt(table, one, start, None)
+            table.next_row_id = start + one.rows
         self._commit(
             group, [*what, "insert"], "likely",
             "its files are whole, and nothing tells them from those of a writer that died before its commit",

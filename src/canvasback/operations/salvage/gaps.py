@@ -1,0 +1,65 @@
+"""Row ids of files that are gone: what tells that the next insert did not begin with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import duckdb
+
+from canvasback.model.relation import file_literal, identifier
+from canvasback.operations.salvage.evidence import Evidence
+
+Likeness = Literal["same", "possible", "different"]
+"""What the columns say of rows that would have the same ids: an update leaves most columns as they were."""
+
+
+def past_gaps(
+    connection: duckdb.DuckDBPyConnection, file: Evidence, start: int, carriers: Sequence[tuple[Evidence, list[int]]]
+) -> int:
+    """The first row id that an inserted file can have, from a first guess on.
+
+    Row ids count up from insert to insert. Of an insert whose file is gone, as an update had all its rows and a
+    cleanup deleted it, only the update's file still has the ids: they are not those of the next insert.
+
+    Args:
+        connection: Reads the files.
+        file: The file of the insert.
+        start: The next row id as far as files tell.
+        carriers: Files that have rows of others, with the row ids.
+    """
+    for other, ids in carriers:
+        if likeness(connection, file, start, other, ids) == "different":
+            taken = set(ids)
+            while start in taken:
+                start += 1
+    return start
+
+
+def likeness(
+    connection: duckdb.DuckDBPyConnection, file: Evidence, start: int, other: Evidence, ids: Sequence[int]
+) -> Likeness:
+    """Whether a file can hold later versions of an insert's rows, if those have the row ids from a first one on."""
+    if not any(start <= id_ < start + file.rows for id_ in ids):
+        return "possible"
+    names = [field.name for field in file.fields if field.parent is None]
+    common = [name for name in names if any(f.name == name and f.parent is None for f in other.fields)]
+    if not common:
+        return "possible"
+    columns = ", ".join(
+        f"bool_and(a.{name} IS NOT DISTINCT FROM b.{name}), min(a.{name}) IS DISTINCT FROM max(a.{name})"
+        for name in map(identifier, common)
+    )
+    try:
+        [verdict] = connection.execute(
+            f"SELECT {columns} FROM {_source(file)} a JOIN {_source(other)} b "
+            f"ON {start} + a.file_row_number = b._ducklake_internal_row_id"
+        ).fetchall()
+    except duckdb.Error:
+        return "possible"
+    equal = [varied for kept, varied in zip(verdict[::2], verdict[1::2], strict=True) if kept]
+    return "same" if any(equal) else "possible" if equal else "different"
+
+
+def _source(file: Evidence) -> str:
+    return f"read_parquet({file_literal(file.path)}, file_row_number = true, hive_partitioning = false)"
