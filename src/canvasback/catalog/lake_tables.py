@@ -124,8 +124,13 @@ def _lower(parts: tuple[str, ...]) -> tuple[str, ...]:
 def table_names(image: Image) -> dict[int, LakeTable]:
     """Every table that the catalog speaks of, the dropped ones too, by its id, with its last name."""
     rows = image.rows(
-        "SELECT t.table_id, arg_max(s.schema_name, s.begin_snapshot), arg_max(t.table_name, t.begin_snapshot) "
+        f"SELECT t.table_id, arg_max(s.schema_name, {_last('s')}), arg_max(t.table_name, {_last('t')}) "
         "FROM {ducklake_table} t LEFT JOIN {ducklake_schema} s USING (schema_id) "
         "WHERE t.table_id IS NOT NULL GROUP BY t.table_id ORDER BY 1"
     )
     return {int(id_): LakeTable(int(id_), schema or "?", name or "?") for id_, schema, name in rows}
+
+
+def _last(alias: str) -> str:
+    """What the last version of something has most of."""
+    return f"[coalesce({alias}.end_snapshot, {2**63 - 1}), {alias}.begin_snapshot]"

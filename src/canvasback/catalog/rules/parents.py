@@ -10,6 +10,7 @@ from canvasback.catalog.rules.rule import Fault, Repair, rule
 
 _NEEDED = (
     ("ducklake_table", "schema_id", "ducklake_schema", "schema_id"),
+    ("ducklake_view", "schema_id", "ducklake_schema", "schema_id"),
     ("ducklake_column", "table_id", "ducklake_table", "table_id"),
     ("ducklake_data_file", "table_id", "ducklake_table", "table_id"),
     ("ducklake_data_file", "partition_id", "ducklake_partition_info", "partition_id"),
@@ -39,9 +40,8 @@ _RESTORE = "Restore the catalog from a point that was made before: run list, and
 @rule(
     "parent-missing",
     "error",
-    explanation="A row names a schema, table, file, partitioning or mapping that is not there. Its "
-    "rows cannot be read, "
-    "or its deletes have no effect, so that deleted rows show again.",
+    explanation="A row names a schema, table, file, partitioning or mapping that is not there. Its rows cannot be "
+    "read, or its deletes have no effect, so that deleted rows show again.",
     example="Rows of ducklake_data_file were deleted by hand, and their deletes were not.",
     cure=_RESTORE,
 )
@@ -60,9 +60,8 @@ def _remove(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 @rule(
     "orphan-row",
     "warning",
-    explanation="A row describes a file, table or partitioning that is not there. Nobody reads it, "
-    "but if its number is "
-    "given out again it describes something else.",
+    explanation="A row describes a file, table or partitioning that is not there. Nobody reads it, but if its number "
+    "is given out again it describes something else.",
     example="Files were removed from the catalog by hand, and their statistics were not.",
     cure="Run heal: it removes the row.",
     repair=Repair("the rows are removed: what they describe is not there", _remove),

@@ -107,18 +107,18 @@ def duplicate_names(image: Image) -> Iterator[Fault]:
     seen = visible("x", head)
     views = f"UNION ALL SELECT schema_id, view_name, NULL FROM {{ducklake_view}} x WHERE {seen}"
     for name, table_id in image.rows(
-        "SELECT any_value(name), max(id) FROM (SELECT schema_id, table_name AS name, table_id AS id "
+        "SELECT min(name), max(id) FROM (SELECT schema_id, table_name AS name, table_id AS id "
         f"FROM {{ducklake_table}} x WHERE {seen} {views if 'ducklake_view' in image.tables else ''}) "
         "GROUP BY schema_id, lower(name) HAVING count(*) > 1 ORDER BY ALL"
     ):
         yield Fault(f"table {name}", "the schema has two of that name", table_id)
     for (name,) in image.rows(
-        f"SELECT any_value(schema_name) FROM {{ducklake_schema}} x WHERE {seen} GROUP BY lower(schema_name) "
+        f"SELECT min(schema_name) FROM {{ducklake_schema}} x WHERE {seen} GROUP BY lower(schema_name) "
         "HAVING count(*) > 1 ORDER BY ALL"
     ):
         yield Fault(f"schema {name}", "there are two of that name")
     for name, table_id in image.rows(
-        f"SELECT any_value(column_name), table_id FROM {{ducklake_column}} x WHERE {seen} "
+        f"SELECT min(column_name), table_id FROM {{ducklake_column}} x WHERE {seen} "
         "GROUP BY table_id, parent_column, lower(column_name) HAVING count(DISTINCT column_id) > 1 ORDER BY ALL"
     ):
         yield Fault(f"column {name}", "the table has two of that name", table_id)
