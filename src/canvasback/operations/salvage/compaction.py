@@ -36,36 +36,53 @@ def same_rows(connection: duckdb.DuckDBPyConnection, paths: list[str], holders: 
 
 
 def find_sources(
-    connection: duckdb.DuckDBPyConnection, table: LakeTable, file: Evidence, snapshots: list[int]
+    connection: duckdb.DuckDBPyConnection, table: LakeTable, file: Evidence, snapshots: list[int], head: int
 ) -> list[Holder]:
-    """The files from which one was merged that has no row ids, as theirs follow one another; none if not shown."""
+    """The files from which one was merged that has no row ids, as theirs follow one another; none if not shown.
+
+    Args:
+        connection: Reads the files.
+        table: Whose files they are.
+        file: What was merged.
+        snapshots: The snapshot of each of its rows.
+        head: The newest snapshot that the catalog knew. Rows of later ones may come after files that are gone.
+    """
     bounds = set(accumulate(count for _, count in histogram(snapshots)))
     candidates = sorted(
         (h for h in table.holders.values() if h.start is not None and not h.deleted), key=lambda h: h.start or 0
     )
     for first in range(len(candidates)):
         run: list[Holder] = []
+        rows = 0
         for holder in candidates[first:]:
-            if run and (holder.start or 0) != (run[-1].start or 0) + run[-1].rows:
+            if rows + holder.rows > file.rows or (run and holder.start != (run[-1].start or 0) + run[-1].rows):
                 break
             run.append(holder)
-            if sum(h.rows for h in run) >= file.rows:
-                break
-        ends = set(accumulate(h.rows for h in run))
-        if sum(h.rows for h in run) != file.rows or not bounds <= ends:
-            continue
-        if any(h.missing for h in run) or _same_in_order(connection, file.path, run):
+            rows += holder.rows
+        whole = rows == file.rows or (
+            all(h.missing for h in run) and rows in bounds and all(snapshot > head for snapshot in snapshots[rows:])
+        )
+        bounded = {bound for bound in bounds if bound <= rows} <= set(accumulate(h.rows for h in run))
+        if run and whole and bounded and _same_in_order(connection, file.path, run):
             return run
     return []
 
 
 def _same_in_order(connection: duckdb.DuckDBPyConnection, path: str, run: list[Holder]) -> bool:
-    """Whether a file is others one after the other."""
-    starts = [0, *accumulate(holder.rows for holder in run)]
+    """Whether a file begins with others one after the other, as far as they are there."""
+    there = [
+        (holder, start)
+        for holder, start in zip(run, [0, *accumulate(holder.rows for holder in run)], strict=False)
+        if not holder.missing
+    ]
+    if not there:
+        return True
+    ranges = " OR ".join(f"row_id BETWEEN {start} AND {start + holder.rows - 1}" for holder, start in there)
     try:
-        new = _rows(connection, path, 0, set())
-        old = [_rows(connection, h.path, start, set()) for h, start in zip(run, starts, strict=False)]
-        return _alike(connection, [new], old)
+        columns, select = _rows(connection, path, 0, set())
+        new = [(columns, f"SELECT * FROM ({select}) WHERE {ranges}")]
+        old = [_rows(connection, holder.path, start, set()) for holder, start in there]
+        return _alike(connection, new, old)
     except duckdb.Error:
         return False
 

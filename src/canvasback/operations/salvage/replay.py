@@ -248,7 +248,7 @@ class Replay(Ledger):
             ids = self._row_ids(file)
             held = self._held(table, set(ids)) if table else []
         else:
-            held = find_sources(self._connection, table, file, snapshots) if table else []
+            held = find_sources(self._connection, table, file, snapshots, self._adoption.head) if table else []
             if not held:
                 if newer:
                     self._stand_in(file)
