@@ -145,15 +145,15 @@ def _end_with_table(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 
 @rule(
     "live-in-dropped-table",
-    "warning",
+    "info",
     explanation="A file, a column or a partitioning of a table that was dropped is still live. Nobody sees it, but "
-    "DuckLake never cleans its file up, and compaction stumbles over it.",
-    example="A commit added a file while another dropped the table.",
+    "DuckLake never cleans its file up.",
+    example="A table was dropped with DuckLake 0.1 or 0.2, and the lake was migrated since.",
     cure="Run heal: it ends the rows where the table ended.",
     repair=Repair("the rows end where their table ended: no snapshot shows them without it", _end_with_table),
 )
 def live_in_dropped_tables(image: Image) -> Iterator[Fault]:
-    """Look for live rows of tables that the newest snapshot does not have. 0.1 and 0.2 leave some themselves."""
+    """Look for live rows of tables that the newest snapshot does not have. In 0.1 and 0.2 that is the rule."""
     if image.record.version in {"0.1", "0.2"}:
         return
     for name in _OF_TABLES:

@@ -1,0 +1,89 @@
+"""A check finds nothing in the lakes that real writers left behind, whatever they did before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import canvasback
+from tests.lake.builder import Lake, read, session
+from tests.lake.saved import ENGINES, LAKES, Engine, attach_string, save
+from tests.oracle import FIXTURES, load_fixture
+from tests.postgres import Server
+
+NEWEST = [name for name, version in FIXTURES if version is None]
+
+
+@pytest.mark.parametrize("name", LAKES)
+def test_a_sound_lake_has_no_finding(
+    name: str, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = save(name, tmp_path, postgres)
+    monkeypatch.chdir(saved.fixture.path)  # a relative data path is relative to the process
+    for level in ("catalog", "checksum"):
+        assert canvasback.check(saved.attach, saved.repository, level=level).findings == ()
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("name", NEWEST)
+def test_a_sound_lake_of_1_0_has_no_finding(name: str, tmp_path: Path) -> None:
+    assert canvasback.check(load_fixture(name, tmp_path).attach, level="rows").findings == ()
+
+
+@pytest.mark.parametrize("name", ["duckdb-0.1", "duckdb-0.2"])
+def test_a_lake_that_was_migrated_has_no_more_than_its_past(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.1 and 0.2 let what a dropped table had live on; that is nobody's trouble, and heal ends it all the same."""
+    fixture = load_fixture(name, tmp_path)
+    monkeypatch.chdir(fixture.path)
+    with session(fixture.attach):
+        pass
+    truth = read(fixture.attach)
+    result = canvasback.check(fixture.attach, level="rows")
+    assert {(f.code, f.severity, f.table) for f in result.findings} == {("live-in-dropped-table", "info", "etl.doomed")}
+    repository = str(tmp_path / "repository")
+    canvasback.init(repository, fixture.attach)
+    canvasback.heal(fixture.attach, repository)
+    assert canvasback.check(fixture.attach, level="rows").findings == ()
+    assert read(fixture.attach) == truth
+
+
+MAINTENANCE = (
+    "CALL ducklake_flush_inlined_data('lake')",
+    "CALL ducklake_merge_adjacent_files('lake')",
+    "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)",
+    "CALL ducklake_expire_snapshots('lake', older_than => now())",
+    "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
+    "CHECKPOINT lake",
+)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_maintenance_and_no_statement_breaks_a_rule(engine: Engine, tmp_path: Path, postgres: Server) -> None:
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 5",))
+    lake.elsewhere = attach_string(engine, lake.folder, postgres)
+    life = (
+        'CREATE SCHEMA lake."it\'s"',
+        'CREATE TABLE lake."it\'s".t (i INTEGER, s VARCHAR, n STRUCT(a INTEGER, b DOUBLE[]))',
+        "INSERT INTO lake.\"it's\".t SELECT i, 'row ' || i, {'a': i, 'b': [i / 2]} FROM range(50) r(i)",
+        'INSERT INTO lake."it\'s".t VALUES (100, NULL, NULL)',
+        'DELETE FROM lake."it\'s".t WHERE i % 4 = 1 OR i = 100',
+        'UPDATE lake."it\'s".t SET s = upper(s) WHERE i % 4 = 2',
+        "CREATE TABLE lake.p (d DATE, n DECIMAL(12, 2))",
+        "INSERT INTO lake.p SELECT DATE '2026-01-01' + (i % 3)::INTEGER, i / 3 FROM range(30) r(i)",
+        "ALTER TABLE lake.p SET PARTITIONED BY (year(d), month(d))",
+        "INSERT INTO lake.p SELECT DATE '2026-01-01' + (20 * (i % 3))::INTEGER, i / 3 FROM range(30) r(i)",
+        "CREATE VIEW lake.v AS SELECT n FROM lake.p",
+        "CREATE OR REPLACE TABLE lake.r AS SELECT i FROM range(9) r(i)",
+        "CREATE OR REPLACE TABLE lake.r AS SELECT 'x' AS s FROM range(9) r(i)",
+        "COMMENT ON TABLE lake.r IS 'seen'",
+        "DROP TABLE lake.r",
+        "DROP VIEW lake.v",
+    )
+    found = []
+    for statement in (*life, *MAINTENANCE, *life[3:6], *MAINTENANCE):
+        lake.run(statement)
+        found += [(statement, f.code, f.where, f.message) for f in canvasback.check(lake.attach).findings]
+    assert found == []
