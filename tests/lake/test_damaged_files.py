@@ -253,6 +253,17 @@ def test_a_number_of_nulls_that_hides_rows_is_named(tmp_path: Path) -> None:
         assert told(wider, lake.data, "rows") == []
 
 
+def test_a_nan_that_statistics_hide_is_named(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.run("CREATE TABLE lake.t AS SELECT CASE WHEN i > 5 THEN 'nan'::DOUBLE ELSE i END AS f FROM range(10) r(i)")
+    with image_of(lake.attach) as image:
+        assert told(image, lake.data, "rows") == []
+        wrong = edited(image, [Edit("ducklake_file_column_stats", where="true", changes={"contains_nan": "false"})])
+        assert [d.kind.code for d in told(wrong, lake.data, "rows")] == ["statistics-hide-rows"]
+        [(_, _, _, edits)] = catalog_repairs(wrong, told(wrong, lake.data, "rows"))
+        assert told(edited(wrong, edits), lake.data, "rows") == []
+
+
 @pytest.mark.parametrize("column", ["footer_size", "file_size_bytes"])
 def test_a_row_that_is_wrong_alone_is_mended(made: Made, column: str) -> None:
     id_, _, _ = made.file("data")

@@ -89,6 +89,7 @@ def test_a_rewound_lake_shows_what_it_was_and_goes_on(engine: Engine, tmp_path: 
     attach, url = place(engine, tmp_path / "lake", postgres)
     truth = live(url, tmp_path / "data")
     assert len(truth) > 12
+    assert canvasback.check(attach, level="rows").findings == ()
     repository = str(tmp_path / "repository")
     canvasback.init(repository, attach)
     canvasback.backup(attach, repository)
@@ -191,6 +192,7 @@ def test_a_lake_goes_from_engine_to_engine(source: Engine, target: Engine, tmp_p
 
     assert result.findings == ()
     assert contents(new_url) == truth
+    assert canvasback.check(to, level="rows").findings == ()
     # It goes on, and its next point is of the same lake.
     import ducklake  # noqa: PLC0415 - only the environment of the newest duckdb has it
     import polars as pl  # noqa: PLC0415

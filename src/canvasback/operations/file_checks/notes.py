@@ -49,11 +49,12 @@ def note_statistics(image: Image) -> None:
     """Fill ``memory.noted_statistics``, by file: the bounds by which readers skip files."""
     table = statistics_table(image)
     select = (
-        "SELECT 0::BIGINT AS data_file_id, 0::BIGINT AS column_id, '' AS low, '' AS high, 0::BIGINT AS nulls LIMIT 0"
+        "SELECT 0::BIGINT AS data_file_id, 0::BIGINT AS column_id, '' AS low, '' AS high, 0::BIGINT AS nulls, "
+        "false AS no_nan LIMIT 0"
         if table is None
-        else f"SELECT data_file_id, column_id, min_value AS low, max_value AS high, null_count AS nulls "
-        f"FROM ({image.tables[table].select}) "
-        "WHERE min_value IS NOT NULL OR max_value IS NOT NULL OR null_count = 0"
+        else f"SELECT data_file_id, column_id, min_value AS low, max_value AS high, null_count AS nulls, "
+        f"contains_nan IS false AS no_nan FROM ({image.tables[table].select}) "
+        "WHERE min_value IS NOT NULL OR max_value IS NOT NULL OR null_count = 0 OR contains_nan IS false"
     )
     wanted = "data_file_id IN (SELECT id FROM memory.wanted WHERE kind = 'data')"
     image.connection.execute(
@@ -81,7 +82,7 @@ def note_partitions(image: Image) -> None:
 
 
 def before(one: str, other: str, group: str) -> str:
-    """A condition: one text, as a value of a group of types, provably comes before another."""
+    """A condition: one text, as a value of a group of types, provably comes before another. NaN is no bound."""
     casts = {
         "integer": "HUGEINT",
         "number": "DOUBLE",  # keeps order, though not all digits
@@ -92,6 +93,12 @@ def before(one: str, other: str, group: str) -> str:
         "boolean": "BOOLEAN",
     }
     whens = " ".join(
-        f"WHEN '{name}' THEN TRY_CAST({one} AS {type_}) < TRY_CAST({other} AS {type_})" for name, type_ in casts.items()
+        f"WHEN '{name}' THEN {' < '.join(_value(text, type_) for text in (one, other))}"
+        for name, type_ in casts.items()
     )
     return f"CASE {group} {whens} WHEN 'text' THEN {one} < {other} ELSE false END"
+
+
+def _value(text: str, type_: str) -> str:
+    cast = f"TRY_CAST({text} AS {type_})"
+    return f"nullif({cast}, 'nan')" if type_ == "DOUBLE" else cast

@@ -55,7 +55,11 @@ def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[Mendin
     table = statistics_table(image)
     if ids and table is not None:
         where = f"data_file_id IN ({', '.join(map(str, ids))})"
-        edit = Edit(table, where=where, changes={"min_value": "NULL", "max_value": "NULL", "null_count": "NULL"})
+        edit = Edit(
+            table,
+            where=where,
+            changes={"min_value": "NULL", "max_value": "NULL", "contains_nan": "NULL", "null_count": "NULL"},
+        )
         words = "the files' statistics are forgotten: readers look into the files instead"
         found.append(Mending(HIDING_STATISTICS.code, len(ids), words, [edit]))
     return found

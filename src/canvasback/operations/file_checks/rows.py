@@ -69,7 +69,8 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     for name, known, *_ in bounds:
         column = identifier(name)
         some = f" FILTER (NOT isnan({column}))" if known == "number" else ""
-        own += [f"min({column}){some}::VARCHAR", f"max({column}){some}::VARCHAR", f"count(*) - count({column})"]
+        nans = f"count_if(isnan({column}))" if known == "number" else "0"
+        own += [f"min({column}){some}::VARCHAR", f"max({column}){some}::VARCHAR", f"count(*) - count({column})", nans]
     found = connection.execute(f"SELECT {', '.join(own + parts)} FROM {call}").fetchall()[0]
     rows = found[len(own)]
     if rows != file.rows:
@@ -82,7 +83,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
         if found[0]:
             return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
     for number, bound in enumerate(bounds):
-        said = _hidden(connection, bound, found[start + 3 * number : start + 3 * number + 3])
+        said = _hidden(connection, bound, found[start + 4 * number : start + 4 * number + 4])
         if said:
             return file.damaged(HIDING_STATISTICS, said, lost=False)
     return None
@@ -104,7 +105,7 @@ def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) 
     """Name, group of types, and the catalog's bounds of the file's columns that are nested in no other."""
     return connection.execute(
         f"""
-        SELECT l.name, l.known, s.low, s.high, s.nulls
+        SELECT l.name, l.known, s.low, s.high, s.nulls, s.no_nan
         FROM (
             SELECT name, any_value(field_id) AS id, any_value({group_of("duckdb_type")}) AS known
             FROM parquet_schema({literal(path)}) WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
@@ -117,10 +118,12 @@ def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) 
 
 
 def _hidden(connection: duckdb.DuckDBPyConnection, bound: tuple[Any, ...], found: tuple[Any, ...]) -> str:
-    name, known, low, high, nulls = bound
-    lowest, highest, without = found
+    name, known, low, high, nulls, no_nan = bound
+    lowest, highest, without, nans = found
     if nulls == 0 and without:
         return f"{name} has {without} NULL values, and the catalog says none"
+    if no_nan and nans:
+        return f"{name} has {nans} NaN values, and the catalog says none"
     checked = connection.execute(
         f"SELECT {before('$1', '$2', '$5')}, {before('$4', '$3', '$5')}", [lowest, low, highest, high, known]
     ).fetchone()
