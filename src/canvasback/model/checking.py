@@ -36,7 +36,7 @@ class TableHealth(msgspec.Struct, frozen=True):
         files: Its data files, those that only older snapshots see included.
         bytes: Bytes of them.
         rows: Rows that the newest snapshot sees, as far as the catalog can tell.
-        rows_lost: Rows of data files that the newest snapshot sees and that are gone or cannot be read, before deletes.
+        rows_lost: Those of the rows whose data files are gone or cannot be read.
         lost: Files that are gone or cannot be read, files of deletes included.
         findings: Findings about it.
         stretches: Its data files in the order in which they were written; empty where all of them are sound.

@@ -222,11 +222,14 @@ def _forget_accepted(image: Image) -> int:
 
 
 def lost_rows(image: Image, head: int) -> dict[int, int]:
-    """Rows of lost data files that the newest snapshot sees, by table."""
+    """Rows that the newest snapshot shows and that lost data files had, by table."""
+    deletes = "SELECT data_file_id, delete_count FROM {ducklake_delete_file} x WHERE " + visible("x", head)
+    if "ducklake_delete_file" not in image.tables:
+        deletes = "SELECT 0 AS data_file_id, 0 AS delete_count WHERE false"
     return dict(
         image.rows(
-            "SELECT f.table_id, sum(f.record_count)::BIGINT FROM {ducklake_data_file} f "
-            "JOIN memory.damaged d ON d.file_kind = 'data' AND d.file_id = f.data_file_id AND d.lost "
-            f"WHERE {visible('f', head)} GROUP BY 1"
+            "SELECT f.table_id, sum(f.record_count - coalesce(d.delete_count, 0))::BIGINT FROM {ducklake_data_file} f "
+            "JOIN memory.damaged l ON l.file_kind = 'data' AND l.file_id = f.data_file_id AND l.lost "
+            f"LEFT JOIN ({deletes}) d USING (data_file_id) WHERE {visible('f', head)} GROUP BY 1"
         )
     )
