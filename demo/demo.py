@@ -47,14 +47,14 @@ class Demo:
                 self.show("  ".join(map(str, row)))
         return rows
 
-    def canvasback(self, *arguments: str) -> None:
-        """Run the command line; end the demo if it fails."""
+    def canvasback(self, *arguments: str, ends_with: int = 0) -> None:
+        """Run the command line; end the demo if it does not end with this exit code."""
         print("$ canvasback", *arguments)
         ended = subprocess.run(
             [sys.executable, "-m", "canvasback", *arguments], capture_output=True, text=True, check=False
         )
         self.show(ended.stdout + ended.stderr)
-        if ended.returncode != 0:
+        if ended.returncode != ends_with:
             sys.exit(f"canvasback ended with exit code {ended.returncode}")
 
     def fingerprints(self, lake: str) -> dict[str, str]:
@@ -123,7 +123,17 @@ def run(demo: Demo) -> bool:
     demo.say("Is it the same lake?")
     demo.sql("ATTACH 'ducklake:sales.ducklake' AS lake")
     demo.sql("SELECT count(*) FROM lake.orders AT (VERSION => 2)")
-    return demo.compare("lake", before) and readable
+    restored = demo.compare("lake", before)
+    demo.sql("DETACH lake")
+
+    demo.say("Another night, a disk loses one file. Check tells what is damaged, and heal puts back just that.")
+    lost = next(Path("sales.files/main/customers").glob("*.parquet"))
+    print("$ rm", lost)
+    lost.unlink()
+    demo.canvasback("check", "ducklake:sales.ducklake", ends_with=3)  # there are findings
+    demo.canvasback("heal", "ducklake:sales.ducklake", "-r", "backup")
+    demo.sql("ATTACH 'ducklake:sales.ducklake' AS lake")
+    return demo.compare("lake", before) and restored and readable
 
 
 def main() -> int:
