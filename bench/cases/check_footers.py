@@ -39,8 +39,8 @@ def run(session: Session) -> list[Row]:
     ]
     whole, footers = parquet_lakes.sizes(folder / "lake.ducklake")
     what = f"bytes read in all / footers of these files of {mebibytes(whole)}"
-    if broken := unusable(NAME, what, (timed["check"],), at_most(2.0)):
+    if broken := unusable(NAME, what, (timed["check"],), at_most(3.0)):
         return [*rows, broken]
     read = timed["check"].read_bytes
     texts = (mebibytes(read, 1), mebibytes(footers, 1))
-    return [*rows, ratio(NAME, what, (read, footers), texts, target=2.0)]
+    return [*rows, ratio(NAME, what, (read, footers), texts, target=3.0)]
