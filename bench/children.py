@@ -50,6 +50,25 @@ def read_catalog(catalog: str) -> None:
     connection.close()
 
 
+def read_image(lake: str) -> None:
+    """The same of canvasback's own image: a copy of the catalog at one instant, and DuckDB with less memory."""
+    from canvasback.catalog.engines import open_engine  # noqa: PLC0415 - the others start without it
+    from canvasback.model.lake import parse_lake  # noqa: PLC0415
+
+    with open_engine(parse_lake(lake)).read() as image:
+        for name in image.tables:
+            image.rows(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {{{name}}}")
+
+
+def read_footers(folder: str) -> None:
+    """The cheapest that DuckDB has of the footers of all files below a folder: each one's number of rows."""
+    connection = duckdb.connect()
+    connection.execute(
+        f"SELECT sum(num_rows) FROM parquet_file_metadata({quoted(f'{folder}/**/*.parquet')})"
+    ).fetchall()
+    connection.close()
+
+
 def plan(attached: str) -> None:
     """From an attached point to the plan of its first filtered query."""
     connection = connect()
@@ -63,6 +82,8 @@ CHILDREN: dict[str, Callable[..., None]] = {
     "start-extension": start_extension,
     "copy-database": copy_database,
     "read-catalog": read_catalog,
+    "read-image": read_image,
+    "read-footers": read_footers,
     "plan": plan,
 }
 

@@ -33,11 +33,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Timing:
-    """What one process took."""
+    """What one process took; bytes read are what it asked the system for, its children's not among them."""
 
     seconds: float
     peak_bytes: int
     cpu_seconds: float
+    read_bytes: int
 
 
 @dataclass
@@ -69,6 +70,11 @@ class Samples:
         """Largest resident memory of any run."""
         return max(timing.peak_bytes for timing in self.timings)
 
+    @property
+    def read_bytes(self) -> int:
+        """The most bytes that any run read."""
+        return max(timing.read_bytes for timing in self.timings)
+
 
 Contender = Callable[[int], Command]
 """Prepares run number i (untimed, may take its time) and returns the process to time."""
@@ -92,15 +98,23 @@ def run_process(command: Command) -> Timing:
             stdout=subprocess.DEVNULL,
             stderr=messages,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         seconds = time.perf_counter() - start
+        read_bytes = _read_bytes(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             messages.seek(0)
             lines = messages.read().decode(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else "no message"
             raise ProcessFailedError(f"`{' '.join(command.arguments[1:4])} …` exited {process.returncode}: {reason}")
-    return Timing(seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
+    return Timing(seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime, read_bytes)
+
+
+def _read_bytes(process: int) -> int:
+    """What a process that has ended, and that nobody waited for yet, has read of files, cached or not."""
+    counts = Path(f"/proc/{process}/io").read_text(encoding="ascii").split()
+    return int(counts[counts.index("rchar:") + 1])
 
 
 def clean_environment() -> dict[str, str]:

@@ -62,6 +62,16 @@ def rewind(lake: str, snapshot: int) -> Command:
     return canvasback("rewind", lake, "--to-snapshot", str(snapshot), "--no-safety-point")
 
 
+def check(lake: str, level: str) -> Command:
+    """Look for damage; fails where there is any."""
+    return canvasback("check", lake, "--level", level)
+
+
+def read_image(lake: str) -> Command:
+    """Read every value of a catalog once, the way every command does; see `bench/children.py`."""
+    return Command((sys.executable, "-m", "bench.children", "read-image", lake))
+
+
 def attach(repository: Path, out: Path) -> Command:
     """Write the file of views that opens the latest point where it lies."""
     return canvasback("attach", "-r", repository, "--out", out)

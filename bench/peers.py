@@ -94,6 +94,11 @@ def read_catalog(catalog: Path) -> Command:
     return _child("read-catalog", catalog)
 
 
+def read_footers(folder: Path) -> Command:
+    """Read the footers of all Parquet files below a folder."""
+    return _child("read-footers", folder)
+
+
 def plan_query(attached: Path) -> Command:
     """Open an attached point with the real extension and plan one filtered query."""
     return _child("plan", attached)

@@ -35,12 +35,13 @@ def files_select(image: Image, kind: str, data_root: str) -> str:
             SELECT file_id, expected, spelled,
                 CASE WHEN NOT absolute THEN spelled ELSE substr(spelled, length({root}) + 1) END AS relative,
                 (NOT absolute OR starts_with(spelled, {root}))
-                    AND NOT list_contains(string_split(relative, '/'), '..') AS inside
+                    AND NOT (contains(relative, '..') AND list_contains(string_split(relative, '/'), '..')) AS inside
             FROM (
                 SELECT f.{key} AS file_id, f.file_size_bytes AS expected,
                     (NOT coalesce(f.path_is_relative, true) OR coalesce(p.absolute, false)) AS absolute,
-                    regexp_replace(CASE WHEN coalesce(f.path_is_relative, true)
-                        THEN coalesce(p.prefix, '') || f.path ELSE f.path END, '^file://', '') AS spelled
+                    CASE WHEN coalesce(f.path_is_relative, true) THEN coalesce(p.prefix, '') || f.path ELSE f.path END
+                        AS whole,
+                    CASE WHEN starts_with(whole, 'file://') THEN substr(whole, 8) ELSE whole END AS spelled
                 FROM ({image.tables[table].select}) f LEFT JOIN ({prefixes_select(image)}) p USING (table_id)
             )
         )

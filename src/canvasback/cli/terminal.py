@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+
+
+class _OfBytes(ProgressColumn):
+    """A column about bytes, which is empty where only files are counted."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """See `ProgressColumn`."""
+        return self._column(task) if task.fields["bytes_known"] else ""
 
 
 class Terminal:
@@ -24,8 +38,8 @@ class Terminal:
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[files]}"),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
+            _OfBytes(DownloadColumn(binary_units=True)),
+            _OfBytes(TransferSpeedColumn()),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -41,7 +55,7 @@ class Terminal:
         self._bytes_known = bool(bytes_)
         total = bytes_ or files
         self._bar.start()
-        self._task = self._bar.add_task(task, total=total, files=self._count())
+        self._task = self._bar.add_task(task, total=total, files=self._count(), bytes_known=self._bytes_known)
 
     def advance(self, *, files: int = 0, bytes_: int = 0) -> None:
         """Move the bar: by bytes where their number is known, else by files."""

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.logical import scalar_type
+from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
 from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
-
-_UNORDERED = frozenset({"BLOB", "INTERVAL", "JSON", "VARCHAR"})
-"""Types whose bounds are no values, or texts that may be cut off."""
 
 
 def _file_stats(image: Image) -> str:
     return next(n for n in ("ducklake_file_column_stats", "ducklake_file_column_statistics") if n in image.tables)
 
 
-def _typed(image: Image, table: str) -> Iterator[tuple[str, str]]:
-    """For each type that can be compared, a relation of the statistics of its live columns, and the type."""
+def _typed(image: Image, table: str, columns: Collection[Column] | None = None) -> Iterator[tuple[str, str]]:
+    """For each type that can be compared, a relation of the statistics of its live columns, and the type.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        table: The table of statistics.
+        columns: Only these of the columns; None for all.
+    """
+    if columns is not None and not columns:
+        return
     live = visible("c", image.head()[0])
-    spellings: dict[str, list[str]] = {}
-    for (name,) in image.rows(f"SELECT DISTINCT column_type FROM {{ducklake_column}} c WHERE {live} ORDER BY 1"):
-        type_ = scalar_type(name or "")
-        if type_ is not None and type_ not in _UNORDERED:
-            spellings.setdefault(type_, []).append(literal(name))
-    for type_, names in spellings.items():
-        of_type = f"{live} AND column_type IN ({', '.join(names)})"
-        columns = f"SELECT table_id, column_id FROM {{ducklake_column}} c WHERE {of_type}"
-        yield f"(SELECT x.* FROM {{{table}}} x SEMI JOIN ({columns}) USING (table_id, column_id))", type_
+    if columns is not None:
+        live += f" AND (table_id, column_id) IN ({', '.join(map(str, sorted(columns)))})"
+    for type_, names in live_types(image).items():
+        of_type = f"{live} AND column_type IN ({', '.join(map(literal, names))})"
+        chosen = f"SELECT table_id, column_id FROM {{ducklake_column}} c WHERE {of_type}"
+        yield f"(SELECT x.* FROM {{{table}}} x SEMI JOIN ({chosen}) USING (table_id, column_id))", type_
+
+
+def _typed_of_files(image: Image) -> Iterator[tuple[str, str]]:
+    """The same of the statistics of files, with the columns only that break a rule, if any."""
+    table = _file_stats(image)
+    return _typed(image, table, doubtful_columns(image, table))
 
 
 def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
@@ -104,7 +112,7 @@ def unfit_table_bounds(image: Image) -> Iterator[Fault]:
 def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that do not cover those of the files that the newest snapshot sees."""
     head = image.head()[0]
-    for stats, type_ in _typed(image, _file_stats(image)):
+    for stats, type_ in _typed_of_files(image):
         for table_id, column_id, low, high, lowest, highest in image.rows(
             f"""
             SELECT t.table_id, t.column_id, t.min_value, t.max_value, f.low, f.high
@@ -132,7 +140,7 @@ def narrow_table_bounds(image: Image) -> Iterator[Fault]:
 )
 def unfit_file_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of files that cannot be read as the column's type, or are the wrong way round."""
-    for stats, type_ in _typed(image, _file_stats(image)):
+    for stats, type_ in _typed_of_files(image):
         for file_id, table_id, column_id, low, high in image.rows(
             "SELECT data_file_id, table_id, column_id, min_value, max_value FROM (SELECT *, "
             f"TRY_CAST(min_value AS {type_}) AS low, TRY_CAST(max_value AS {type_}) AS high FROM {stats} s) "

@@ -61,6 +61,8 @@ def check_files(
     Returns:
         Each damaged file once, with the most telling of what is wrong with it.
     """
+    # Each file is read for one query: DuckDB would fill the memory with the footers of those that are done.
+    image.connection.execute("SET enable_external_file_cache = false")
     count = note_wanted(image, root, tables, files)
     jobs = jobs or stores.open(root).jobs
     note_held(image, held)
