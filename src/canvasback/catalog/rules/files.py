@@ -28,15 +28,15 @@ def _places(image: Image) -> str:
     )
 
 
-def _hashes_there_twice(image: Image) -> list[int]:
-    """Hashes of places of which there are several: numbers take less time and memory to group than paths."""
-    root = image.data_path.removeprefix("file://")
-    places = " UNION ALL ".join(
-        f"SELECT hash(path) AS h FROM ({files_select(image, kind, root)})"
-        for kind, (table, _) in KINDS.items()
+def _names_differ(image: Image) -> bool:
+    """Whether no two files have one name, wherever they are: then no two are in one place, and that is found sooner."""
+    names = " UNION ALL ".join(
+        f"SELECT hash(parse_filename(path)) AS name FROM ({image.tables[table].select})"
+        for table, _ in KINDS.values()
         if table in image.tables
     )
-    return [hash_ for (hash_,) in image.rows(f"SELECT h FROM ({places}) GROUP BY h HAVING count(*) > 1")]
+    [(files, different)] = image.rows(f"SELECT count(*), count(DISTINCT name) FROM ({names})")
+    return bool(files == different)
 
 
 @rule(
@@ -49,13 +49,11 @@ def _hashes_there_twice(image: Image) -> list[int]:
 )
 def paths_in_two_rows(image: Image) -> Iterator[Fault]:
     """Look for files that two rows name."""
-    hashes = _hashes_there_twice(image)
-    if not hashes:
+    if _names_differ(image):
         return
     for place, rows, first, table_id in image.rows(
-        "SELECT place, count(*), min(kind || ' file ' || file_id), min(table_id) FROM "
-        f"(FROM ({_places(image)}) WHERE hash(place) IN ({listed(hashes)})) "
-        "GROUP BY place HAVING count(*) > 1 ORDER BY place"
+        "SELECT place, count(*), min(kind || ' file ' || file_id), min(table_id) "
+        f"FROM ({_places(image)}) GROUP BY place HAVING count(*) > 1 ORDER BY place"
     ):
         yield Fault(first, f"{rows} rows name {place}", table_id)
 
@@ -162,14 +160,22 @@ def partition_values(image: Image) -> Iterator[Fault]:
     """Look for files whose partition values do not fit their partitioning."""
     if "ducklake_file_partition_value" not in image.tables:
         return
+    wanted = "SELECT partition_id, count(*) AS wants FROM {ducklake_partition_column} x GROUP BY 1"
+    # Where the files that have values and those that want them add up to the same, each has what it wants.
+    [(has, wants)] = image.rows(
+        "SELECT (SELECT sum(hash(data_file_id)::HUGEINT) FROM {ducklake_file_partition_value} x), "
+        "(SELECT sum(hash(data_file_id)::HUGEINT * wants) FROM {ducklake_data_file} f "
+        f"JOIN ({wanted}) c USING (partition_id))"
+    )
+    if has == wants:
+        return
     for id_, table_id, values, parts in image.rows(
-        """
-        SELECT f.data_file_id, f.table_id, coalesce(v.n, 0) AS has, coalesce(c.n, 0) AS wants
-        FROM {ducklake_data_file} f
-        LEFT JOIN (SELECT data_file_id, count(*) AS n FROM {ducklake_file_partition_value} x GROUP BY 1) v
+        f"""
+        SELECT f.data_file_id, f.table_id, coalesce(v.n, 0) AS has, coalesce(c.wants, 0) AS wants
+        FROM {{ducklake_data_file}} f
+        LEFT JOIN (SELECT data_file_id, count(*) AS n FROM {{ducklake_file_partition_value}} x GROUP BY 1) v
             USING (data_file_id)
-        LEFT JOIN (SELECT partition_id, count(*) AS n FROM {ducklake_partition_column} x GROUP BY 1) c
-            USING (partition_id)
+        LEFT JOIN ({wanted}) c USING (partition_id)
         WHERE has <> wants ORDER BY 1
         """
     ):
