@@ -24,6 +24,7 @@ from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
+from canvasback.operations.healing.leftovers import sweep_folders
 from canvasback.operations.healing.losses import Losses
 from canvasback.operations.healing.merged import MERGED, Merged, find_merged, has_sources, note_planned, write_merged
 from canvasback.operations.healing.replica import find_replica
@@ -173,6 +174,8 @@ class _Heal:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
         replica = find_replica(self.stores, self.source, self.root) if self.source is not None else None
         copies = Copies(image, self.root, self.stores, opened, replica, self.jobs, self.progress, self.findings)
+        if not dry_run:
+            sweep_folders(image, self.root)
         while copies.find(self.level) and not dry_run:
             copies.put_back(self.clock())
             examiner.recheck(image, _damaged(image))
@@ -182,16 +185,16 @@ class _Heal:
 
     def _write_merged(self, image: Image, examiner: Examiner, diagnosis: Diagnosis, *, dry_run: bool) -> Image:
         """Write merged files anew from what was merged into them; answer the image with what the catalog says then."""
-        found = find_merged(image, self.root)
+        found = [merged for merged in find_merged(image, self.root) if has_sources(merged, self.stores)]
         if not found:
             return image
         if dry_run:
             for merged in found:
-                if has_sources(merged, self.stores):
-                    self._note_rewritten(merged, diagnosis)
-                    note_planned(image, merged)
+                self._note_rewritten(merged, diagnosis)
+                note_planned(image, merged)
             return image
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
+        self._make_safe()
         suffix = f".damaged-{self.clock():%Y%m%dT%H%M%S%fZ}"
         for merged in found:
             edit = write_merged(merged, self.stores, suffix)
@@ -226,7 +229,7 @@ class _Heal:
                 f"{many(done.rewritten, 'merged file')} written anew from the files that were merged into it, which "
                 "are still there: the same rows in the same order"
             )
-        if (done.repairs or unreadable) and self.repository:
+        if (done.repairs or unreadable or done.rewritten) and self.repository:
             steps.append(f"before the catalog is changed, a point of the lake as it is is made in {self.repository}")
         steps += [f"{repair.code}: {repair.words}" for repair in done.repairs]
         if unreadable:
@@ -249,7 +252,7 @@ class _Heal:
             steps.append("nothing is to be done")
 
     def _make_safe(self) -> None:
-        if self.repository is not None:
+        if self.repository is not None and not self.done.safety_point:
             # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
             point = backup(
                 str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, stores=self.stores,
