@@ -64,7 +64,7 @@ def heal(
         source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
-            again. Files that are there, and that storage does not let read, are not left out.
+            again. Files that storage does not let be read or put back are not left out.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -245,8 +245,8 @@ class _Heal:
             )
         if accept_loss and losses.unsure:
             steps.append(
-                f"{many(losses.unsure, 'file')} that storage does not let read may be whole, and not left out: see to "
-                "the permissions and the network, and move away what is beyond rescue"
+                f"{many(losses.unsure, 'file')} not left out: storage does not let them be read, or put back, which is "
+                "no loss yet. See to the permissions and the network, and move away what is beyond rescue"
             )
         if not steps:
             steps.append("nothing is to be done")

@@ -12,8 +12,8 @@ from canvasback.operations.diagnosis import Diagnosis
 from canvasback.operations.file_checks.kinds import UNREADABLE
 
 _ROWS = {"data": "record_count", "delete": "delete_count"}
-_SURE = f"f.code <> {literal(UNREADABLE.code)}"
-"""An outage or a lost permission is no loss."""
+_SURE = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM memory.unplaced))"
+"""An outage or a lost permission is no loss, nor is what has a copy that could not be put in place."""
 
 
 class Losses:
@@ -21,12 +21,12 @@ class Losses:
 
     Attributes:
         count: How many there are.
-        unsure: Files of the newest snapshot that may be whole: they are there, and storage does not let them be read.
+        unsure: Files of the newest snapshot that are no loss yet: storage does not let them be read, or put back.
         rows: Rows of the newest snapshot that are surely lost, before deletes.
         returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
 
     Args:
-        image: The catalog in DuckDB's dialect, with ``memory.damaged``.
+        image: The catalog in DuckDB's dialect, with ``memory.damaged`` and ``memory.unplaced``.
         diagnosis: Knows the names of its tables.
         where: Which damaged files are meant, beside that they are lost.
     """
