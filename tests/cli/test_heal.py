@@ -112,7 +112,7 @@ def test_files_that_may_be_whole_are_not_given_up(place: Place) -> None:
     assert {(loss.place, loss.rows) for loss in result.losses} == {(str(closed), 20), (str(gone), 20)}
     assert [step.partition(":")[0] for step in result.steps] == [
         "one commit leaves out 1 file that cannot be read",
-        "1 file that storage does not let read may be whole, and not left out",
+        "1 file not left out",
     ]
     assert result.finding_counts == {"file-unreadable": 1}
     closed.chmod(0o644)
@@ -163,11 +163,30 @@ def test_who_may_not_write_is_told(place: Place) -> None:
     gone.parent.chmod(0o555)
     said = fails(place, 1, "access-denied", "heal", LAKE, "-r", "repo", preexec=give_up_passing)
     assert str(gone.parent) in said
-    ran = place.run("heal", LAKE, "--from", "replica", "--json", preexec=give_up_passing)
+    ran = place.run("heal", LAKE, "--from", "replica", "--accept-loss", "--json", preexec=give_up_passing)
     gone.parent.chmod(0o755)
     result: HealResult = answered(ran, "heal", 3)
     assert [file.place for file in result.healed] == [str(cut)]
+    # There is a copy: what could not be put back is not given up.
     assert result.finding_counts == {"copy-failed": 1, "file-missing": 1}
+    assert result.accepted_snapshot is None
+
+
+def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: Stages) -> None:
+    """A file outside of the data path is somebody else's: a copy is not put over it."""
+    with duckdb.connect(str(place.catalog), read_only=True) as connection:
+        [(path,)] = connection.execute("SELECT path FROM ducklake_data_file WHERE NOT path_is_relative").fetchall()
+    outside = Path(path)
+    whole = outside.read_bytes()
+    outside.write_bytes(b"theirs")
+    try:
+        result: HealResult = answered(place.run("heal", LAKE, "-r", "repo", "--accept-loss", "--json"), "heal", 3)
+        assert outside.read_bytes() == b"theirs"
+    finally:
+        outside.write_bytes(whole)
+    assert (result.healed, result.accepted_snapshot) == ((), None)
+    assert result.finding_counts == {"elsewhere-damaged": 1, "file-size": 1}
+    assert is_whole(place, stages)
 
 
 def test_the_plan_for_a_merged_file_is_what_is_done(tmp_path: Path) -> None:
