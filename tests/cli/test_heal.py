@@ -151,7 +151,7 @@ def test_a_replica_that_is_none_loses_nothing(place: Place) -> None:
     assert f"{place.folder}/nowhere/" in said
     assert f"{place.lake}/data/" in said
     fail(place, 4, "no-replica", [
-        ("heal", LAKE, "--from", place, "--accept-loss") for place in ("empty", "lake/data", "link")
+        ("heal", LAKE, "--from", place, "--accept-loss") for place in ("empty", "lake/data", "link", "lake")
     ])  # fmt: skip
     fails(place, 2, "location-not-supported", "heal", LAKE, "--from", "ftp://old/disk")
     fails(place, 1, "credentials-missing", "heal", LAKE, "--from", "s3://old/disk", AWS_EC2_METADATA_DISABLED="true")

@@ -172,7 +172,7 @@ class _Heal:
         dry_run: bool,
     ) -> Image:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
-        replica = find_replica(self.stores, self.source, self.root) if self.source is not None else None
+        replica = find_replica(image, self.stores, self.source, self.root) if self.source is not None else None
         copies = Copies(image, self.root, self.stores, opened, replica, self.jobs, self.progress, self.findings)
         if not dry_run:
             sweep_folders(image, self.root)
