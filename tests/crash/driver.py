@@ -40,10 +40,11 @@ Problems = list[str]
 
 def main() -> None:
     """Share the steps of a scenario among the workers, and gather what they found."""
-    from tests.crash.rewinds import REWINDS  # noqa: PLC0415 - it needs what stands below
+    from tests.crash.heals import HEALS  # noqa: PLC0415 - they need what stands below
+    from tests.crash.rewinds import REWINDS  # noqa: PLC0415
 
     request = json.loads(sys.argv[1])
-    scenario = {**SCENARIOS, **REWINDS}[request["scenario"]]
+    scenario = {**SCENARIOS, **REWINDS, **HEALS}[request["scenario"]]
     pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(WORKERS)]
     answers = [_gather(*pipe) for pipe in pipes]
     json.dump(

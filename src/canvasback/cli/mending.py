@@ -15,7 +15,7 @@ from canvasback.cli.options import AsJson, CheckLevel, DataPath, DryRun, Jobs, L
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import LakeSettings, Settings, read_settings
-from canvasback.errors import RefusedError, StorageError, UsageError
+from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
 
 Level = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
 
@@ -42,7 +42,7 @@ def check(
         settings = read_settings()
         named = settings.lake(lake)
         if html is not None:
-            _refuse_taken(html)
+            _refuse_page(html)
         result = canvasback.check(
             named.lake,
             _repository(settings, repo, named),
@@ -141,13 +141,19 @@ def _repository(settings: Settings, repo: str | None, named: LakeSettings) -> st
     return None
 
 
-def _refuse_taken(path: str) -> None:
-    if os.path.exists(path):
+def _refuse_page(path: str) -> None:
+    """See that the page can be written, before the lake is looked at: that may take an hour."""
+    if os.path.lexists(path):
         raise RefusedError(
             "target-not-empty",
             f"there is something at {path} already",
             hint="Name another file for the page: nothing is overwritten.",
         )
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise StorageError(f"there is no folder {folder} to write {path} to", hint="Make the folder, or name another.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise AccessDeniedError(path)
 
 
 def _write(path: str, page: str) -> None:
@@ -155,6 +161,5 @@ def _write(path: str, page: str) -> None:
         with open(path, "x", encoding="utf-8") as file:
             file.write(page)
     except OSError as error:
-        raise StorageError(
-            f"cannot write {path}: {error.strerror or error}", hint="Name a file in a folder that you may write to."
-        ) from error
+        error.filename = path  # a full disk says so in our words, but not where
+        raise

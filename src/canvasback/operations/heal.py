@@ -24,12 +24,14 @@ from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
+from canvasback.operations.healing.leftovers import sweep_folders
 from canvasback.operations.healing.losses import Losses
-from canvasback.operations.healing.merged import find_merged, write_merged
+from canvasback.operations.healing.merged import MERGED, Merged, find_merged, has_sources, note_planned, write_merged
+from canvasback.operations.healing.replica import find_replica
 from canvasback.operations.held import open_of_lake, refuse_without_repository
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.repository import Repository
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import Stores
 
 _KEPT = 1000
 """How many files are told one by one."""
@@ -62,7 +64,7 @@ def heal(
         source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
-            again.
+            again. Files that storage does not let be read or put back are not left out.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -72,7 +74,8 @@ def heal(
 
     Raises:
         UsageError: Level ``checksum`` without a repository (``no-repository``).
-        RefusedError: The repository is of another lake (``other-lake``); nothing was changed.
+        RefusedError: The repository is of another lake (``other-lake``), or there is no replica (``no-replica``);
+            nothing was changed.
         LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile; files that were
             put back stay.
         LakeError: The catalog cannot be read.
@@ -115,7 +118,7 @@ class _Heal:
         self.lake = lake
         self.engine = open_engine(lake)
         self.repository = repository
-        self.replica = folder_url(source) if source is not None else None
+        self.source = source
         self.level = level
         self.data_path = data_path
         self.jobs = jobs
@@ -140,7 +143,7 @@ class _Heal:
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
             done.losses, done.lost_files = losses.first(_KEPT), losses.count
             unreadable = losses.unreadable() if accept_loss else []
-            self._plan(losses, unreadable, accept_loss=accept_loss, dry_run=dry_run)
+            self._plan(losses, unreadable, accept_loss=accept_loss)
             if dry_run:
                 self.findings.merge(diagnosis.findings(image))
                 return self._result(began, dry_run=True)
@@ -169,7 +172,10 @@ class _Heal:
         dry_run: bool,
     ) -> Image:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
-        copies = Copies(image, self.root, self.stores, opened, self.replica, self.jobs, self.progress, self.findings)
+        replica = find_replica(image, self.stores, self.source, self.root) if self.source is not None else None
+        copies = Copies(image, self.root, self.stores, opened, replica, self.jobs, self.progress, self.findings)
+        if not dry_run:
+            sweep_folders(image, self.root)
         while copies.find(self.level) and not dry_run:
             copies.put_back(self.clock())
             examiner.recheck(image, _damaged(image))
@@ -179,13 +185,16 @@ class _Heal:
 
     def _write_merged(self, image: Image, examiner: Examiner, diagnosis: Diagnosis, *, dry_run: bool) -> Image:
         """Write merged files anew from what was merged into them; answer the image with what the catalog says then."""
-        found = find_merged(image, self.root)
+        found = [merged for merged in find_merged(image, self.root) if has_sources(merged, self.stores)]
         if not found:
             return image
         if dry_run:
-            self.done.rewritten = len(found)
+            for merged in found:
+                self._note_rewritten(merged, diagnosis)
+                note_planned(image, merged)
             return image
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
+        self._make_safe()
         suffix = f".damaged-{self.clock():%Y%m%dT%H%M%S%fZ}"
         for merged in found:
             edit = write_merged(merged, self.stores, suffix)
@@ -194,19 +203,22 @@ class _Heal:
             self.stores.sync()
             self.engine.change(statements([edit]), expected_of(image))
             image = edited(image, [edit])
-            self.done.rewritten += 1
-            table = diagnosis.name(merged.table_id)
-            file = HealedFile(merged.place, table, merged.code, "the files that were merged into it")
-            self.done.healed = (*self.done.healed, file)[:_KEPT]
-            self.done.healed_files += 1
+            self._note_rewritten(merged, diagnosis)
         examiner.recheck(image, _damaged(image))
         return image
 
-    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool, dry_run: bool) -> None:
+    def _note_rewritten(self, merged: Merged, diagnosis: Diagnosis) -> None:
+        done = self.done
+        done.rewritten += 1
+        done.healed_files += 1
+        file = HealedFile(merged.place, diagnosis.name(merged.table_id), merged.code, MERGED)
+        done.healed = (*done.healed, file)[:_KEPT]
+
+    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
         """What is done, in words."""
         done = self.done
         steps = done.steps
-        put_back = done.healed_files - (0 if dry_run else done.rewritten)
+        put_back = done.healed_files - done.rewritten
         if put_back:
             steps.append(
                 f"{many(put_back, 'file')} ({done.healed_bytes} bytes) put back, byte for byte; what is there "
@@ -217,7 +229,7 @@ class _Heal:
                 f"{many(done.rewritten, 'merged file')} written anew from the files that were merged into it, which "
                 "are still there: the same rows in the same order"
             )
-        if (done.repairs or unreadable) and self.repository:
+        if (done.repairs or unreadable or done.rewritten) and self.repository:
             steps.append(f"before the catalog is changed, a point of the lake as it is is made in {self.repository}")
         steps += [f"{repair.code}: {repair.words}" for repair in done.repairs]
         if unreadable:
@@ -231,14 +243,20 @@ class _Heal:
                 f"{many(losses.count, 'file')} cannot be healed; --accept-loss makes the newest snapshot readable "
                 "without them"
             )
+        if accept_loss and losses.unsure:
+            steps.append(
+                f"{many(losses.unsure, 'file')} not left out: storage does not let them be read, or put back, which is "
+                "no loss yet. See to the permissions and the network, and move away what is beyond rescue"
+            )
         if not steps:
             steps.append("nothing is to be done")
 
     def _make_safe(self) -> None:
-        if self.repository is not None:
+        if self.repository is not None and not self.done.safety_point:
+            # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
             point = backup(
-                str(self.lake), self.repository, data_path=self.root, only_new=True, jobs=self.jobs,
-                stores=self.stores, progress=self.progress, clock=self.clock,
+                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, stores=self.stores,
+                progress=self.progress, clock=self.clock,
             )  # fmt: skip
             self.done.safety_point = point.point
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from canvasback.catalog.image import Image
-from canvasback.errors import CanvasbackError, StorageError
+from canvasback.errors import CanvasbackError, ObjectMissingError, StorageError
 from canvasback.model.progress import Progress
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.kinds import MISSING, SIZE, UNREADABLE
@@ -13,6 +14,7 @@ from canvasback.operations.file_checks.wanted import WantedFile, wanted_files
 from canvasback.operations.parallel import each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows
 from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.store import Store
 
 _PRESENT = {"number": "BIGINT", "size": "BIGINT"}
 _LISTED = {"path": "VARCHAR", "size": "BIGINT"}
@@ -31,9 +33,8 @@ def note_present(
     """
     create_table(image.connection, "memory.present", _PRESENT)
     progress.begin("looking for files", files=files)
-    if is_remote(root):
-        _list(image, root, stores, progress)
-    unsure = _ask(image, stores, jobs, progress)
+    listed = root if is_remote(root) and _list(image, root, stores, progress) else None
+    unsure = _ask(image, stores, jobs, progress, listed)
     progress.end()
     return unsure
 
@@ -51,10 +52,11 @@ def wrong_size(file: WantedFile) -> DamagedFile:
     return file.damaged(SIZE, f"has {file.found} bytes, and the catalog says {file.size}")
 
 
-def _list(image: Image, root: str, stores: Stores, progress: Progress) -> None:
-    """Note what one listing has; nothing where it is refused or breaks off, for then nothing is known."""
+def _list(image: Image, root: str, stores: Stores, progress: Progress) -> bool:
+    """Note what one listing has, and answer whether it has everything; it may be refused, or break off."""
     create_table(image.connection, "memory.seen", _LISTED)
     batch: list[tuple[str, int]] = []
+    whole = True
     try:
         for stat in stores.open(root).list(""):
             batch.append((stat.name, stat.size))
@@ -63,17 +65,18 @@ def _list(image: Image, root: str, stores: Stores, progress: Progress) -> None:
                 progress.advance(files=len(batch))
                 batch.clear()
     except StorageError:
-        pass
+        whole = False
     insert_rows(image.connection, "memory.seen", _LISTED, batch)
     image.connection.execute(
         "INSERT INTO memory.present SELECT w.number, s.size FROM memory.wanted w "
         "JOIN memory.seen s ON s.path = w.path AND NOT w.elsewhere"
     )
     image.connection.execute("DROP TABLE memory.seen")
+    return whole
 
 
-def _ask(image: Image, stores: Stores, jobs: int, progress: Progress) -> list[DamagedFile]:
-    """Ask for each file that no listing had."""
+def _ask(image: Image, stores: Stores, jobs: int, progress: Progress, listed: str | None) -> list[DamagedFile]:
+    """Ask for each file that no listing had; below ``listed`` one had all that is there."""
     unsure: list[DamagedFile] = []
 
     def size_of(file: tuple[int, WantedFile]) -> tuple[int, int | None, DamagedFile | None]:
@@ -81,6 +84,8 @@ def _ask(image: Image, stores: Stores, jobs: int, progress: Progress) -> list[Da
         try:
             store, name = stores.locate(wanted.place)
             stat = store.stat(name)
+            if stat is None and is_remote(wanted.place) and not (listed and wanted.place.startswith(listed)):
+                _refuse_hidden(store, name)
         except (CanvasbackError, OSError) as error:
             return number, None, wanted.damaged(UNREADABLE, f"cannot be asked for: {error}")
         return number, None if stat is None else stat.size, None
@@ -97,6 +102,16 @@ def _ask(image: Image, stores: Stores, jobs: int, progress: Progress) -> list[Da
     for start in range(0, len(rows), _BATCH):
         insert_rows(image.connection, "memory.present", _PRESENT, rows[start : start + _BATCH])
     return unsure
+
+
+def _refuse_hidden(store: Store, name: str) -> None:
+    """See that an object is gone, and not only hidden from us: `Store.stat` takes the one for the other.
+
+    Raises:
+        AccessDeniedError: It may not be read, if it is there.
+    """
+    with contextlib.suppress(ObjectMissingError):
+        store.read(name, 0, 1)
 
 
 def _numbers(image: Image) -> Iterator[int]:

@@ -18,7 +18,7 @@ from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
 from canvasback.repository.points import list_points, read_point
 from canvasback.repository.repository import Repository
-from canvasback.repository.rows import create_table, one_row
+from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
@@ -38,6 +38,9 @@ _COPIES = {
 
 _OF_DAMAGED = "d.file_kind, d.file_id, d.table_id, d.place, d.code"
 _CURE = "See what is there; run heal again when it is settled."
+
+_UNPLACED = {"copy-failed", "file-appeared", "elsewhere-damaged"}
+_REMEMBERED = 1_000_000
 
 UNSOURCED = "NOT EXISTS (FROM memory.copies x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
 """A condition on rows ``d`` of ``memory.damaged``: no copy was found."""
@@ -78,6 +81,7 @@ class Copies:
         self._progress = progress
         self._findings = findings
         create_table(self._connection, "memory.tried", _COPIES)
+        create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
     def find(self, level: Level) -> int:
         """Look for a copy of each lost file, first in the repository, then in the replica. Changes nothing.
@@ -99,7 +103,11 @@ class Copies:
         return int(found)
 
     def put_back(self, moment: datetime) -> None:
-        """Put every copy in place. What is there is moved aside, to a name that ends in ``.damaged-<time>``."""
+        """Put every copy in place. What is there is moved aside, to a name that ends in ``.damaged-<time>``.
+
+        Places to which a copy could not be put, though there is one, are in ``memory.unplaced`` then.
+        """
+        told, self._findings = self._findings, Findings(_REMEMBERED)
         points = self._connection.execute(
             "SELECT DISTINCT point FROM memory.copies WHERE point <> '' ORDER BY point DESC"
         ).fetchall()
@@ -108,6 +116,10 @@ class Copies:
         if self._replica is not None:
             self._put_from_replica(self._replica, moment)
         self._stores.sync()
+        unplaced = [(finding.where,) for finding in self._findings.kept if finding.code in _UNPLACED]
+        insert_rows(self._connection, "memory.unplaced", {"place": "VARCHAR"}, unplaced)
+        told.merge(self._findings)
+        self._findings = told
         self._connection.execute("INSERT INTO memory.tried FROM memory.copies")
 
     def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> tuple[tuple[HealedFile, ...], int, int]:

@@ -9,8 +9,11 @@ from canvasback.catalog.state import visible
 from canvasback.model.healing import Loss
 from canvasback.model.relation import literal
 from canvasback.operations.diagnosis import Diagnosis
+from canvasback.operations.file_checks.kinds import UNREADABLE
 
 _ROWS = {"data": "record_count", "delete": "delete_count"}
+_SURE = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM memory.unplaced))"
+"""An outage or a lost permission is no loss, nor is what has a copy that could not be put in place."""
 
 
 class Losses:
@@ -18,11 +21,12 @@ class Losses:
 
     Attributes:
         count: How many there are.
-        rows: Rows of the newest snapshot that are lost, before deletes.
+        unsure: Files of the newest snapshot that are no loss yet: storage does not let them be read, or put back.
+        rows: Rows of the newest snapshot that are surely lost, before deletes.
         returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
 
     Args:
-        image: The catalog in DuckDB's dialect, with ``memory.damaged``.
+        image: The catalog in DuckDB's dialect, with ``memory.damaged`` and ``memory.unplaced``.
         diagnosis: Knows the names of its tables.
         where: Which damaged files are meant, beside that they are lost.
     """
@@ -33,9 +37,11 @@ class Losses:
         self._where = where
         self._head = image.head()[0]
         seen = visible("f", self._head)
-        [(self.count, self.rows, self.returning)] = image.rows(
-            f"SELECT count(*), coalesce(sum(rows) FILTER (file_kind = 'data' AND {seen}), 0)::BIGINT, "
-            f"coalesce(sum(rows) FILTER (file_kind = 'delete' AND {seen}), 0)::BIGINT FROM ({self._select()}) f"
+        [(self.count, self.unsure, self.rows, self.returning)] = image.rows(
+            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {_SURE}), "
+            f"coalesce(sum(rows) FILTER (file_kind = 'data' AND {seen} AND {_SURE}), 0)::BIGINT, "
+            f"coalesce(sum(rows) FILTER (file_kind = 'delete' AND {seen} AND {_SURE}), 0)::BIGINT "
+            f"FROM ({self._select()}) f"
         )
 
     def first(self, most: int) -> tuple[Loss, ...]:
@@ -47,17 +53,17 @@ class Losses:
         return tuple(Loss(place, self._diagnosis.name(table_id), *row) for place, table_id, *row in rows)
 
     def unreadable(self) -> list[Unreadable]:
-        """Those that the newest snapshot sees."""
+        """Those that the newest snapshot sees, and that are surely lost."""
         rows = self._image.rows(
             f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f "
-            f"WHERE {visible('f', self._head)} ORDER BY ALL"
+            f"WHERE {visible('f', self._head)} AND {_SURE} ORDER BY ALL"
         )
         return [Unreadable(*row) for row in rows]
 
     def _select(self) -> str:
         return " UNION ALL ".join(
             f"SELECT d.place, d.table_id, d.file_kind, d.file_id, x.{_ROWS[kind]} AS rows, x.begin_snapshot, "
-            f"x.end_snapshot, d.message FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
+            f"x.end_snapshot, d.message, d.code FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
             f"ON d.file_kind = {literal(kind)} AND x.{key} = d.file_id WHERE d.lost AND {self._where}"
             for kind, (table, key) in KINDS.items()
             if table in self._image.tables

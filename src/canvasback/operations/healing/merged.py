@@ -28,6 +28,9 @@ from canvasback.operations.new_parquet import footer_bytes
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 
+MERGED = "the files that were merged into it"
+"""Where a file comes from that is written anew."""
+
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
 _SNAPSHOT_ID = "_ducklake_internal_snapshot_id"
 _SNAPSHOT_FIELD = 2147483539
@@ -83,6 +86,26 @@ def find_merged(image: Image, root: str) -> list[Merged]:
         Merged(id_, table_id, code, place, count, _splits(info), tuple(root + path for path in paths))
         for id_, table_id, code, place, count, info, paths in rows
     ]
+
+
+def has_sources(merged: Merged, stores: Stores) -> bool:
+    """Whether all that was merged into a file is still there."""
+    try:
+        for place in merged.sources:
+            store, name = stores.locate(place)
+            if store.stat(name) is None:
+                return False
+    except CanvasbackError:
+        return False
+    return True
+
+
+def note_planned(image: Image, merged: Merged) -> None:
+    """Note in ``memory.copies`` that a file would be written anew."""
+    image.connection.execute(
+        "INSERT INTO memory.copies SELECT 'data', $1, $2, $3, $4, 0, $5, '', ''",
+        [merged.file_id, merged.table_id, merged.place, merged.code, MERGED],
+    )
 
 
 def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:
