@@ -172,6 +172,19 @@ def test_who_may_not_write_is_told(place: Place) -> None:
     assert result.accepted_snapshot is None
 
 
+def test_what_cannot_be_read_in_the_replica_is_not_given_up(place: Place) -> None:
+    gone, cut = damage(place)
+    replica = place.folder / "replica"
+    shutil.copytree(place.repo / "data", replica)
+    closed = replica / gone.relative_to(place.lake / "data")
+    closed.chmod(0)
+    ran = place.run("heal", LAKE, "--from", "replica", "--accept-loss", "--json", preexec=give_up_passing)
+    result: HealResult = answered(ran, "heal", 3)
+    assert [file.place for file in result.healed] == [str(cut)]
+    assert result.finding_counts == {"copy-failed": 1, "file-missing": 1}
+    assert result.accepted_snapshot is None
+
+
 def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: Stages) -> None:
     """A file outside of the data path is somebody else's: a copy is not put over it."""
     with duckdb.connect(str(place.catalog), read_only=True) as connection:

@@ -13,6 +13,7 @@ from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.diagnosis import Diagnosis, Level
 from canvasback.operations.file_checks import check_files
+from canvasback.operations.file_checks.kinds import UNREADABLE
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -177,7 +178,7 @@ class Copies:
         self._connection.execute(
             "CREATE OR REPLACE TABLE memory.sought AS "
             f"SELECT {_OF_DAMAGED} FROM memory.damaged d WHERE d.lost AND {UNSOURCED} "
-            f"AND starts_with(d.place, {literal(self._root)}) AND NOT EXISTS "
+            f"AND starts_with(d.place, {literal(self._root)}) AND d.place NOT IN (FROM memory.unplaced) AND NOT EXISTS "
             "(FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id AND t.point = '')"
         )
         if not one_row(self._connection, "SELECT count(*) FROM memory.sought")[0]:
@@ -196,6 +197,11 @@ class Copies:
                 self._connection.execute(
                     "INSERT INTO memory.unfit VALUES ($1, $2)", [damaged.file_kind, damaged.file_id]
                 )
+            if damaged.kind.code == UNREADABLE.code:  # nobody knows what it is: the lake's file is not given up for it
+                place = self._root + damaged.place.removeprefix(replica)
+                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
+                message = f"not put back from {damaged.place}: {damaged.message}"
+                self._findings.add(Finding("copy-failed", "error", place, message, _CURE))
         begin = len(self._root) + 1
         sizes = " UNION ALL ".join(
             f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
