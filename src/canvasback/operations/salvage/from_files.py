@@ -105,7 +105,7 @@ def _make(
             plan = plan_salvage(image, root, stores.open(root), progress)
             if not dry_run:
                 progress.begin("writing the catalog")
-                engine.write(edited(image, plan.edits), clock(), replace=False)
+                engine.write(in_dialect(edited(image, plan.edits), name.engine), clock(), replace=False)
                 progress.end()
             return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
     finally:

@@ -1,0 +1,210 @@
+"""Salvage whatever engine holds the catalog, and whatever the lake holds: odd names and values, strays, nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import canvasback
+from canvasback import SalvageResult
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.image import Image
+from canvasback.model.lake import parse_lake
+from canvasback.operations.defaults import now
+from canvasback.operations.file_checks import STRAY_KINDS
+from tests.lake.builder import Contents, contents, read, session
+from tests.lake.saved import ENGINES, Engine, attach_string
+from tests.lake.test_salvage import told
+from tests.lake.values import literal, tree_of
+from tests.postgres import Server
+
+SCALARS = {
+    "boolean": "i % 2 = 0",
+    "tinyint": "-i",
+    "smallint": "i * 1000",
+    "integer": "-i * 100000",
+    "bigint": "i * 1000000000000",
+    "hugeint": "(-i)::HUGEINT * 1000000000000",
+    "utinyint": "i",
+    "usmallint": "i * 5000",
+    "uinteger": "i * 400000000",
+    "ubigint": "i * 1800000000000000000::UBIGINT",
+    "uhugeint": "i::UHUGEINT * 1800000000000000000",
+    "float": "if(i = 4, 'nan'::FLOAT, i / 3)",
+    "double": "if(i = 4, '-inf'::DOUBLE, i / -7)",
+    "decimal(9, 3)": "i / 8",
+    "decimal(38, 10)": "-i / 8",
+    "date": "DATE '1969-12-30' + i::INTEGER",
+    "time": "TIME '00:00:00.000001' + to_seconds(i)",
+    "timetz": "'12:00:00+05:30'::TIMETZ",
+    "timestamp": "TIMESTAMP '1969-12-31 23:59:59.999999' + to_hours(i)",
+    "timestamp_s": "TIMESTAMP_S '1969-12-31 23:59:59'",
+    "timestamp_ms": "TIMESTAMP_MS '1969-12-31 23:59:59.999'",
+    "timestamp_ns": "TIMESTAMP_NS '2026-01-01 00:00:00.123456789'",
+    "timestamptz": "TIMESTAMPTZ '2026-01-01 00:00:00+05:30' + to_hours(i)",
+    "interval": "to_months(i) + to_microseconds(i)",
+    "uuid": "('00000000-0000-4000-8000-00000000000' || i)::UUID",
+    "varchar": "['', 'Ünïcödé ☂', 'a''b', 'new\nline', repeat('long ', 200)][i + 1]",
+    "blob": r"if(i % 2 = 0, '\x00\xFF'::BLOB, ''::BLOB)",
+    "json": "{'i': i}::JSON",
+}
+"""By type: values that depend on a number from 0 to 4."""
+
+NARROWED = {"hugeint", "uhugeint", "timestamp_s"}
+"""Types that files store as others, which only the catalog tells apart."""
+
+NESTED = {
+    "STRUCT(a INTEGER, b STRUCT(c VARCHAR, d DOUBLE[]))": "{'a': i, 'b': {'c': 'x' || i, 'd': [i, NULL]}}",
+    "INTEGER[]": "if(i % 2 = 0, [i, NULL], [])",
+    "VARCHAR[][]": "[['a'], NULL, ['b', 'c' || i]]",
+    "STRUCT(k VARCHAR, v INTEGER)[]": "[{'k': 'x', 'v': i}]",
+    "MAP(VARCHAR, INTEGER)": "MAP {'a': i}",
+    "MAP(VARCHAR, STRUCT(e DATE, f INTEGER[]))": "MAP {'a': {'e': DATE '2026-01-01', 'f': [i]}}",
+}
+ODD = ["", " ", "a b", "a=b", "a/b", "100%", "%20", "ü☂", "__HIVE_DEFAULT_PARTITION__x", "it's", "..", "new\nline"]
+"""Values of a column by which a table is partitioned."""
+
+THIS = '"a.b.c"."it\'s ""this"""'
+
+BEFORE = (
+    "CREATE TABLE lake.t (i INTEGER, s VARCHAR)",
+    "INSERT INTO lake.t SELECT i, 'v' || i FROM range(20) r(i)",
+    'CREATE SCHEMA lake."odd name"',
+    'CREATE SCHEMA lake."a.b.c"',
+    'CREATE SCHEMA lake."Ü☂"',
+    'CREATE TABLE lake."odd name".t (i INTEGER, "a ""quoted"" column" VARCHAR, "ü.x" DOUBLE)',
+    f"CREATE TABLE lake.{THIS} AS SELECT i, i / 2 AS h FROM range(5) r(i)",
+    'CREATE TABLE lake."Ü☂"."new\nline" (k VARCHAR, n INTEGER)',
+    'ALTER TABLE lake."Ü☂"."new\nline" SET PARTITIONED BY (k)',
+)
+AFTER = (
+    "INSERT INTO lake.t SELECT i, 'w' || i FROM range(20, 30) r(i)",
+    "DELETE FROM lake.t WHERE i % 7 = 1",
+    "UPDATE lake.t SET s = 'new ' || i WHERE i % 5 = 0",
+    """INSERT INTO lake."odd name".t SELECT i, 'q"' || i, i / 3 FROM range(9) r(i)""",
+    'DELETE FROM lake."odd name".t WHERE i = 3',
+    f"INSERT INTO lake.{THIS} SELECT i, 0 FROM range(5, 9) r(i)",
+    f"UPDATE lake.{THIS} SET h = -1 WHERE i IN (2, 7)",
+    *(f"""INSERT INTO lake."Ü☂"."new\nline" VALUES ({literal(value)}, {n})""" for n, value in enumerate(ODD)),
+    'ALTER TABLE lake.t ADD COLUMN "more of it" DATE',
+    "INSERT INTO lake.t VALUES (99, NULL, DATE '2026-01-01')",
+    "CREATE SCHEMA lake.plain",
+    "CREATE TABLE lake.plain.t AS SELECT 'of another schema' AS s, range AS i FROM range(3)",
+    "CREATE TABLE lake.two AS SELECT range AS i FROM range(3)",
+)
+NEW_TABLES = tuple(
+    f"CREATE TABLE lake.{name} AS SELECT i, "
+    + ", ".join(f"if(i < 5, {value}, NULL)::{type_} AS c{n}" for n, (type_, value) in enumerate(types.items()))
+    + " FROM range(6) r(i)"
+    for name, types in (
+        ("scalars", {type_: value for type_, value in SCALARS.items() if type_ not in NARROWED}),
+        ("nested", NESTED),
+    )
+)
+
+
+@dataclass
+class Sunk:
+    """A lake in a folder whose catalog is put back to what it was, or lost."""
+
+    folder: Path
+    attach: str
+    options: tuple[str, ...] = ("DATA_INLINING_ROW_LIMIT 0",)
+    truth: Contents = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        """Where the files are."""
+        return self.folder / "data"
+
+    def do(self, *statements: str) -> None:
+        """Commit each statement."""
+        with session(self.attach, f"DATA_PATH {literal(f'{self.data}/')}", *self.options) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            self.truth = contents(connection)
+
+    def image(self) -> Image:
+        """The catalog as it is."""
+        return open_engine(parse_lake(self.attach)).read()
+
+    def put_back(self, image: Image) -> None:
+        """Let it be what it was."""
+        open_engine(parse_lake(self.attach)).write(image, now(), replace=True)
+
+    def sink(self, *after: str) -> None:
+        """Commit more, and forget it."""
+        with self.image() as kept:
+            self.do(*after)
+            self.put_back(kept)
+
+
+@pytest.fixture(params=ENGINES)
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path, postgres: Server) -> Callable[[], str]:
+    """Places for catalogs of an engine."""
+    engine: Engine = request.param
+    return lambda: attach_string(engine, tmp_path, postgres)
+
+
+@pytest.fixture
+def sunk(tmp_path: Path) -> Sunk:
+    """A lake whose catalog is in DuckDB."""
+    return Sunk(tmp_path, f"ducklake:{tmp_path}/main.ducklake")
+
+
+def kinds(result: SalvageResult, table: str | None = None) -> set[str]:
+    """The losses of a table, or of any."""
+    return {loss.kind for loss in result.losses if (loss.table == table if table else loss.table)}
+
+
+def see_sound(attach: str) -> None:
+    """Nothing more is found, nothing is wrong, and it can be written to."""
+    assert canvasback.salvage(attach).commits == ()
+    assert {f.code for f in canvasback.check(attach, level="rows").findings} <= {kind.code for kind in STRAY_KINDS}
+    before = read(attach)
+    with session(attach) as connection:
+        connection.execute("CREATE TABLE lake.main.after AS SELECT 1 AS one")
+        connection.execute("INSERT INTO lake.main.after VALUES (2)")
+        after = contents(connection)
+    assert {table: rows for table, rows in after.items() if table != "main.after"} == before
+
+
+def test_an_older_catalog_of_any_engine(tmp_path: Path, anywhere: Callable[[], str]) -> None:
+    lake = Sunk(tmp_path, anywhere())
+    lake.do(*BEFORE, "CREATE TABLE lake.every AS SELECT " + every(0))
+    lake.sink(*AFTER, *NEW_TABLES, *(f"INSERT INTO lake.every SELECT {every(n)}" for n in (1, 2, 4)))
+
+    result = canvasback.salvage(lake.attach)
+
+    assert told(read(lake.attach), result) == told(lake.truth, result)
+    assert kinds(result) <= {"definitions"}
+    see_sound(lake.attach)
+
+
+def every(n: int) -> str:
+    """A row of all types, of the number that the values depend on."""
+    types = {**SCALARS, **NESTED}
+    return ", ".join(f"({v})::{t} AS c{k}" for k, (t, v) in enumerate(types.items())) + f" FROM (SELECT {n} AS i)"
+
+
+def test_a_lost_catalog_is_made_in_any_engine(tmp_path: Path, anywhere: Callable[[], str]) -> None:
+    lake = Sunk(tmp_path / "lake", f"ducklake:{tmp_path}/lake/lost.ducklake")
+    lake.folder.mkdir()
+    lake.do(*BEFORE, *AFTER, *NEW_TABLES)
+    (lake.folder / "lost.ducklake").unlink()
+    attach = anywhere()
+
+    result = canvasback.salvage(attach, new_catalog=True, data_path=str(lake.data))
+
+    found = read(attach)
+    assert kinds(result) <= {"definitions", "name"}
+    named = {loss.table for loss in result.losses if loss.kind == "name"}
+    assert all(name.startswith("salvaged_") for name in named)
+    shown, truth = told(found, result), told(lake.truth, result)
+    assert sorted(map(str, shown.values())) == sorted(map(str, truth.values()))
+    assert {t for t in truth if t.isascii() and t.replace(".", "").isalnum()} <= shown.keys()
+    see_sound(attach)
