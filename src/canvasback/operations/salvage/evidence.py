@@ -130,6 +130,10 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
     try:
         [found.path] = store.local_paths([file.name])
         _read(connection, found)
+        if found.kind == "delete":
+            deleted_positions(connection, found.path)
+        elif found.row_ids:
+            row_ids(connection, found.path)
     except duckdb.Error as error:
         found.kind, found.reason = "unreadable", f"is not readable as Parquet: {str(error).splitlines()[0][:200]}"
     return found
