@@ -438,3 +438,19 @@ def test_a_lake_with_a_relative_data_path(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert read(lake.attach) == lake.truth
     see_sound(lake.attach)
+
+
+def test_rows_of_a_column_that_was_added_before_are_not_hidden_by_bounds(sunk: Sunk) -> None:
+    sunk.do(
+        "CREATE TABLE lake.t AS SELECT range AS i FROM range(5)",
+        "ALTER TABLE lake.t ADD COLUMN n INTEGER",  # 0.3 notes no bounds of it
+        "INSERT INTO lake.t SELECT i, i FROM range(5, 9) r(i)",
+    )
+    sunk.sink("INSERT INTO lake.t VALUES (9, 0)")
+
+    canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    with session(sunk.attach, "READ_ONLY") as connection:
+        assert connection.execute("SELECT i FROM lake.t WHERE n = 7").fetchall() == [(7,)]
+    see_sound(sunk.attach)

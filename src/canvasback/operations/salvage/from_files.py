@@ -13,7 +13,7 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.image import connect
-from canvasback.errors import UsageError
+from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -96,7 +96,7 @@ def _make(
             "a catalog that is to be made does not say where its files are",
             hint="Say it with --data-path.",
         )
-    engine.prepare(replace=False)
+    refuse_taken(engine)
     root = folder_url(data_path)
     folder = tempfile.mkdtemp(prefix="canvasback-")
     try:
@@ -110,6 +110,15 @@ def _make(
             return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_taken(engine: Engine) -> None:
+    """See that there is no catalog where one is to be made."""
+    try:
+        engine.prepare(replace=False)
+    except RefusedError as error:
+        hint = "Leave out --new-catalog if that is the lake's catalog: it is gone on from. Else move it aside first."
+        raise RefusedError(error.code, error.message, hint=hint) from error
 
 
 def result_of(

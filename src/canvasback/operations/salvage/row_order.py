@@ -19,7 +19,7 @@ def in_row_order(
     """The files of one insert in the order of their row ids, and whether that is sure.
 
     The time in a name is exact to a millisecond. Of files of one millisecond, later ones tell: a row keeps its id and,
-    as a rule, its partition when it is updated or merged. Where one of them is in another partition, an update moved it,
+    as a rule, its partition when it is updated or merged. Where one of them is in another partition, it was moved,
     and the order is not sure.
 
     Args:
