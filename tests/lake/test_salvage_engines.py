@@ -454,3 +454,49 @@ def test_rows_of_a_column_that_was_added_before_are_not_hidden_by_bounds(sunk: S
     with session(sunk.attach, "READ_ONLY") as connection:
         assert connection.execute("SELECT i FROM lake.t WHERE n = 7").fetchall() == [(7,)]
     see_sound(sunk.attach)
+
+
+def test_an_update_that_changed_nothing_counts_row_ids_and_is_not_taken_twice(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(5)")
+    sunk.sink(
+        "UPDATE lake.t SET i = i",
+        "UPDATE lake.t SET i = i",
+        "INSERT INTO lake.t SELECT range FROM range(5, 30)",
+        "CALL ducklake_merge_adjacent_files('lake')",
+    )
+
+    canvasback.salvage(sunk.attach)
+
+    assert read(sunk.attach) == sunk.truth
+    see_sound(sunk.attach)
+
+
+def test_a_known_file_that_is_broken_is_named(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(50)", "CREATE TABLE lake.u AS SELECT 1 AS i")
+    [file] = (sunk.data / "main" / "t").glob("*.parquet")
+    sunk.sink("DELETE FROM lake.t WHERE i = 3", "INSERT INTO lake.u VALUES (2)")
+    file.write_bytes(file.read_bytes()[:-9])
+
+    result = canvasback.salvage(sunk.attach)
+
+    [named] = [loss for loss in result.losses if loss.kind == "missing-file"]
+    assert named.table == "main.t"
+    assert file.name in named.message
+    with session(sunk.attach, "READ_ONLY") as connection:
+        assert connection.execute("SELECT i FROM lake.u ORDER BY i").fetchall() == [(1,), (2,)]
+
+
+def test_an_unknown_file_of_deletes_that_is_broken_inside_is_named(sunk: Sunk) -> None:
+    sunk.do("CREATE TABLE lake.t AS SELECT range AS i FROM range(5000)")
+    sunk.sink("DELETE FROM lake.t WHERE i % 3 = 1", "INSERT INTO lake.t VALUES (-1)")
+    [file] = (sunk.data / "main" / "t").glob("*-delete.parquet")
+    content = file.read_bytes()
+    file.write_bytes(content[:4] + b"\xff" * (len(content) // 2) + content[4 + len(content) // 2 :])
+
+    result = canvasback.salvage(sunk.attach)
+
+    assert [left.name for left in result.left] == [f"main/t/{file.name}"]
+    assert [loss.message.split()[0] for loss in result.losses if loss.kind == "unreadable-file"] == [
+        f"main/t/{file.name}"
+    ]
+    assert len(read(sunk.attach)["main.t"]) == 5002

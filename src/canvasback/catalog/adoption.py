@@ -18,6 +18,10 @@ from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
 
+AUTHOR = "canvasback"
+MESSAGE = "salvaged: "
+"""What the author and the message of an adopting commit are, the latter its beginning."""
+
 _STATS = ("ducklake_file_column_stats", "ducklake_file_column_statistics")
 _KEYS = {"ducklake_data_file": "data_file_id", "ducklake_delete_file": "delete_file_id", "ducklake_table": "table_id",
          "ducklake_partition_info": "partition_id"}  # fmt: skip
@@ -140,7 +144,7 @@ class Adoption:
             {
                 "snapshot_id": self.snapshot,
                 "changes_made": changes,
-                "author": "canvasback",
+                "author": AUTHOR,
                 "commit_message": message,
             },
         )

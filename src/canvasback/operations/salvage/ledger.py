@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from canvasback.catalog.adoption import Adoption, DataFile, DeleteFile
+from canvasback.catalog.adoption import MESSAGE, Adoption, DataFile, DeleteFile
 from canvasback.catalog.dialects import is_old
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
@@ -72,7 +72,7 @@ class Ledger:
 
     def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:
         self._done |= {file.name for file in files}
-        self._adoption.commit("salvaged: " + ", ".join(dict.fromkeys(what)))
+        self._adoption.commit(MESSAGE + ", ".join(dict.fromkeys(what)))
         self._commits.append(
             SalvagedCommit(
                 self._adoption.snapshot,

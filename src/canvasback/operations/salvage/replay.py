@@ -153,12 +153,16 @@ class Replay(Ledger):
                     self._doubt(file, reason)
                 return
         ended = self._covered(table, group, deletes) if table else []
-        rewritten = bool(ended) and not deletes and table is not None and all(
-            not holder.inlined for holder in ended
-        ) and same_rows(self._connection, [f.path for f in group], ended)  # fmt: skip
+        rewritten = (
+            bool(ended) and not deletes and table is not None and not any(holder.inlined for holder in ended)
+            and (len(ended) > 1 or bool(ended[0].deleted))  # DuckLake rewrites a file only for its deletes
+            and same_rows(self._connection, [f.path for f in group], ended)
+        )  # fmt: skip
         if rewritten and not any(h.missing for h in ended) and not any(self._chains.named(f) for f in group):
             for file in group:
                 self._leave(file, "was rewritten from files that are there, whose rows are shown")
+            if table is not None and not any(holder.deleted for holder in ended):
+                self._unordered.add(table.full_name)  # or updated to what they were, which takes row ids
             return
         shown = {id_ for holder in self._holders(table) for id_ in holder.live()} if table else set()
         self._begin(max([*group, *deletes], key=lambda f: f.moment))
