@@ -32,6 +32,7 @@ class SalvagePlan(msgspec.Struct):
         left: The same.
         losses: The same.
         tables: The same.
+        recent: Whether a DuckLake of 0.4 or later wrote some of the files.
     """
 
     head: int
@@ -41,6 +42,7 @@ class SalvagePlan(msgspec.Struct):
     left: tuple[LeftFile, ...]
     losses: tuple[SalvageLoss, ...]
     tables: tuple[SalvagedTable, ...]
+    recent: bool
 
 
 def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SILENT) -> SalvagePlan:
@@ -68,6 +70,7 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
         tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
         losses(outcome, files, territory.generated, head),
         tuple(outcome.tables),
+        any(file.recent for file in files),
     )
 
 
