@@ -52,6 +52,7 @@ class Evidence(msgspec.Struct):
         row_ids: Whether it has a column of row ids.
         snapshot_ids: Whether it has a column of snapshot ids.
         writer: The program that wrote it, in its own words.
+        bases: Of a file of deletes, the names of the data files whose rows it deletes.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Evidence(msgspec.Struct):
     row_ids: bool = False
     snapshot_ids: bool = False
     writer: str = ""
+    bases: tuple[str, ...] = ()
 
     @property
     def recent(self) -> bool:
@@ -141,7 +143,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
         [found.path] = store.local_paths([file.name])
         _read(connection, found)
         if found.kind == "delete":
-            deleted_positions(connection, found.path)
+            found.bases = tuple(deleted_positions(connection, found.path))
         elif found.row_ids:
             row_ids(connection, found.path)
     except duckdb.Error as error:

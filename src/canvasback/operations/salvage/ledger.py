@@ -53,8 +53,7 @@ class Ledger:
 
     def _doubt(self, file: Evidence, reason: str) -> None:
         """Leave a file whose changes are lost with it."""
-        table = self._territory.table(file)
-        if table is not None:
+        for table in self._territory.candidates(file):
             self._doubtful.setdefault(table.full_name, []).append(file.name)
         self._leave(file, reason)
 
