@@ -96,6 +96,15 @@ AFTER = (
     "CREATE TABLE lake.plain.t AS SELECT 'of another schema' AS s, range AS i FROM range(3)",
     "CREATE TABLE lake.two AS SELECT range AS i FROM range(3)",
 )
+FEW = (
+    'CREATE SCHEMA lake."odd name"',
+    'CREATE TABLE lake."odd name".t AS SELECT range AS i FROM range(9)',
+)
+MORE = (
+    'INSERT INTO lake."odd name".t SELECT range FROM range(9, 12)',
+    'UPDATE lake."odd name".t SET i = -i WHERE i % 4 = 1',
+    "CREATE TABLE lake.main.u AS SELECT 1 AS one",
+)
 NEW_TABLES = tuple(
     f"CREATE TABLE lake.{name} AS SELECT i, "
     + ", ".join(f"if(i < 5, {value}, NULL)::{type_} AS c{n}" for n, (type_, value) in enumerate(types.items()))
@@ -389,8 +398,8 @@ def rows_of(lake: Sunk) -> dict[str, list[tuple[object, ...]]]:
 
 def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path, anywhere: Callable[[], str]) -> None:
     lake = Sunk(tmp_path, anywhere())
-    lake.do(*BEFORE)
-    lake.sink(*AFTER)
+    lake.do(*FEW)
+    lake.sink(*MORE)
     before = tree_of(tmp_path), rows_of(lake)
 
     dry = canvasback.salvage(lake.attach, dry_run=True)
@@ -405,7 +414,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path, anywhere: Ca
 
 
 def test_a_dry_run_makes_no_catalog(sunk: Sunk, tmp_path: Path) -> None:
-    sunk.do(*BEFORE, *AFTER)
+    sunk.do(*FEW, *MORE)
     before = tree_of(tmp_path)
 
     dry = canvasback.salvage(
@@ -417,8 +426,8 @@ def test_a_dry_run_makes_no_catalog(sunk: Sunk, tmp_path: Path) -> None:
 
 
 def test_a_lake_whose_files_are_elsewhere_now(sunk: Sunk, tmp_path: Path) -> None:
-    sunk.do(*BEFORE)
-    sunk.sink(*AFTER)
+    sunk.do(*FEW)
+    sunk.sink(*MORE)
     moved = sunk.data.rename(tmp_path / "moved here")
 
     result = canvasback.salvage(sunk.attach, data_path=str(moved))
@@ -431,8 +440,8 @@ def test_a_lake_whose_files_are_elsewhere_now(sunk: Sunk, tmp_path: Path) -> Non
 def test_a_lake_with_a_relative_data_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lake = Sunk(Path(), "ducklake:main.ducklake")
-    lake.do(*BEFORE)
-    lake.sink(*AFTER)
+    lake.do(*FEW)
+    lake.sink(*MORE)
 
     canvasback.salvage(lake.attach)
 

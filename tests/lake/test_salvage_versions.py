@@ -11,7 +11,7 @@ from tests.lake.test_salvage_newest import backed_up, ids, named, stale, untold
 from tests.oracle import read_lake
 
 
-@pytest.mark.parametrize("name", ["duckdb-0.1", "duckdb-0.2", "duckdb-0.3-maintained"])
+@pytest.mark.parametrize("name", ["duckdb-0.1", "duckdb-0.2"])
 def test_an_older_catalog_gets_what_files_tell(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fixture = backed_up(name, tmp_path, monkeypatch)
     assert fixture.reader_version is not None

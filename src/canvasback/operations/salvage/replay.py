@@ -101,8 +101,9 @@ class Replay(Ledger):
             self._unordered.add(table.full_name)
         for one in ordered:
             table = self._table(one, what, whole=True)
-            start = past_gaps(self._connection, one, table.next_row_id, renewed)
-            if start > table.next_row_id:
+            deleted = self._chains.ever(one.basename)
+            start, certain = past_gaps(self._connection, one, table.next_row_id, renewed, deleted)
+            if not certain:
                 self._unordered.add(table.full_name)
             self._adopt(table, one, start, None)
             table.next_row_id = start + one.rows
