@@ -18,9 +18,17 @@ from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
 
+AUTHOR = "canvasback"
+MESSAGE = "salvaged: "
+"""What the author and the message of an adopting commit are, the latter its beginning."""
+
 _STATS = ("ducklake_file_column_stats", "ducklake_file_column_statistics")
 _KEYS = {"ducklake_data_file": "data_file_id", "ducklake_delete_file": "delete_file_id", "ducklake_table": "table_id",
          "ducklake_partition_info": "partition_id"}  # fmt: skip
+
+_OF_TABLE = ("ducklake_column", "ducklake_column_tag", "ducklake_delete_file", "ducklake_partition_info",
+             "ducklake_sort_info")  # fmt: skip
+"""What ends with a table, besides its data files and tags."""
 
 
 class ColumnStats(msgspec.Struct, frozen=True):
@@ -136,7 +144,7 @@ class Adoption:
             {
                 "snapshot_id": self.snapshot,
                 "changes_made": changes,
-                "author": "canvasback",
+                "author": AUTHOR,
                 "commit_message": message,
             },
         )
@@ -163,7 +171,11 @@ class Adoption:
         self.end("ducklake_table", table_id)
         for id_ in files:
             self.end("ducklake_data_file", id_)
-        self._end("ducklake_column", "table_id", str(table_id))
+        for name in _OF_TABLE:
+            if name in self._image.tables:
+                self._end(name, "table_id", str(table_id))
+        if "ducklake_tag" in self._image.tables:
+            self._end("ducklake_tag", "object_id", str(table_id))
         self._changes.append(f"dropped_table:{table_id}")
 
     def add_column(self, table_id: int, column: NewColumn) -> None:

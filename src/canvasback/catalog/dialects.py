@@ -42,12 +42,17 @@ POSTGRES_VALUES = {
 """PostgreSQL's types whose values DuckDB holds as they are; those of all others are held as their text."""
 
 
+def is_old(version: str) -> bool:
+    """Whether a version of DuckLake's is one before 0.4."""
+    return version in _OLD
+
+
 def in_dialect(image: Image, dialect: Dialect) -> Image:
     """The image as a catalog of another engine holds it; the same image where it is of that engine already."""
     record = image.record
     if record.engine == dialect:
         return image
-    new = record.version not in _OLD
+    new = not is_old(record.version)
     return image.transformed(
         {name: _convert(relation, dialect, new=new) for name, relation in image.tables.items()},
         CatalogRecord(dialect, _SCHEMAS[dialect], record.version),

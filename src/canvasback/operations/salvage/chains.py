@@ -58,6 +58,10 @@ class Chains:
         """The name of the data file whose rows a file deletes, without its folder."""
         return self._bases.get(file.name, "")
 
+    def ever(self, base: str) -> set[int]:
+        """All positions of a data file that were ever deleted."""
+        return set().union(*(self._positions[file.name] for file in self._chains.get(base, [])))
+
     def positions(self, file: Evidence) -> set[int]:
         """What it deletes."""
         return self._positions.get(file.name, set())

@@ -28,6 +28,7 @@ from canvasback.storage.store import Store
 _UUID7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _HIVE = re.compile(r"([^/=]+)=([^/]*)/")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
+_DUCKDB = re.compile(r"DuckDB version v(\d+)\.(\d+)")
 _FOOTER = 8
 
 Kind = Literal["data", "delete", "encrypted", "unreadable", "foreign"]
@@ -50,6 +51,8 @@ class Evidence(msgspec.Struct):
         footer: The length of its footer.
         row_ids: Whether it has a column of row ids.
         snapshot_ids: Whether it has a column of snapshot ids.
+        writer: The program that wrote it, in its own words.
+        bases: Of a file of deletes, the names of the data files whose rows it deletes.
     """
 
     name: str
@@ -65,6 +68,15 @@ class Evidence(msgspec.Struct):
     footer: int = 0
     row_ids: bool = False
     snapshot_ids: bool = False
+    writer: str = ""
+    bases: tuple[str, ...] = ()
+
+    @property
+    def recent(self) -> bool:
+        """Whether a DuckLake of 0.4 or later wrote it, which came with DuckDB 1.5."""
+        version = _DUCKDB.match(self.writer)
+        recent = version is not None and (int(version[1]), int(version[2])) >= (1, 5)
+        return recent or (self.kind == "delete" and self.snapshot_ids)
 
     @property
     def basename(self) -> str:
@@ -130,6 +142,10 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
     try:
         [found.path] = store.local_paths([file.name])
         _read(connection, found)
+        if found.kind == "delete":
+            found.bases = tuple(deleted_positions(connection, found.path))
+        elif found.row_ids:
+            row_ids(connection, found.path)
     except duckdb.Error as error:
         found.kind, found.reason = "unreadable", f"is not readable as Parquet: {str(error).splitlines()[0][:200]}"
     return found
@@ -144,7 +160,8 @@ def _read(connection: duckdb.DuckDBPyConnection, found: Evidence) -> None:
             f"FROM parquet_schema({path})"
         ).fetchall()
     ]
-    [(rows,)] = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({path})").fetchall()
+    [(rows, writer)] = connection.execute(f"SELECT num_rows, created_by FROM parquet_file_metadata({path})").fetchall()
+    found.writer = str(writer or "")
     ids = {node.id for node in nodes}
     every = fields_of(nodes)
     found.rows = int(rows)

@@ -12,8 +12,8 @@ from canvasback.catalog.blank import blank_catalog
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.image import connect
-from canvasback.errors import UsageError
+from canvasback.catalog.image import Image, connect
+from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -96,20 +96,40 @@ def _make(
             "a catalog that is to be made does not say where its files are",
             hint="Say it with --data-path.",
         )
-    engine.prepare(replace=False)
+    refuse_taken(engine)
     root = folder_url(data_path)
     folder = tempfile.mkdtemp(prefix="canvasback-")
     try:
         first = datetime.fromtimestamp(0, tz=clock().tzinfo)
         with blank_catalog(connect(folder), root, first) as image:
             plan = plan_salvage(image, root, stores.open(root), progress)
-            if not dry_run:
-                progress.begin("writing the catalog")
-                engine.write(edited(image, plan.edits), clock(), replace=False)
-                progress.end()
-            return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
+            if not plan.recent:
+                return _write(name, engine, image, root, plan, began, progress, clock, dry_run=dry_run)
+        with blank_catalog(connect(folder), root, first, version="1.0") as image:
+            plan = plan_salvage(image, root, stores.open(root), progress)
+            return _write(name, engine, image, root, plan, began, progress, clock, dry_run=dry_run)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(
+    name: LakeName, engine: Engine, image: Image, root: str, plan: SalvagePlan, began: float, progress: Progress,
+    clock: Callable[[], datetime], *, dry_run: bool,
+) -> SalvageResult:  # fmt: skip
+    if not dry_run:
+        progress.begin("writing the catalog")
+        engine.write(in_dialect(edited(image, plan.edits), name.engine), clock(), replace=False)
+        progress.end()
+    return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
+
+
+def refuse_taken(engine: Engine) -> None:
+    """See that there is no catalog where one is to be made."""
+    try:
+        engine.prepare(replace=False)
+    except RefusedError as error:
+        hint = "Leave out --new-catalog if that is the lake's catalog: it is gone on from. Else move it aside first."
+        raise RefusedError(error.code, error.message, hint=hint) from error
 
 
 def result_of(

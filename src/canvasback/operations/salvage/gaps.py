@@ -15,9 +15,10 @@ Likeness = Literal["same", "possible", "different"]
 
 
 def past_gaps(
-    connection: duckdb.DuckDBPyConnection, file: Evidence, start: int, carriers: Sequence[tuple[Evidence, list[int]]]
-) -> int:
-    """The first row id that an inserted file can have, from a first guess on.
+    connection: duckdb.DuckDBPyConnection, file: Evidence, start: int, carriers: Sequence[tuple[Evidence, list[int]]],
+    deleted: set[int],
+) -> tuple[int, bool]:  # fmt: skip
+    """The first row id that an inserted file can have, from a first guess on, and whether that is sure.
 
     Row ids count up from insert to insert. Of an insert whose file is gone, as an update had all its rows and a
     cleanup deleted it, only the update's file still has the ids: they are not those of the next insert.
@@ -27,13 +28,18 @@ def past_gaps(
         file: The file of the insert.
         start: The next row id as far as files tell.
         carriers: Files that have rows of others, with the row ids.
+        deleted: The positions in the file that were ever deleted: an update that changed all columns deleted its rows.
     """
+    sure = True
     for other, ids in carriers:
         if likeness(connection, file, start, other, ids) == "different":
+            sure = False
             taken = set(ids)
+            if {id_ - start for id_ in taken if start <= id_ < start + file.rows} <= deleted:
+                continue
             while start in taken:
                 start += 1
-    return start
+    return start, sure
 
 
 def likeness(

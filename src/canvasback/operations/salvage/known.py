@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 import duckdb
@@ -16,6 +17,15 @@ from canvasback.operations.salvage.evidence import deleted_positions, row_ids
 from canvasback.operations.salvage.fields import ROW_ID
 from canvasback.storage.store import Store
 
+_ENCRYPTED = "encryption_key IS NOT NULL"
+_LOCAL = 10**18
+"""From here on are the row ids of rows that a transaction changed which it had inserted itself."""
+
+
+def past(ids: Iterable[int]) -> int:
+    """The lowest row id that is past all that DuckLake counted."""
+    return max((id_ for id_ in ids if id_ < _LOCAL), default=-1) + 1
+
 
 class Holder(msgspec.Struct):
     """A data file whose rows are shown, or a table of inlined rows.
@@ -28,7 +38,7 @@ class Holder(msgspec.Struct):
         ids: Row ids by position, where they stand in the file.
         deleted: The positions that are deleted.
         delete_id: The file of deletes that says so.
-        missing: Whether the file is gone.
+        missing: Whether the file is gone, or not readable.
         path: The file on this machine.
         inlined: Whether it is a table of inlined rows.
     """
@@ -160,9 +170,9 @@ def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable)
         ).fetchall()
         if not elsewhere
     }
-    for id_, path, rows, start, seen in image.rows(
-        f"SELECT data_file_id, path, record_count, row_id_start, {visible('f', head)} FROM {{ducklake_data_file}} f "
-        f"WHERE table_id = {table.id}"
+    for id_, path, rows, start, seen, encrypted in image.rows(
+        f"SELECT data_file_id, path, record_count, row_id_start, {visible('f', head)}, {_ENCRYPTED} "
+        f"FROM {{ducklake_data_file}} f WHERE table_id = {table.id}"
     ):
         name = str(path).rpartition("/")[2]
         if not seen:
@@ -171,31 +181,35 @@ def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable)
         holder = Holder(int(id_), name, int(rows), start)
         place = places.get(("data", int(id_)))
         holder.missing = place is None or store.stat(place) is None
-        if place is not None and not holder.missing:
-            [holder.path] = store.local_paths([place])
-            _own_ids(image.connection, holder)
+        if place is not None and not holder.missing and not encrypted:  # unknown ones cannot be read then
+            _read_ids(image.connection, store, place, holder)
         table.holders[name] = holder
     by_id = {holder.id: holder for holder in table.holders.values()}
-    for delete_id, data_id in image.rows(
-        f"SELECT delete_file_id, data_file_id FROM {{ducklake_delete_file}} f WHERE table_id = {table.id} "
-        f"AND {visible('f', head)} ORDER BY 1"
+    for delete_id, data_id, encrypted in image.rows(
+        f"SELECT delete_file_id, data_file_id, {_ENCRYPTED} FROM {{ducklake_delete_file}} f "
+        f"WHERE table_id = {table.id} AND {visible('f', head)} ORDER BY 1"
     ):
         place = places.get(("delete", int(delete_id)))
         found = by_id.get(data_id)
         if found is None:
             continue
         found.delete_id = int(delete_id)
-        if place is not None and store.stat(place) is not None:
+        if place is not None and store.stat(place) is not None and not encrypted:
             [local] = store.local_paths([place])
-            found.deleted = set().union(*deleted_positions(image.connection, local).values())
+            with contextlib.suppress(duckdb.Error):  # a later file of deletes says more, and check says that it is bad
+                found.deleted = set().union(*deleted_positions(image.connection, local).values())
 
 
-def _own_ids(connection: duckdb.DuckDBPyConnection, holder: Holder) -> None:
-    ids = connection.execute(
-        f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID}"
-    ).fetchall()
-    if ids:
-        holder.ids = row_ids(connection, holder.path)
+def _read_ids(connection: duckdb.DuckDBPyConnection, store: Store, place: str, holder: Holder) -> None:
+    [holder.path] = store.local_paths([place])
+    try:
+        ids = connection.execute(
+            f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID}"
+        ).fetchall()
+        if ids:
+            holder.ids = row_ids(connection, holder.path)
+    except duckdb.Error:
+        holder.missing, holder.path = True, ""
 
 
 def _inlined(image: Image, head: int, table: LakeTable) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from canvasback.catalog.adoption import Adoption, DataFile, DeleteFile
+from canvasback.catalog.adoption import MESSAGE, Adoption, DataFile, DeleteFile
+from canvasback.catalog.dialects import is_old
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
 from canvasback.model.salvaging import SalvagedCommit, Sureness
 from canvasback.operations.salvage.chains import Chains
-from canvasback.operations.salvage.evidence import Evidence
+from canvasback.operations.salvage.evidence import Evidence, row_ids
 from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.statistics import column_stats
@@ -37,10 +38,32 @@ class Ledger:
         self._done: set[str] = set()
         self._left: dict[str, str] = {}
         self._commits: list[SalvagedCommit] = []
+        self._ids: dict[str, list[int]] = {}
+        self._unordered: set[str] = set()
+        self._doubtful: dict[str, list[str]] = {}
+
+    def _row_ids(self, file: Evidence) -> list[int]:
+        if file.name not in self._ids:
+            self._ids[file.name] = row_ids(self._connection, file.path)
+        return self._ids[file.name]
 
     def _leave(self, file: Evidence, reason: str) -> None:
         self._done.add(file.name)
         self._left[file.name] = reason
+
+    def _doubt(self, file: Evidence, reason: str) -> None:
+        """Leave a file whose changes are lost with it."""
+        for table in self._territory.candidates(file):
+            self._doubtful.setdefault(table.full_name, []).append(file.name)
+        self._leave(file, reason)
+
+    def _flushed(self, table: LakeTable, ids: set[int], held: list[Holder]) -> None:
+        """Note what a flush of inlined rows does to the next row id: DuckLake 0.3 counts the rows once more."""
+        if not is_old(self._image.record.version):
+            return
+        table.next_row_id += len(ids)
+        if ids != {id_ for holder in held for id_ in holder.live()} or not all(holder.inlined for holder in held):
+            self._unordered.add(table.full_name)  # merged since, with others
 
     def _begin(self, file: Evidence) -> None:
         self._adoption.begin(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment))
@@ -48,7 +71,7 @@ class Ledger:
 
     def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:
         self._done |= {file.name for file in files}
-        self._adoption.commit("salvaged: " + ", ".join(dict.fromkeys(what)))
+        self._adoption.commit(MESSAGE + ", ".join(dict.fromkeys(what)))
         self._commits.append(
             SalvagedCommit(
                 self._adoption.snapshot,

@@ -55,7 +55,11 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         for table, names in sorted(outcome.doubtful.items())
     ]
     found += [
-        SalvageLoss(table, "missing-file", f"{name} is gone, and no other file has its rows: the table is not readable")
+        SalvageLoss(
+            table,
+            "missing-file",
+            f"{name} is gone or not readable, and no other file has its rows: the table is not readable",
+        )
         for table, name in outcome.missing
     ]
     for name, folder in generated.items():

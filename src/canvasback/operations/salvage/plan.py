@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from canvasback.catalog.adoption import AUTHOR, MESSAGE
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.model.progress import SILENT, Progress
+from canvasback.model.relation import literal
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss
 from canvasback.operations.salvage.evidence import gather
 from canvasback.operations.salvage.known import known_tables
@@ -15,6 +17,8 @@ from canvasback.operations.salvage.replay import Replay
 from canvasback.operations.salvage.territory import Territory
 from canvasback.operations.unknown_files import list_data_path, unknown_files
 from canvasback.storage.store import Store
+
+_LOOKED_AT = "is older than commits that an earlier salvage brought back, which left it or did not see it"
 
 
 class SalvagePlan(msgspec.Struct):
@@ -28,6 +32,7 @@ class SalvagePlan(msgspec.Struct):
         left: The same.
         losses: The same.
         tables: The same.
+        recent: Whether a DuckLake of 0.4 or later wrote some of the files.
     """
 
     head: int
@@ -37,6 +42,7 @@ class SalvagePlan(msgspec.Struct):
     left: tuple[LeftFile, ...]
     losses: tuple[SalvageLoss, ...]
     tables: tuple[SalvagedTable, ...]
+    recent: bool
 
 
 def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SILENT) -> SalvagePlan:
@@ -49,16 +55,32 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
         progress: Told how the work goes on.
     """
     list_data_path(image, store, progress)
-    files = gather(image.connection, store, unknown_files(image, root), progress)
+    every = gather(image.connection, store, unknown_files(image, root), progress)
+    settled = _settled(image)
+    files = [file for file in every if file.moment > settled]
     head = image.head()[0]
     territory = Territory(image, known_tables(image, root, store, {file.folder for file in files}))
     outcome = Replay(image, territory, files).run()
+    looked_at = [LeftFile(file.name, _LOOKED_AT) for file in every if file.moment <= settled]
     return SalvagePlan(
         head,
         outcome.snapshot,
         outcome.edits,
         tuple(outcome.commits),
-        tuple(outcome.left),
+        tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
         losses(outcome, files, territory.generated, head),
         tuple(outcome.tables),
+        any(file.recent for file in files),
     )
+
+
+def _settled(image: Image) -> int:
+    """Up to when an earlier salvage decided about all files, in microseconds since 1970."""
+    if not image.has("ducklake_snapshot_changes", "author"):
+        return -1
+    [(found,)] = image.rows(
+        "SELECT coalesce(epoch_us(max(CAST(s.snapshot_time AS TIMESTAMPTZ))), -1) FROM {ducklake_snapshot} s "
+        "JOIN {ducklake_snapshot_changes} c USING (snapshot_id) "
+        f"WHERE c.author = {literal(AUTHOR)} AND starts_with(c.commit_message, {literal(MESSAGE)})"
+    )
+    return int(found)

@@ -8,9 +8,9 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
 from canvasback.operations.salvage.compaction import find_sources, same_rows
-from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
+from canvasback.operations.salvage.evidence import Evidence, snapshot_ids
 from canvasback.operations.salvage.gaps import past_gaps
-from canvasback.operations.salvage.known import Holder, LakeTable
+from canvasback.operations.salvage.known import Holder, LakeTable, past
 from canvasback.operations.salvage.ledger import Ledger
 from canvasback.operations.salvage.row_order import in_row_order
 from canvasback.operations.salvage.territory import Territory
@@ -44,9 +44,6 @@ class Replay(Ledger):
     def __init__(self, image: Image, territory: Territory, files: list[Evidence]) -> None:
         super().__init__(image, territory, files)
         self._files = files
-        self._ids: dict[str, list[int]] = {}
-        self._unordered: set[str] = set()
-        self._doubtful: dict[str, list[str]] = {}
 
     def run(self) -> Outcome:
         """Replay all."""
@@ -104,8 +101,9 @@ class Replay(Ledger):
             self._unordered.add(table.full_name)
         for one in ordered:
             table = self._table(one, what, whole=True)
-            start = past_gaps(self._connection, one, table.next_row_id, renewed)
-            if start > table.next_row_id:
+            deleted = self._chains.ever(one.basename)
+            start, certain = past_gaps(self._connection, one, table.next_row_id, renewed, deleted)
+            if not certain:
                 self._unordered.add(table.full_name)
             self._adopt(table, one, start, None)
             table.next_row_id = start + one.rows
@@ -156,12 +154,16 @@ class Replay(Ledger):
                     self._doubt(file, reason)
                 return
         ended = self._covered(table, group, deletes) if table else []
-        rewritten = bool(ended) and not deletes and table is not None and all(
-            not holder.inlined for holder in ended
-        ) and same_rows(self._connection, [f.path for f in group], ended)  # fmt: skip
+        rewritten = (
+            bool(ended) and not deletes and table is not None and not any(holder.inlined for holder in ended)
+            and (len(ended) > 1 or bool(ended[0].deleted))  # DuckLake rewrites a file only for its deletes
+            and same_rows(self._connection, [f.path for f in group], ended)
+        )  # fmt: skip
         if rewritten and not any(h.missing for h in ended) and not any(self._chains.named(f) for f in group):
             for file in group:
                 self._leave(file, "was rewritten from files that are there, whose rows are shown")
+            if table is not None and not any(holder.deleted for holder in ended):
+                self._unordered.add(table.full_name)  # or updated to what they were, which takes row ids
             return
         shown = {id_ for holder in self._holders(table) for id_ in holder.live()} if table else set()
         self._begin(max([*group, *deletes], key=lambda f: f.moment))
@@ -169,7 +171,7 @@ class Replay(Ledger):
         for file in group:
             table = self._table(file, what, whole=not rewritten)
             ids = self._row_ids(file)
-            start = max(table.next_row_id, max(ids, default=-1) + 1)
+            start = max(table.next_row_id, past(ids))
             self._adopt(table, file, None if rewritten else start, ids)
             table.next_row_id = start if rewritten else start + file.rows
             if not shown.issuperset(ids):
@@ -258,6 +260,8 @@ class Replay(Ledger):
             start = held[0].start or 0
             ids = list(range(start, start + file.rows))
         shown = {id_ for holder in held for id_ in holder.live()}
+        if table is not None and any(holder.inlined for holder in held):
+            self._flushed(table, set(ids), held)
         # DuckLake 0.3 gives the rows of an update new row ids where it merges their file as one of an insert's.
         changed = not file.row_ids and any(holder.ids is not None for holder in held)
         needed = changed or self._chains.named(file) or any(holder.missing for holder in held)
@@ -274,7 +278,7 @@ class Replay(Ledger):
         what: list[str] = []
         table = self._table(file, what, whole=False)
         self._adopt(table, file, start, ids if file.row_ids else None)
-        table.next_row_id = max(table.next_row_id, max(ids, default=-1) + 1)
+        table.next_row_id = max(table.next_row_id, past(ids))
         self._end(table, held, set(ids))
         if not set(ids) <= shown and not changed:
             self._unordered.add(table.full_name)
@@ -332,15 +336,3 @@ class Replay(Ledger):
                 found.append(other)
                 gone = gone - ids
         return found
-
-    def _doubt(self, file: Evidence, reason: str) -> None:
-        """Leave a file whose changes are lost with it."""
-        table = self._territory.table(file)
-        if table is not None:
-            self._doubtful.setdefault(table.full_name, []).append(file.name)
-        self._leave(file, reason)
-
-    def _row_ids(self, file: Evidence) -> list[int]:
-        if file.name not in self._ids:
-            self._ids[file.name] = row_ids(self._connection, file.path)
-        return self._ids[file.name]

@@ -19,7 +19,8 @@ def in_row_order(
     """The files of one insert in the order of their row ids, and whether that is sure.
 
     The time in a name is exact to a millisecond. Of files of one millisecond, later ones tell: a row keeps its id and,
-    as a rule, its partition when it is updated or merged.
+    as a rule, its partition when it is updated or merged. Where one of them is in another partition, it was moved,
+    and the order is not sure.
 
     Args:
         files: The files by time.
@@ -32,7 +33,8 @@ def in_row_order(
         group = list(same)
         if len(group) > 1:
             ranked = sorted(((_score(order, start, carriers), order) for order in _orders(group)), key=lambda r: -r[0])
-            sure = sure and len(ranked) > 1 and ranked[0][0] > ranked[1][0]
+            every = sum(len(held & set(range(start, start + sum(f.rows for f in group)))) for _, held in carriers)
+            sure = sure and len(ranked) > 1 and every == ranked[0][0] > ranked[1][0]
             group = list(ranked[0][1])
         found += group
         start += sum(file.rows for file in group)

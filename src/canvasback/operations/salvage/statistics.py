@@ -73,10 +73,13 @@ def extreme(connection: duckdb.DuckDBPyConnection, type_: str, values: list[str]
     return str(found) if fits else None
 
 
-def _has_nan(connection: duckdb.DuckDBPyConnection, file: Evidence, name: str) -> bool:
-    [(found,)] = connection.execute(
-        f"SELECT coalesce(bool_or(isnan({identifier(name)})), false) FROM read_parquet({file_literal(file.path)})"
-    ).fetchall()
+def _has_nan(connection: duckdb.DuckDBPyConnection, file: Evidence, name: str) -> bool | None:
+    try:
+        [(found,)] = connection.execute(
+            f"SELECT coalesce(bool_or(isnan({identifier(name)})), false) FROM read_parquet({file_literal(file.path)})"
+        ).fetchall()
+    except duckdb.Error:
+        return None
     return bool(found)
 
 

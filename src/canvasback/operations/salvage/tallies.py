@@ -64,8 +64,11 @@ class Tallies:
                 "FROM {ducklake_table_column_stats} s"
             )
         }
+        untold = self._untold()
         found: dict[tuple[int, int], Row] = {}
         for key, stats in self._stats.items():
+            if key in untold and key not in known:
+                continue  # bounds of the adopted files alone would hide the rows of others
             nulls = [None if one.nulls is None else one.nulls > 0 for one in stats]
             nans = [one.nan for one in stats]
             bounds = [(one.low, one.high) for one in stats if not (one.values is not None and one.nulls == one.values)]
@@ -84,6 +87,14 @@ class Tallies:
                 "max_value": self._bound(types.get(key), [high for _, high in bounds], "max"),
             }
         return found
+
+    def _untold(self) -> set[tuple[int, int]]:
+        """The columns of tables that had rows: of those that were added later, DuckLake 0.3 notes no bounds."""
+        rows = self._image.rows(
+            "SELECT DISTINCT table_id, column_id FROM {ducklake_column} c "
+            "WHERE table_id IN (SELECT table_id FROM {ducklake_table_stats} s)"
+        )
+        return {(int(table), int(column)) for table, column in rows}
 
     def _bound(self, type_: str | None, values: list[str | None], which: str) -> str | None:
         told = [value for value in values if value is not None]

@@ -58,13 +58,18 @@ class Territory:
 
     def table(self, file: Evidence) -> LakeTable | None:
         """The table whose file it is, as far as tables are known."""
+        found = self.candidates(file)
+        return found[0] if len(found) == 1 else None
+
+    def candidates(self, file: Evidence) -> list[LakeTable]:
+        """The tables whose file it can be."""
         found = [table for table in self._tables if table.folder == file.folder]
         if len(found) > 1:  # 0.1 has all files in one folder
             ids = {(field.id, field.name) for field in file.fields if field.parent is None}
             alike = [t for t in found if {(id_, c[0]) for id_, c in t.columns.items() if c[2] is None} == ids]
-            found = alike if file.kind == "data" else found
-            return found[0] if len(found) == 1 else None
-        return found[0] if found else None
+            named = [t for t in found if any(base in t.holders or base in t.gone for base in file.bases)]
+            return alike if file.kind == "data" else named or found
+        return found
 
     def create(self, file: Evidence, instead_of: LakeTable | None) -> LakeTable:
         """A new table for a file, with a schema if need be."""

@@ -18,7 +18,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.salvaging import SalvageResult
 from canvasback.operations.defaults import now
 from canvasback.operations.fast_forward import FastForward, fast_forward, plan_fast_forward
-from canvasback.operations.salvage.from_files import result_of, salvage_files
+from canvasback.operations.salvage.from_files import refuse_taken, result_of, salvage_files
 from canvasback.operations.salvage.plan import plan_salvage
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
@@ -102,7 +102,7 @@ def _plan(
     engine = open_engine(name)
     opened = open_repository(stores.open(repository))
     if new_catalog:
-        engine.prepare(replace=False)
+        refuse_taken(engine)
     with contextlib.nullcontext() if new_catalog else engine.read() as live:
         return plan_fast_forward(live, name, opened, findings, data_path=data_path, jobs=jobs)
 
