@@ -75,6 +75,16 @@ def test_no_maintenance_and_no_statement_breaks_a_rule(engine: Engine, tmp_path:
         "INSERT INTO lake.p SELECT DATE '2026-01-01' + (i % 3)::INTEGER, i / 3 FROM range(30) r(i)",
         "ALTER TABLE lake.p SET PARTITIONED BY (year(d), month(d))",
         "INSERT INTO lake.p SELECT DATE '2026-01-01' + (20 * (i % 3))::INTEGER, i / 3 FROM range(30) r(i)",
+        "CREATE TABLE lake.m (d DATE, n INTEGER)",
+        "ALTER TABLE lake.m SET PARTITIONED BY (month(d))",
+        "INSERT INTO lake.m SELECT DATE '2026-01-01' + (20 * (i % 3))::INTEGER, i FROM range(30) r(i)",
+        "UPDATE lake.m SET n = n + 1",
+        "COMMENT ON COLUMN lake.m.n IS 'counted'",
+        f"COPY (SELECT i FROM range(9) r(i)) TO '{tmp_path}/added.parquet'",
+        "CREATE TABLE lake.added (i BIGINT)",
+        f"CALL ducklake_add_data_files('lake', 'added', '{tmp_path}/added.parquet')",
+        "CREATE SCHEMA lake.brief",
+        "CREATE TABLE lake.brief.b AS SELECT * FROM lake.m",
         "CREATE VIEW lake.v AS SELECT n FROM lake.p",
         "CREATE OR REPLACE TABLE lake.r AS SELECT i FROM range(9) r(i)",
         "CREATE OR REPLACE TABLE lake.r AS SELECT 'x' AS s FROM range(9) r(i)",
@@ -83,7 +93,8 @@ def test_no_maintenance_and_no_statement_breaks_a_rule(engine: Engine, tmp_path:
         "DROP VIEW lake.v",
     )
     found = []
-    for statement in (*life, *MAINTENANCE, *life[3:6], *MAINTENANCE):
+    end = ("DROP TABLE lake.m", "DROP TABLE lake.added", "DROP SCHEMA lake.brief CASCADE")
+    for statement in (*life, *MAINTENANCE, *life[3:6], *end, *MAINTENANCE):
         lake.run(statement)
         found += [(statement, f.code, f.where, f.message) for f in canvasback.check(lake.attach).findings]
     assert found == []

@@ -23,7 +23,6 @@ _HANGING = (
     ("ducklake_file_column_stats", "data_file_id", "ducklake_data_file", "data_file_id"),
     ("ducklake_file_column_statistics", "data_file_id", "ducklake_data_file", "data_file_id"),
     ("ducklake_file_variant_stats", "data_file_id", "ducklake_data_file", "data_file_id"),
-    ("ducklake_file_partition_value", "data_file_id", "ducklake_data_file", "data_file_id"),
     ("ducklake_partition_column", "partition_id", "ducklake_partition_info", "partition_id"),
     ("ducklake_partition_info", "table_id", "ducklake_table", "table_id"),
     ("ducklake_table_stats", "table_id", "ducklake_table", "table_id"),
@@ -32,7 +31,7 @@ _HANGING = (
     ("ducklake_name_mapping", "mapping_id", "ducklake_column_mapping", "mapping_id"),
     ("ducklake_sort_expression", "sort_id", "ducklake_sort_info", "sort_id"),
 )
-"""Rows that only describe their parent."""
+"""Rows that only describe their parent. Partition values are not among them: 0.3 leaves them where files expire."""
 
 _RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
 
