@@ -8,7 +8,7 @@ from canvasback.operations.salvage.replay import Outcome
 
 _ANYWHERE = {
     "inlined-rows": "rows that commits after {head} kept in the catalog itself (inlined), updates of them and deletes "
-    "that were inlined: no file has them",
+    "that were inlined: no file has them, and row ids that their tables gave out later are lower than they were",
     "whole-file-deletes": "deletes of all rows of a file, TRUNCATE, DROP TABLE and DROP SCHEMA after {head}: DuckLake "
     "notes them in the catalog only, so such rows and tables are shown again",
     "definitions": "empty tables and schemas, views, macros, comments, default values, NOT NULL, sort orders, options, "
