@@ -8,12 +8,11 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
-from canvasback.catalog.rules.rule import Fault, Repair, listed, rule
+from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, listed, rule
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
-_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
 _SPLITS = "string_split(partial_file_info, '|')"
 
 
@@ -107,19 +106,17 @@ def impossible_numbers(image: Image) -> Iterator[Fault]:
 @rule(
     "two-delete-files",
     "error",
-    explanation="Two files of deletes hold for one data file at the same time. DuckLake reads one of "
-    "them, so rows that "
-    "were deleted may show again, or fails.",
+    explanation="Two files of deletes hold for one data file at the same time. DuckLake reads one of them, so rows "
+    "that were deleted may show again, or fails.",
     example="Two jobs deleted from the same table at once on a catalog without primary keys.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def two_delete_files(image: Image) -> Iterator[Fault]:
     """Look for data files with two files of deletes at once."""
     if "ducklake_delete_file" not in image.tables:
         return
     for id_, table_id, begin in image.rows(
-        "SELECT data_file_id, table_id, begin_snapshot FROM (SELECT *, lag(coalesce(end_snapshot, "
-        "9223372036854775807)) "
+        f"SELECT data_file_id, table_id, begin_snapshot FROM (SELECT *, lag(coalesce(end_snapshot, {NEVER})) "
         "OVER (PARTITION BY data_file_id ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last "
         "FROM {ducklake_delete_file} x WHERE end_snapshot IS NULL OR end_snapshot > begin_snapshot) "
         "WHERE last > begin_snapshot ORDER BY ALL"
@@ -132,7 +129,7 @@ def two_delete_files(image: Image) -> Iterator[Fault]:
     "error",
     explanation="A file of deletes names more rows than its data file has, or belongs to another table than it.",
     example="A file of deletes was attached to another data file by hand.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def more_deletes_than_rows(image: Image) -> Iterator[Fault]:
     """Look for files of deletes that do not fit their data file."""
@@ -150,11 +147,11 @@ def more_deletes_than_rows(image: Image) -> Iterator[Fault]:
 @rule(
     "partition-values",
     "error",
-    explanation="A file of a partitioned table does not have one value for each part of its "
-    "partitioning, or has values "
-    "without a partitioning. Queries that filter on the partition pass over rows, and compaction mixes partitions.",
+    explanation="A file of a partitioned table does not have one value for each part of its partitioning, or has "
+    "values without a partitioning. Queries that filter on the partition pass over rows, and compaction mixes "
+    "partitions.",
     example="Rows of ducklake_file_partition_value were deleted by hand.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def partition_values(image: Image) -> Iterator[Fault]:
     """Look for files whose partition values do not fit their partitioning."""
@@ -185,11 +182,10 @@ def partition_values(image: Image) -> Iterator[Fault]:
 @rule(
     "partial-rows",
     "error",
-    explanation="A merged file says after how many of its rows those of each snapshot end, and the "
-    "numbers do not rise, "
-    "or do not end with its number of rows. Older snapshots show too many rows, or too few.",
+    explanation="A merged file says after how many of its rows those of each snapshot end, and the numbers do not "
+    "rise, or do not end with its number of rows. Older snapshots show too many rows, or too few.",
     example="record_count was edited by hand.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def partial_rows_rise(image: Image) -> Iterator[Fault]:
     """Look for lists of merged files that cannot be."""
@@ -230,15 +226,14 @@ def _raise_row_ids(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 def row_ids_past_counters(image: Image) -> Iterator[Fault]:
     """Look for tables whose next row id is taken."""
     inlined = "".join(
-        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 AS "
-        f"next FROM {{{name}}} i"
+        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 "
+        f"AS next FROM {{{name}}} i"
         for name, table_id, _ in inlined_tables(image)
     )
     for table_id, counter, next_ in image.rows(
         "SELECT table_id, s.next_row_id, max(r.next) FROM {ducklake_table_stats} s JOIN (SELECT table_id, "
-        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) "
-        "r USING (table_id) "
-        "WHERE r.next > s.next_row_id GROUP BY ALL ORDER BY 1"
+        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) r "
+        "USING (table_id) WHERE r.next > s.next_row_id GROUP BY ALL ORDER BY 1"
     ):
         yield Fault(
             "ducklake_table_stats", f"the next row id is {counter}, and {next_ - 1} is taken", table_id, (next_,)
@@ -250,7 +245,7 @@ def row_ids_past_counters(image: Image) -> Iterator[Fault]:
     "error",
     explanation="Two files that one snapshot sees have rows of the same row ids.",
     example="A file was registered twice, or a stale catalog went on where a newer one had been.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def overlapping_row_ids(image: Image) -> Iterator[Fault]:
     """Look for files that the newest snapshot sees, and whose row ids overlap."""

@@ -8,11 +8,11 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables
 from canvasback.catalog.rules.rule import Fault, Repair, rule
+from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
 
 _REGISTERED = "ducklake_inlined_data_tables"
 _OWN = frozenset({"row_id", "begin_snapshot", "end_snapshot"})
-_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
 
 
 def _unregister(_: Image, faults: Sequence[Fault]) -> list[Edit]:
@@ -74,9 +74,8 @@ def _drop_empty(_: Image, faults: Sequence[Fault]) -> list[Edit]:
 @rule(
     "inlined-columns-differ",
     "error",
-    explanation="A table of inlined rows does not have the columns that the lake's table had at its "
-    "version. Every read "
-    "of the lake's table fails.",
+    explanation="A table of inlined rows does not have the columns that the lake's table had at its version. Every "
+    "read of the lake's table fails.",
     example="DuckLake 0.3 makes such a table when a table is renamed that has room for inlined rows.",
     cure="Run heal: it removes the table where it is empty. Where it has rows, restore the lake's table from a point.",
     repair=Repair(
@@ -98,9 +97,7 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
             column
             for (column,) in image.rows(
                 "SELECT column_name FROM {ducklake_column} c WHERE parent_column IS NULL "
-                f"AND table_id = {table_id} AND begin_snapshot <= {at} AND (end_snapshot IS NULL OR "
-                f"end_snapshot > {at}) "
-                "ORDER BY column_order"
+                f"AND table_id = {table_id} AND {visible('c', at)} ORDER BY column_order"
             )
         ]
         has = [c.name for c in image.tables[name].columns if c.name.removeprefix("_ducklake_") not in _OWN]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules.rule import Fault, Repair, rule
+from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, rule
 
 _NEEDED = (
     ("ducklake_table", "schema_id", "ducklake_schema", "schema_id"),
@@ -33,8 +33,6 @@ _HANGING = (
 )
 """Rows that only describe their parent. Partition values are not among them: 0.3 leaves them where files expire."""
 
-_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
-
 
 @rule(
     "parent-missing",
@@ -42,7 +40,7 @@ _RESTORE = "Restore the catalog from a point that was made before: run list, and
     explanation="A row names a schema, table, file, partitioning or mapping that is not there. Its rows cannot be "
     "read, or its deletes have no effect, so that deleted rows show again.",
     example="Rows of ducklake_data_file were deleted by hand, and their deletes were not.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def missing_parents(image: Image) -> Iterator[Fault]:
     """Look for rows that mean nothing without a parent that is not there."""

@@ -6,13 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules.rule import Fault, Repair, listed, rule
+from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, listed, rule
 from canvasback.catalog.state import visible
-
-_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
-
-_NEVER = 2**63 - 1
-"""The end of what does not end, for comparisons."""
 
 _VERSIONED = {
     "ducklake_schema": ("schema_id", "schema"),
@@ -40,7 +35,7 @@ def _rows(image: Image, table: str, condition: str) -> Iterator[tuple[str, int |
     "error",
     explanation="A row ends in or before the snapshot in which it begins, so no snapshot ever saw it.",
     example="Rows of the catalog were edited by hand, or a catalog was merged from two copies.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def reversed_ranges(image: Image) -> Iterator[Fault]:
     """Look for rows that end before they begin. Files of deletes of rewritten files do, in 0.3."""
@@ -56,7 +51,7 @@ def reversed_ranges(image: Image) -> Iterator[Fault]:
     explanation="A row begins or ends in a snapshot that is yet to come. The commit that takes the number shows or "
     "hides rows that it knows nothing of.",
     example="The newest rows of ducklake_snapshot were deleted by hand to undo a commit; rewind does it right.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def ranges_past_head(image: Image) -> Iterator[Fault]:
     """Look for rows that begin or end after the newest snapshot."""
@@ -71,10 +66,10 @@ def ranges_past_head(image: Image) -> Iterator[Fault]:
 @rule(
     "ranges-overlap",
     "error",
-    explanation="Two versions of one table, view, schema or column hold at the same time, so a "
-    "snapshot shows it twice.",
+    explanation="Two versions of one table, view, schema or column hold at the same time, so a snapshot shows it "
+    "twice.",
     example="A column was altered by two writers on a catalog without primary keys.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def overlapping_ranges(image: Image) -> Iterator[Fault]:
     """Look for versions of one thing that hold at once."""
@@ -85,11 +80,11 @@ def overlapping_ranges(image: Image) -> Iterator[Fault]:
         keys = "table_id, column_id" if table == "ducklake_column" else key
         of_table = "table_id" if image.has(table, "table_id") else "NULL"
         for id_, table_id, begin, before in image.rows(
-            f"SELECT {key}, {of_table}, begin_snapshot, last FROM (SELECT *, lag(coalesce(end_snapshot, {_NEVER})) "
+            f"SELECT {key}, {of_table}, begin_snapshot, last FROM (SELECT *, lag(coalesce(end_snapshot, {NEVER})) "
             f"OVER (PARTITION BY {keys} ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last FROM {{{table}}} x "
             "WHERE end_snapshot IS NULL OR end_snapshot > begin_snapshot) WHERE last > begin_snapshot ORDER BY ALL"
         ):
-            ends = "does not end" if before == _NEVER else f"ends in {before}"
+            ends = "does not end" if before == NEVER else f"ends in {before}"
             yield Fault(f"{noun} {id_}", f"a version begins in snapshot {begin}, and the one before {ends}", table_id)
 
 
@@ -99,7 +94,7 @@ def overlapping_ranges(image: Image) -> Iterator[Fault]:
     explanation="Two live tables or views of a schema, two schemas, or two columns of a table have one name. DuckLake "
     "shows one of them, or fails to attach.",
     example="Two jobs created the same table at once on a catalog without primary keys.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def duplicate_names(image: Image) -> Iterator[Fault]:
     """Look for names that the newest snapshot sees twice."""
@@ -193,7 +188,7 @@ def tables_in_dropped_schemas(image: Image) -> Iterator[Fault]:
     "error",
     explanation="A live table has no live column. DuckLake does not attach the lake, or fails when the table is named.",
     example="Rows of ducklake_column were deleted by hand.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def tables_without_columns(image: Image) -> Iterator[Fault]:
     """Look for live tables without columns."""

@@ -10,6 +10,13 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.model.finding import FindingKind, Severity
 
+RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
+"""The cure of what only a person, or a backup, can put right."""
+
+
+NEVER = 2**63 - 1
+"""The end of what does not end, for comparisons."""
+
 
 class Fault(msgspec.Struct, frozen=True):
     """One place where a catalog breaks a rule.

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules.rule import Fault, Repair, listed, rule
+from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, listed, rule
 from canvasback.catalog.spec import KNOWN_VERSIONS, PRIMARY_KEYS
 
-_RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."
 _NAMES = {
     "ducklake_snapshot": "snapshot",
     "ducklake_snapshot_changes": "changes of snapshot",
@@ -25,7 +24,7 @@ _NAMES = {
     explanation="An id that DuckLake gives out once is there twice. Two writers got the same number: one of the two "
     "commits was not noticed by the other, and queries may count rows twice or read the wrong file.",
     example="A catalog that was copied with CREATE TABLE AS lost its primary keys, and two jobs committed at once.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def duplicate_ids(image: Image) -> Iterator[Fault]:
     """Look for ids of snapshots, schemas and files that are there twice."""
@@ -171,10 +170,10 @@ def missing_schema_versions(image: Image) -> Iterator[Fault]:
 @rule(
     "metadata-missing",
     "error",
-    explanation="DuckLake refuses to attach a catalog that does not say which version it is of, or finds no file where "
-    "nothing says where they are.",
+    explanation="DuckLake refuses to attach a catalog that does not say which version it is of, or finds no file "
+    "where nothing says where they are.",
     example="ducklake_metadata was edited by hand.",
-    cure=_RESTORE,
+    cure=RESTORE,
 )
 def missing_metadata(image: Image) -> Iterator[Fault]:
     """Look for what the catalog must say of itself."""
