@@ -25,7 +25,7 @@ demo: $(VENV)  ## Lose a lake and bring it back
 	.venv/bin/python demo/demo.py
 
 test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with duckdb 1.4.4 and with the newest
-	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile
+	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest
 

@@ -15,6 +15,7 @@ from tests.postgres import Server, running
 
 settings.register_profile("soak", max_examples=5000, deadline=None)
 
+TESTS = Path(__file__).parent
 S3_SERVERS = {"ministack": ministack, "moto": moto, "rgw": ceph_rgw}
 
 
@@ -29,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "newest: needs pip's newest duckdb and no extension; `make test` runs these in .venv-newest",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, lest one process works on it alone at the end."""
+    longest = [TESTS / "property", TESTS / "crash"]
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in longest))
 
 
 @pytest.fixture(scope="session")
