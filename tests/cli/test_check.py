@@ -114,7 +114,7 @@ def test_each_finding_is_named_with_its_table_and_file(place: Place) -> None:
     head, *_ = ran.out.splitlines()
     assert head.endswith(": damaged: 2 files lost or unreadable")
     assert "\ns.parts  3      1     40    5          X··\n" in ran.out
-    assert "\ns.t      5      1     64    20         X····\n" in ran.out
+    assert "\ns.t      5      1     64    17         X····\n" in ran.out
     assert "\n3 findings: 1 file-missing, 1 file-size, 1 orphan-file\n" in ran.out
     size = cut.stat().st_size
     assert f"\n  error: {gone}: is missing [file-missing]\n" in ran.out

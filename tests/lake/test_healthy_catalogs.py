@@ -96,5 +96,7 @@ def test_no_maintenance_and_no_statement_breaks_a_rule(engine: Engine, tmp_path:
     end = ("DROP TABLE lake.m", "DROP TABLE lake.added", "DROP SCHEMA lake.brief CASCADE")
     for statement in (*life, *MAINTENANCE, *life[3:6], *end, *MAINTENANCE):
         lake.run(statement)
+        if engine != "duckdb" and statement not in MAINTENANCE:
+            continue  # what a statement writes does not depend on the engine
         found += [(statement, f.code, f.where, f.message) for f in canvasback.check(lake.attach).findings]
     assert found == []
