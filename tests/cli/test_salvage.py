@@ -87,6 +87,14 @@ def test_what_it_refuses(place: Place) -> None:
     fails(place, 1, "not-a-repository", "salvage", LAKE, "-r", "not-there")
 
 
+def test_a_misspelled_data_path_makes_no_catalog(place: Place) -> None:
+    ran = place.run("salvage", "--new-catalog", "new.ducklake", "--data-path", "lake/flies")
+    assert (ran.code, ran.err) == (3, "")
+    assert "[nothing-salvaged]" in ran.out
+    assert "Check --data-path" in ran.out
+    assert not (place.folder / "new.ducklake").exists()
+
+
 def test_a_damaged_point_is_a_finding_with_exit_code_3(place: Place, stages: Stages) -> None:
     sink(place, stages)
     newest = place.repo / "points" / f"{place.points[-1]}.json"

@@ -373,6 +373,8 @@ def test_a_lost_catalog_of_an_encrypted_lake_names_each_file(sunk: Sunk, tmp_pat
 
     assert [loss.kind for loss in result.losses if loss.kind.endswith("-file")] == ["encrypted-file"] * 2
     assert result.commits == ()
+    assert result.finding_counts == {"nothing-salvaged": 1}
+    assert not (tmp_path / "new.ducklake").exists()
 
 
 def test_a_lake_that_lacks_nothing_is_not_touched(tmp_path: Path, anywhere: Callable[[], str]) -> None:

@@ -116,11 +116,22 @@ def _write(
     name: LakeName, engine: Engine, image: Image, root: str, plan: SalvagePlan, began: float, progress: Progress,
     clock: Callable[[], datetime], *, dry_run: bool,
 ) -> SalvageResult:  # fmt: skip
-    if not dry_run:
+    findings = Findings()
+    if not plan.commits:  # an empty catalog would only be in the way of the right one
+        findings.add(
+            Finding(
+                "nothing-salvaged",
+                "warning",
+                root,
+                "holds no file of which a commit can be told; no catalog is made",
+                "Check --data-path: it is the folder that the lake's DATA_PATH named.",
+            )
+        )
+    elif not dry_run:
         progress.begin("writing the catalog")
         engine.write(in_dialect(edited(image, plan.edits), name.engine), clock(), replace=False)
         progress.end()
-    return result_of(name, root, plan, Findings(), began, dry_run=dry_run)
+    return result_of(name, root, plan, findings, began, dry_run=dry_run)
 
 
 def refuse_taken(engine: Engine) -> None:
