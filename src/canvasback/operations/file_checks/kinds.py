@@ -127,7 +127,7 @@ UNDER_WAY = FindingKind(
     "info",
     "A file that is less than an hour old and that no row of the catalog names yet.",
     "A commit is under way, or its writer was killed.",
-    "Look again in an hour.",
+    "Is it an old copy of the catalog that is there? Then run salvage --dry-run. Else look again in an hour.",
 )
 UNKNOWN_COMMIT = FindingKind(
     "unknown-commit-file",

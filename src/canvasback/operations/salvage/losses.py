@@ -58,7 +58,8 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
         SalvageLoss(
             table,
             "missing-file",
-            f"{name} is gone or not readable, and no other file has its rows: the table is not readable",
+            f"{name} is gone or not readable, and no other file has its rows: the table is not readable until heal "
+            "puts it back, or leaves it out",
         )
         for table, name in outcome.missing
     ]
