@@ -249,5 +249,34 @@ def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Pat
     assert read(attach) == sound.truth
 
 
+def test_a_catalog_without_one_of_its_tables_is_refused_by_name(tmp_path: Path) -> None:
+    """DuckLake does not attach it, and whatever was said of the rest would be wrong."""
+    lake = Lake(tmp_path / "lake")
+    lake.run("CREATE TABLE lake.t AS SELECT i FROM range(9) r(i)", "DELETE FROM lake.t WHERE i = 3")
+    lake.backup()
+    with duckdb.connect(str(lake.catalog), read_only=True) as database:
+        tables = [name for (name,) in database.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    assert len(tables) > 20
+    damaged = tmp_path / "damaged.ducklake"
+    attach = f"ducklake:{damaged}"
+    for name in set(tables) - {"ducklake_metadata", "ducklake_snapshot"}:  # without these it is no lake at all
+        shutil.copyfile(lake.catalog, damaged)
+        with duckdb.connect(str(damaged)) as database:
+            database.execute(f"DROP TABLE {name}")
+        before = damaged.read_bytes()
+        for act in (
+            lambda: canvasback.check(attach),
+            lambda: canvasback.heal(attach, lake.repository),
+            lambda: canvasback.salvage(attach),
+            lambda: canvasback.salvage(attach, lake.repository),
+        ):
+            with pytest.raises(canvasback.LakeError, match=f" {name},") as refused:
+                act()
+            assert refused.value.code == "catalog-incomplete"
+        assert damaged.read_bytes() == before
+    canvasback.restore(lake.repository, attach, replace=True)
+    assert canvasback.check(attach).findings == ()
+
+
 def test_each_rule_has_a_damage() -> None:
     assert {damage.code for damage in DAMAGES} == {rule.kind.code for rule in RULES}

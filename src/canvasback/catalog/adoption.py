@@ -14,6 +14,7 @@ import msgspec
 
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
+from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
@@ -22,7 +23,6 @@ AUTHOR = "canvasback"
 MESSAGE = "salvaged: "
 """What the author and the message of an adopting commit are, the latter its beginning."""
 
-_STATS = ("ducklake_file_column_stats", "ducklake_file_column_statistics")
 _KEYS = {"ducklake_data_file": "data_file_id", "ducklake_delete_file": "delete_file_id", "ducklake_table": "table_id",
          "ducklake_partition_info": "partition_id"}  # fmt: skip
 
@@ -232,7 +232,7 @@ class Adoption:
                 **self._now(),
             },
         )
-        name = next(name for name in _STATS if name in self._image.tables)
+        name = next(name for name in FILE_STATISTICS if name in self._image.tables)
         for stats in file.stats:
             row = {"data_file_id": id_, "table_id": table_id, "column_id": stats.column_id}
             self._add(

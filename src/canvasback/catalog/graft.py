@@ -16,6 +16,7 @@ from canvasback.catalog.grafts import NewFile, NewTable, Schema
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
 from canvasback.catalog.rewind import unfit_bounds
+from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier
 
@@ -229,15 +230,15 @@ class _Graft:
                 },
             )
         wanted = _among("data_file_id", placed, "data")
-        for name in ("ducklake_file_partition_value", "ducklake_file_variant_stats", *_FILE_STATS):
+        for name in ("ducklake_file_partition_value", "ducklake_file_variant_stats", *FILE_STATISTICS):
             for row in self._read(name, wanted):
-                to = self._file_stats if name in _FILE_STATS else name
+                to = self._file_stats if name in FILE_STATISTICS else name
                 self._add(to, {**row, "data_file_id": ids[row["data_file_id"]], "table_id": new})
         return ids
 
     @property
     def _file_stats(self) -> str:
-        return next(name for name in _FILE_STATS if name in self._target.tables)
+        return next(name for name in FILE_STATISTICS if name in self._target.tables)
 
     def _rows_file(self, table: NewTable, new: int) -> None:
         if table.rows_file is not None:
@@ -321,7 +322,6 @@ class _Graft:
         return int(self._next_file) - 1
 
 
-_FILE_STATS = ("ducklake_file_column_stats", "ducklake_file_column_statistics")
 _PLAIN = frozenset({"BIGINT", "VARCHAR", "BOOLEAN", "INTEGER"})
 
 

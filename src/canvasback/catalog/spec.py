@@ -8,6 +8,21 @@ from __future__ import annotations
 
 KNOWN_VERSIONS = frozenset({"0.1", "0.2", "0.3-dev1", "0.3", "0.4-dev1", "0.4", "1.0", "1.1-dev1"})
 
+FILE_STATISTICS = ("ducklake_file_column_stats", "ducklake_file_column_statistics")
+"""The table of column statistics of files, whose name changed with 0.3."""
+
+ROW_ID = "_ducklake_internal_row_id"
+"""The column of a Parquet file with the ids that its rows had before."""
+
+ROW_ID_FIELD = 2_147_483_540
+"""Its field id."""
+
+SNAPSHOT_ID = "_ducklake_internal_snapshot_id"
+"""The column of a merged Parquet file that says by which snapshot each row came."""
+
+SNAPSHOT_ID_FIELD = 2_147_483_539
+"""Its field id."""
+
 PRIMARY_KEYS = {
     "ducklake_snapshot": ("snapshot_id",),
     "ducklake_snapshot_changes": ("snapshot_id",),

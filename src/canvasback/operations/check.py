@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
@@ -63,6 +64,7 @@ def check(
     name = parse_lake(lake)
     with open_engine(name).read() as stored:
         image = in_dialect(stored, "duckdb")
+        refuse_incomplete(image, str(name))
         snapshot, committed, _ = image.head()
         wanted = None
         if table is not None:

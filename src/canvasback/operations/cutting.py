@@ -22,6 +22,7 @@ import msgspec
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut
+from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, identifier, literal
@@ -31,9 +32,7 @@ from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
 
-_SNAPSHOT_IDS = ("_ducklake_internal_snapshot_id", "snapshot_id")
-_ROW_ID = "_ducklake_internal_row_id"
-_ROW_ID_FIELD = 2147483540
+_SNAPSHOT_IDS = (SNAPSHOT_ID, "snapshot_id")
 _REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
 
 
@@ -184,10 +183,10 @@ def _cut(
             f"INSERT INTO places SELECT {file.file_id}, file_row_number, "
             f"row_number() OVER (ORDER BY file_row_number) - 1 FROM {source} WHERE {kept}"
         )
-    if gaps and _ROW_ID not in fields:
+    if gaps and ROW_ID not in fields:
         # Row ids are counted from the first row on, so a gap needs them written down.
-        shown += f", {row['row_id_start']} + file_row_number AS {_ROW_ID}"
-        fields[_ROW_ID] = str(_ROW_ID_FIELD)
+        shown += f", {row['row_id_start']} + file_row_number AS {ROW_ID}"
+        fields[ROW_ID] = str(ROW_ID_FIELD)
     ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
     connection.execute(
         f"COPY (SELECT {shown} FROM {source} WHERE {kept}{order}) TO {literal(new)} "

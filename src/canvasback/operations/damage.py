@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -30,3 +31,8 @@ class DamagedFile(msgspec.Struct, frozen=True):
     place: str
     message: str
     lost: bool = True
+
+
+def aside_suffix(moment: datetime) -> str:
+    """What is added to the name of a damaged file that is moved aside."""
+    return f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"

@@ -15,6 +15,7 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.commits import commits_between
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.engines.expected import Expected, changed
@@ -109,6 +110,7 @@ def plan_fast_forward(
                 return FastForward(lake, repository, manifest, None, root, commits, None)
         return None
     live = in_dialect(live, "duckdb")
+    refuse_incomplete(live, str(lake))
     check_lake(
         live,
         repository.store,

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.acceptance import Unreadable, acceptance_edits
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import open_engine
@@ -19,6 +20,7 @@ from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.words import many
 from canvasback.operations.backup import backup
+from canvasback.operations.damage import aside_suffix
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
@@ -134,6 +136,7 @@ class _Heal:
         done = self.done
         with self.engine.read() as stored:
             image = in_dialect(stored, "duckdb")
+            refuse_incomplete(image, str(self.lake))
             self.root = find_data_root(image, self.lake, self.data_path, None)
             opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
             examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
@@ -195,7 +198,7 @@ class _Heal:
             return image
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
         self._make_safe()
-        suffix = f".damaged-{self.clock():%Y%m%dT%H%M%S%fZ}"
+        suffix = aside_suffix(self.clock())
         for merged in found:
             edit = write_merged(merged, self.stores, suffix)
             if edit is None:

@@ -8,11 +8,10 @@ from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
 from canvasback.catalog.logical import LakeTypes, lake_columns, scalar_type
+from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD
 from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier, literal
 
-_ROW_ID = "_ducklake_internal_row_id"
-_ROW_ID_FIELD = 2147483540
 _UNBOUNDED = frozenset({"BLOB", "INTERVAL"})
 """Types whose bounds nobody asks for, or whose text does not compare like the values."""
 
@@ -68,19 +67,19 @@ def write_inlined_rows(image: Image, table_id: int, snapshot: int, path: str) ->
             for id_, column, type_, default in top
         )
         selects.append(
-            f"SELECT {shown}, {own} AS {_ROW_ID} FROM {{{name}}} i "
+            f"SELECT {shown}, {own} AS {ROW_ID} FROM {{{name}}} i "
             f"WHERE {begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
         )
     if not selects:
         return None
     rows = " UNION ALL ".join(selects)
-    [(count, first)] = image.rows(f"SELECT count(*), min({_ROW_ID}) FROM ({rows})")
+    [(count, first)] = image.rows(f"SELECT count(*), min({ROW_ID}) FROM ({rows})")
     if not count:
         return None
     children: dict[int | None, list[tuple[int, str]]] = {}
     for id_, name, _, parent, _ in columns:
         children.setdefault(parent, []).append((id_, name))
-    ids = ", ".join([_fields(id_, name, children) for id_, name in children[None]] + [f"{_ROW_ID}: {_ROW_ID_FIELD}"])
+    ids = ", ".join([_fields(id_, name, children) for id_, name in children[None]] + [f"{ROW_ID}: {ROW_ID_FIELD}"])
     image.rows(f"COPY ({rows}) TO {literal(path)} (FORMAT parquet, FIELD_IDS {{{ids}}})")
     kinds = {id_: scalar_type(kind) for id_, _, kind, up, _ in columns if up is None}
     stats = [_stats(image, rows, id_, name, kinds[id_]) for id_, name, _, _ in top if kinds[id_]]

@@ -14,6 +14,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
+from canvasback.operations.damage import aside_suffix
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.places import list_places
 from canvasback.operations.reading import UnreadError, open_source
@@ -205,7 +206,7 @@ class Placer:
 
     def execute(self, plan: FilePlan, moment: datetime) -> None:
         """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
-        suffix = f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"
+        suffix = aside_suffix(moment)
         for (folder,) in self._stream("SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places"):
             if not is_remote(folder):
                 sweep(folder)

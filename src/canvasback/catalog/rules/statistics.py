@@ -8,12 +8,13 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
 from canvasback.catalog.rules.rule import Fault, Repair, rule
+from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
 
 
 def _file_stats(image: Image) -> str:
-    return next(n for n in ("ducklake_file_column_stats", "ducklake_file_column_statistics") if n in image.tables)
+    return next(n for n in FILE_STATISTICS if n in image.tables)
 
 
 def _typed(image: Image, table: str, columns: Collection[Column] | None = None) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from canvasback.catalog.image import Image
-
-_OLD_STATISTICS = "ducklake_file_column_statistics"
+from canvasback.catalog.spec import FILE_STATISTICS
 
 GROUPS = (
     ("integer", r"^(u?int(8|16|32|64)|U?(TINYINT|SMALLINT|INTEGER|BIGINT))$"),
@@ -41,8 +40,7 @@ def note_columns(image: Image) -> None:
 
 def statistics_table(image: Image) -> str | None:
     """The catalog's table of column statistics of files, whose name changed with 0.3; None where there is none."""
-    names = ("ducklake_file_column_stats", _OLD_STATISTICS)
-    return next((name for name in names if name in image.tables), None)
+    return next((name for name in FILE_STATISTICS if name in image.tables), None)
 
 
 def note_statistics(image: Image) -> None:

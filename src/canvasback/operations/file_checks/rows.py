@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from canvasback.catalog.spec import ROW_ID
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import identifier, literal
 from canvasback.operations.damage import DamagedFile
@@ -19,7 +20,6 @@ from canvasback.operations.parallel import Stop
 from canvasback.storage.locations import Stores, is_remote
 
 _PIECE = 1024 * 1024
-_ROW_ID = "_ducklake_internal_row_id"
 
 
 def read_rows(
@@ -64,8 +64,8 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     own: list[str] = []
     if file.kind == "delete":
         own = ["count(DISTINCT pos)", "min(pos)", "max(pos)", "count(DISTINCT file_path)", "max(file_path)"]
-    elif _ROW_ID in columns:
-        own = [f"count({_ROW_ID}) - count(DISTINCT {_ROW_ID})"]
+    elif ROW_ID in columns:
+        own = [f"count({ROW_ID}) - count(DISTINCT {ROW_ID})"]
     for name, known, *_ in bounds:
         column = identifier(name)
         some = f" FILTER (NOT isnan({column}))" if known == "number" else ""
@@ -78,7 +78,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if file.kind == "delete":
         return _deletes(file, rows, found)
     start = 0
-    if _ROW_ID in columns:
+    if ROW_ID in columns:
         start = 1
         if found[0]:
             return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")

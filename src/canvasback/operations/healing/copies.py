@@ -11,6 +11,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.healing import HealedFile
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
+from canvasback.operations.damage import aside_suffix
 from canvasback.operations.diagnosis import Diagnosis, Level
 from canvasback.operations.file_checks import check_files
 from canvasback.operations.file_checks.kinds import UNREADABLE
@@ -232,7 +233,7 @@ class Copies:
             self._connection.execute(f"DROP TABLE memory.{table}")
 
     def _put_from_replica(self, replica: str, moment: datetime) -> None:
-        suffix = f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"
+        suffix = aside_suffix(moment)
         rows = self._connection.execute(
             "SELECT DISTINCT place, source FROM memory.copies WHERE point = '' ORDER BY place"
         ).fetchall()

@@ -20,6 +20,7 @@ import msgspec
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import prefixes_select
 from canvasback.catalog.image import Image
+from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal, identifier, literal
 from canvasback.operations.cutting import field_ids
@@ -32,8 +33,6 @@ MERGED = "the files that were merged into it"
 """Where a file comes from that is written anew."""
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
-_SNAPSHOT_ID = "_ducklake_internal_snapshot_id"
-_SNAPSHOT_FIELD = 2147483539
 _PIECE = 1 << 20
 
 
@@ -153,7 +152,7 @@ _COMMITS = (
 
 def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[str], new: str) -> bool:
     fields = field_ids(connection, paths[0])
-    if any(field_ids(connection, path) != fields for path in paths) or _SNAPSHOT_ID in fields:
+    if any(field_ids(connection, path) != fields for path in paths) or SNAPSHOT_ID in fields:
         return False
     ends = list(_ends(connection, paths))
     bounds = [end for _, end in merged.splits]
@@ -161,12 +160,12 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
         return False
     of = [next(snapshot for snapshot, bound in merged.splits if end <= bound) for end in ends]
     selects = " UNION ALL ".join(
-        f"SELECT * EXCLUDE (file_row_number), {snapshot}::BIGINT AS {_SNAPSHOT_ID}, {n} AS file_number, "
+        f"SELECT * EXCLUDE (file_row_number), {snapshot}::BIGINT AS {SNAPSHOT_ID}, {n} AS file_number, "
         f"file_row_number FROM read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
         for n, (path, snapshot) in enumerate(zip(paths, of, strict=True))
     )
     ids = ", ".join(
-        f"{identifier(name)}: {spec}" for name, spec in [*fields.items(), (_SNAPSHOT_ID, str(_SNAPSHOT_FIELD))]
+        f"{identifier(name)}: {spec}" for name, spec in [*fields.items(), (SNAPSHOT_ID, str(SNAPSHOT_ID_FIELD))]
     )
     connection.execute(
         f"COPY (SELECT * EXCLUDE (file_number, file_row_number) FROM ({selects}) "

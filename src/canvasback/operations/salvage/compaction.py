@@ -6,12 +6,12 @@ from itertools import accumulate
 
 import duckdb
 
+from canvasback.catalog.spec import ROW_ID, SNAPSHOT_ID
 from canvasback.model.relation import file_literal, identifier
 from canvasback.operations.salvage.evidence import Evidence, histogram
 from canvasback.operations.salvage.known import Holder, LakeTable
 
-_ROW_ID = "_ducklake_internal_row_id"
-_OWN = (_ROW_ID, "_ducklake_internal_snapshot_id")
+_OWN = (ROW_ID, SNAPSHOT_ID)
 
 _Selection = tuple[tuple[str, ...], str]
 """The columns of rows, and the query for them."""
@@ -105,7 +105,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, path: str, start: int | None, d
     source = f"read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
     names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     columns = tuple(sorted(name for name in names if name not in {*_OWN, "file_row_number"}))
-    row_id = _ROW_ID if start is None else f"{start} + file_row_number"
+    row_id = ROW_ID if start is None else f"{start} + file_row_number"
     gone = ", ".join(map(str, sorted(deleted)))
     where = f" WHERE file_row_number NOT IN ({gone})" if gone else ""
     shown = ", ".join(identifier(name) for name in columns)

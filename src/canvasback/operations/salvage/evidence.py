@@ -10,14 +10,13 @@ from urllib.parse import unquote
 import duckdb
 import msgspec
 
+from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal
 from canvasback.operations.salvage.fields import (
     FILE_PATH,
     POSITION,
     RESERVED,
-    ROW_ID,
-    SNAPSHOT_ID,
     Field,
     Node,
     fields_of,
@@ -99,12 +98,12 @@ def gather(
 
 def row_ids(connection: duckdb.DuckDBPyConnection, path: str) -> list[int]:
     """The row ids of a file that has them, by position."""
-    return _column(connection, path, "_ducklake_internal_row_id")
+    return _column(connection, path, ROW_ID)
 
 
 def snapshot_ids(connection: duckdb.DuckDBPyConnection, path: str) -> list[int]:
     """The snapshot ids of a file that has them, by position."""
-    return _column(connection, path, "_ducklake_internal_snapshot_id")
+    return _column(connection, path, SNAPSHOT_ID)
 
 
 def deleted_positions(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, set[int]]:
@@ -166,7 +165,7 @@ def _read(connection: duckdb.DuckDBPyConnection, found: Evidence) -> None:
     every = fields_of(nodes)
     found.rows = int(rows)
     found.fields = [field for field in every if field.id < RESERVED]
-    found.row_ids, found.snapshot_ids = ROW_ID in ids, SNAPSHOT_ID in ids
+    found.row_ids, found.snapshot_ids = ROW_ID_FIELD in ids, SNAPSHOT_ID_FIELD in ids
     if {FILE_PATH, POSITION} <= ids:
         found.kind = "delete"
     elif found.fields and len([f for f in found.fields if f.parent is None]) >= sum(1 for _ in _top(nodes)) - 2:

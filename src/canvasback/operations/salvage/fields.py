@@ -42,8 +42,6 @@ class Node(NamedTuple):
     precision: int | None
 
 
-ROW_ID = 2_147_483_540
-SNAPSHOT_ID = 2_147_483_539
 FILE_PATH = 2_147_483_646
 POSITION = 2_147_483_645
 RESERVED = 2_147_483_000

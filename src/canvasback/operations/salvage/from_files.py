@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from canvasback.catalog.blank import blank_catalog
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import Engine, open_engine
@@ -65,6 +66,7 @@ def salvage_files(
         return _make(name, engine, data_path, began, stores, progress, clock, dry_run=dry_run)
     with engine.read() as stored:
         image = in_dialect(stored, "duckdb")
+        refuse_incomplete(image, str(name))
         root = find_data_root(image, name, data_path, None)
         plan = plan_salvage(image, root, stores.open(root), progress)
         findings = Findings()

@@ -7,6 +7,7 @@ from typing import Literal
 
 import duckdb
 
+from canvasback.catalog.spec import ROW_ID
 from canvasback.model.relation import file_literal, identifier
 from canvasback.operations.salvage.evidence import Evidence
 
@@ -59,7 +60,7 @@ def likeness(
     try:
         [verdict] = connection.execute(
             f"SELECT {columns} FROM {_source(file)} a JOIN {_source(other)} b "
-            f"ON {start} + a.file_row_number = b._ducklake_internal_row_id"
+            f"ON {start} + a.file_row_number = b.{ROW_ID}"
         ).fetchall()
     except duckdb.Error:
         return "possible"

@@ -11,10 +11,10 @@ import msgspec
 from canvasback.catalog.files import files_select, prefixes_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
+from canvasback.catalog.spec import ROW_ID_FIELD
 from canvasback.catalog.state import visible
 from canvasback.model.relation import file_literal
 from canvasback.operations.salvage.evidence import deleted_positions, row_ids
-from canvasback.operations.salvage.fields import ROW_ID
 from canvasback.storage.store import Store
 
 _ENCRYPTED = "encryption_key IS NOT NULL"
@@ -204,7 +204,7 @@ def _read_ids(connection: duckdb.DuckDBPyConnection, store: Store, place: str, h
     [holder.path] = store.local_paths([place])
     try:
         ids = connection.execute(
-            f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID}"
+            f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID_FIELD}"
         ).fetchall()
         if ids:
             holder.ids = row_ids(connection, holder.path)
