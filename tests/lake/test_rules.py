@@ -278,5 +278,17 @@ def test_a_catalog_without_one_of_its_tables_is_refused_by_name(tmp_path: Path) 
     assert canvasback.check(attach).findings == ()
 
 
+@pytest.mark.parametrize("column", ["ducklake_data_file.begin_snapshot", "ducklake_column.column_name"])
+def test_rows_that_say_nothing_are_refused_by_name(column: str, sound: Sound, tmp_path: Path, postgres: Server) -> None:
+    """Nobody would see such a file any more, and nobody would miss it."""
+    table, _, name = column.partition(".")
+    attach = sound.copy(tmp_path, postgres)
+    ask(attach, f"UPDATE {table} SET {name} = NULL WHERE table_id = 1", postgres)
+    for act in (canvasback.check, canvasback.heal, canvasback.salvage):
+        with pytest.raises(canvasback.LakeError, match=f"{table} [23] rows without {name}") as refused:
+            act(attach)
+        assert refused.value.code == "catalog-incomplete"
+
+
 def test_each_rule_has_a_damage() -> None:
     assert {damage.code for damage in DAMAGES} == {rule.kind.code for rule in RULES}
