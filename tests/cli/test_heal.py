@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from canvasback.model.healing import HealResult
 from tests.cli.running import Place, fail, fails, tree
@@ -157,19 +158,23 @@ def test_a_replica_that_is_none_loses_nothing(place: Place) -> None:
     fails(place, 1, "credentials-missing", "heal", LAKE, "--from", "s3://old/disk", AWS_EC2_METADATA_DISABLED="true")
 
 
-def test_who_may_not_write_is_told(place: Place) -> None:
+@pytest.mark.parametrize("source", ["-r", "--from"])
+def test_where_nobody_may_write_is_told_and_the_rest_healed(place: Place, source: str) -> None:
     gone, cut = damage(place)
     shutil.copytree(place.repo / "data", place.folder / "replica")
     gone.parent.chmod(0o555)
-    said = fails(place, 1, "access-denied", "heal", LAKE, "-r", "repo", preexec=give_up_passing)
-    assert str(gone.parent) in said
-    ran = place.run("heal", LAKE, "--from", "replica", "--accept-loss", "--json", preexec=give_up_passing)
+    held = {"-r": "repo", "--from": "replica"}[source]
+    ran = place.run("heal", LAKE, source, held, "--accept-loss", "--json", preexec=give_up_passing)
     gone.parent.chmod(0o755)
     result: HealResult = answered(ran, "heal", 3)
     assert [file.place for file in result.healed] == [str(cut)]
     # There is a copy: what could not be put back is not given up.
     assert result.finding_counts == {"copy-failed": 1, "file-missing": 1}
     assert result.accepted_snapshot is None
+    [failed] = [finding for finding in result.findings if finding.code == "copy-failed"]
+    assert failed.where == str(gone)
+    assert str(gone.parent) in failed.message
+    assert place.run("heal", LAKE, source, held).code == 0
 
 
 def test_what_cannot_be_read_in_the_replica_is_not_given_up(place: Place) -> None:

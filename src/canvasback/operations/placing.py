@@ -107,6 +107,7 @@ class Placer:
         jobs: How many files are worked on at a time; None for what suits the storage.
         progress: Told about every file.
         findings: Told about those that cannot be restored.
+        passing_over: Whether a place where we may not write is a finding; otherwise it ends it all.
     """
 
     def __init__(
@@ -117,6 +118,8 @@ class Placer:
         jobs: int | None,
         progress: Progress,
         findings: Findings,
+        *,
+        passing_over: bool = False,
     ) -> None:
         self._connection = connection
         self._stores = stores
@@ -124,6 +127,7 @@ class Placer:
         self._jobs = jobs
         self._progress = progress
         self._findings = findings
+        self._passing_over = passing_over
 
     def plan(
         self,
@@ -243,6 +247,10 @@ class Placer:
             )
         except CorruptError as error:
             return Finding("object-corrupt", "error", place.target, f"not restored: {error.message}", _CURE)
+        except AccessDeniedError as error:
+            if not self._passing_over:
+                raise
+            return Finding("copy-failed", "error", place.target, f"not put back: {error.message}", error.hint)
         except UnreadError as error:
             reason = error.reason
             if isinstance(reason, ObjectMissingError):

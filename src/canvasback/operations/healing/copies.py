@@ -220,7 +220,9 @@ class Copies:
         assert self._repository is not None  # copies were found in it
         store = self._repository.store
         manifest = read_point(store, point)
-        placer = Placer(self._connection, self._stores, store, self._jobs, self._progress, self._findings)
+        placer = Placer(
+            self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True
+        )
         list_places(self._connection, store, manifest, self._root, moving=False, table="held_places")
         wanted = (
             "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c "
