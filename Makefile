@@ -27,7 +27,7 @@ demo: $(VENV)  ## Lose a lake and bring it back
 test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with duckdb 1.4.4 and with the newest
 	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
-	.venv-newest/bin/python -m pytest tests/lake -m newest
+	.venv-newest/bin/python -m pytest tests/lake -m newest --numprocesses=$(JOBS) --dist=loadfile
 
 cross-check: $(VENV) $(AZURITE) $(VENV_MOTO) $(CEPH)  ## Run what is promised of S3 against two more servers: moto, Ceph
 	@failed=0; for server in moto rgw; do \
