@@ -198,12 +198,16 @@ def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: 
     whole = outside.read_bytes()
     outside.write_bytes(b"theirs")
     try:
-        result: HealResult = answered(place.run("heal", LAKE, "-r", "repo", "--accept-loss", "--json"), "heal", 3)
+        heal = ["heal", LAKE, "-r", "repo", "--accept-loss", "--json"]
+        planned: HealResult = answered(place.run(*heal, "--dry-run"), "heal", 3)
+        result: HealResult = answered(place.run(*heal), "heal", 3)
         assert outside.read_bytes() == b"theirs"
     finally:
         outside.write_bytes(whole)
     assert (result.healed, result.accepted_snapshot) == ((), None)
     assert result.finding_counts == {"elsewhere-damaged": 1, "file-size": 1}
+    assert planned.steps == result.steps
+    assert (planned.healed, planned.losses, planned.findings) == (result.healed, result.losses, result.findings)
     assert is_whole(place, stages)
 
 

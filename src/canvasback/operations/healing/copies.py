@@ -14,7 +14,7 @@ from canvasback.model.relation import literal
 from canvasback.operations.damage import aside_suffix
 from canvasback.operations.diagnosis import Diagnosis, Level
 from canvasback.operations.file_checks import check_files
-from canvasback.operations.file_checks.kinds import UNREADABLE
+from canvasback.operations.file_checks.kinds import MISSING, UNREADABLE
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -99,6 +99,7 @@ class Copies:
         create_table(self._connection, "memory.copies", _COPIES)
         if self._repository is not None:
             self._find_in_points(self._repository)
+            self._leave_elsewhere()
         if self._replica is not None:
             self._find_in_replica(self._replica, level)
         [found] = one_row(self._connection, "SELECT count(*) FROM memory.copies")
@@ -173,6 +174,21 @@ class Copies:
                 "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY h.file_id) = 1"
             )
             self._connection.execute("DROP TABLE memory.held_places")
+
+    def _leave_elsewhere(self) -> None:
+        """What is there outside of the data path may be somebody else's: it is not moved aside."""
+        left = self._connection.execute(
+            "DELETE FROM memory.copies "
+            f"WHERE NOT starts_with(place, {literal(self._root)}) AND code <> {literal(MISSING.code)} "
+            "RETURNING place, source"
+        ).fetchall()
+        known = {place for (place,) in self._connection.execute("FROM memory.unplaced").fetchall()}
+        for place, source in sorted(set(left)):
+            if place not in known:
+                message = "a file outside of the data path is damaged, and is left alone"
+                cure = f"Move it away yourself and run heal again; the saved one is {source} in the repository."
+                self._findings.add(Finding("elsewhere-damaged", "error", place, message, cure))
+                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
 
     def _find_in_replica(self, replica: str, level: Level) -> None:
         """The replica's files pass the same check as the lake's, with its data path in the place of the lake's."""
