@@ -51,7 +51,7 @@ def translate(error: Exception, bucket: str, key: str) -> NoReturn:
         raise ObjectMissingError(where) from None
     if isinstance(error, (AlreadyExistsError, PreconditionError)) or code in {"PreconditionFailed", "412"}:
         raise ObjectExistsError(where) from None
-    if isinstance(error, PermissionDeniedError) or code in {"AccessDenied", "403", "AllAccessDisabled"}:
+    if isinstance(error, PermissionDeniedError) or code == "AccessDenied" or status_of(error) == "403":
         raise AccessDeniedError(where) from None
     if code in _TORN:
         raise TransientError(code) from error
@@ -69,6 +69,8 @@ def code_of(error: Exception) -> str:
 
 
 def status_of(error: Exception) -> str:
-    """The HTTP status of an answer, as obstore tells it; empty where there was none."""
+    """The HTTP status of an answer; empty where there was none."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
     found = _STATUS.search(str(error))
     return found[1] if found else ""
