@@ -52,9 +52,10 @@ class Bucket:
 
 @pytest.fixture
 def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
-    return Bucket(cloud("s3", request, monkeypatch), tmp_path)
+    return Bucket(cloud(request.param, request, monkeypatch), tmp_path)
 
 
+@pytest.mark.parametrize("bucket", ["s3", "azure"], indirect=True)
 def test_objects_come_back_byte_for_byte(bucket: Bucket) -> None:
     store = bucket.stores.open(bucket.data_path)
     gone, changed, *_ = names = sorted(bucket.objects)
@@ -88,6 +89,7 @@ def test_objects_come_back_byte_for_byte(bucket: Bucket) -> None:
     bucket.is_whole()
 
 
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_an_outage_is_no_loss(bucket: Bucket, tmp_path: Path) -> None:
     """Whatever does not answer may be whole: nothing of it is left out, and a replica that is silent is an error."""
     catalog = tmp_path / "main.ducklake"
