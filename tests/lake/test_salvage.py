@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import canvasback
 from canvasback.model.salvaging import SalvageResult
 from canvasback.operations.salvage.verb import salvage
-from tests.lake.builder import Contents, contents, read, session
+from tests.lake.builder import Contents, Lake, contents, read, session
 from tests.lake.values import literal
 
 HISTORY = (
@@ -87,6 +88,32 @@ def test_each_older_catalog_gets_the_rest_of_the_history(story: Story, number: i
     result = salvage(attach)
 
     assert told(read(attach), result) == told(story.truths[-1], result)
+
+
+def test_what_was_moved_aside_is_of_no_commit(tmp_path: Path) -> None:
+    """A damaged file may be readable: its rows came back with the whole one that took its place."""
+    lake = Lake(tmp_path / "lake")
+    lake.run(
+        "CREATE TABLE lake.t AS SELECT i, 'v' || i AS s FROM range(20) r(i)",
+        "INSERT INTO lake.t SELECT i, 'v' || i FROM range(20, 30) r(i)",
+    )
+    lake.backup()
+    truth = lake.read()
+    first, second = lake.files()
+    shutil.copyfile(second, first)
+    assert canvasback.heal(lake.attach, lake.repository).healed_files == 1
+    [aside] = lake.data.rglob("*.damaged-*")
+
+    result = salvage(lake.attach)
+
+    assert (result.commits, lake.read()) == ((), truth)
+    lost = f"ducklake:{tmp_path}/new.ducklake"
+    result = salvage(lost, new_catalog=True, data_path=str(lake.data))
+    assert told(read(lost), result) == told(truth, result)
+    assert [(left.name, left.reason) for left in result.left] == [
+        (str(aside.relative_to(lake.data)), "was moved aside because it was damaged")
+    ]
+    assert aside.name not in str(result.losses)
 
 
 def told(found: Contents, result: SalvageResult) -> Contents:

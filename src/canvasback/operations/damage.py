@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from canvasback.model.finding import FindingKind
+
+_ASIDE = re.compile(r"\.damaged-\d{8}T\d{12}Z$")
 
 
 class DamagedFile(msgspec.Struct, frozen=True):
@@ -36,3 +39,8 @@ class DamagedFile(msgspec.Struct, frozen=True):
 def aside_suffix(moment: datetime) -> str:
     """What is added to the name of a damaged file that is moved aside."""
     return f".damaged-{moment:%Y%m%dT%H%M%S%fZ}"
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file was moved aside because it was damaged, see `aside_suffix`."""
+    return _ASIDE.search(name) is not None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from canvasback.catalog.image import Image
 from canvasback.model.finding import Finding
 from canvasback.model.progress import SILENT, Progress
+from canvasback.operations.damage import is_aside
 from canvasback.operations.file_checks.kinds import ASIDE, FOREIGN, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT
 from canvasback.operations.unknown_files import UnknownFile, list_data_path, unknown_files
 from canvasback.storage.locations import Stores
@@ -16,7 +17,6 @@ from canvasback.storage.locations import Stores
 _OURS = re.compile(
     r"ducklake-(?P<time>[0-9a-f]{8}-[0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(-delete)?\.(parquet|puffin)"
 )
-_ASIDE = re.compile(r"\.damaged-\d{8}T\d{12}Z$")
 _FRESH = timedelta(hours=1)
 _DAY = 24
 
@@ -54,7 +54,7 @@ def _about(file: UnknownFile, root: str, head: datetime, now: datetime) -> Findi
     where = root + file.name
     made = written(file)
     age = "of unknown age" if made is None else f"{_span(now - made)} old"
-    if _ASIDE.search(file.name):
+    if is_aside(file.name):
         return ASIDE.at(where, f"was moved aside because it was damaged: {file.size} bytes, {age}")
     if _OURS.fullmatch(file.name.rpartition("/")[2]) is None or made is None:
         return FOREIGN.at(where, f"was not written by DuckLake: {file.size} bytes, {age}")

@@ -13,6 +13,7 @@ import msgspec
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal
+from canvasback.operations.damage import is_aside
 from canvasback.operations.salvage.fields import (
     FILE_PATH,
     POSITION,
@@ -86,7 +87,7 @@ class Evidence(msgspec.Struct):
 def gather(
     connection: duckdb.DuckDBPyConnection, store: Store, files: Iterable[UnknownFile], progress: Progress
 ) -> list[Evidence]:
-    """Look into each file, whatever its name is; the oldest first."""
+    """Look into each file, whatever its name is, but for those that we moved aside ourselves; the oldest first."""
     progress.begin("reading unknown files")
     found = []
     for file in files:
@@ -125,6 +126,9 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
     folder = file.name[: file.name.rfind("/") + 1]
     parts = tuple((unquote(key), None if value == _NULL else unquote(value)) for key, value in _HIVE.findall(folder))
     found = Evidence(file.name, file.size, _moment(file), "foreign", _HIVE.sub("", folder), parts)
+    if is_aside(file.name):
+        found.reason = "was moved aside because it was damaged"
+        return found
     if file.size < _FOOTER + 4:
         found.kind, found.reason = "unreadable", f"has {file.size} bytes only: what wrote it did not come to its end"
         return found

@@ -169,7 +169,8 @@ def result_of(
 def _steps(plan: SalvagePlan) -> tuple[str, ...]:
     if not plan.commits:
         return ("storage holds nothing that could be told to be of a commit that the catalog does not know",)
-    steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} come back, in one transaction"]
+    come = "comes" if len(plan.commits) == 1 else "come"
+    steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} {come} back, in one transaction"]
     steps += [
         f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
         f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
