@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from canvasback.catalog.edits import Edit
+from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
-from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
@@ -232,7 +232,7 @@ class Adoption:
                 **self._now(),
             },
         )
-        name = next(name for name in FILE_STATISTICS if name in self._image.tables)
+        name = statistics_table(self._image)
         for stats in file.stats:
             row = {"data_file_id": id_, "table_id": table_id, "column_id": stats.column_id}
             self._add(

@@ -7,10 +7,16 @@ Source: the specification's page on paths.
 from __future__ import annotations
 
 from canvasback.catalog.image import Image
+from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.model.relation import literal
 
 KINDS = {"data": ("ducklake_data_file", "data_file_id"), "delete": ("ducklake_delete_file", "delete_file_id")}
 """The kinds of files, with the table that names them and its key."""
+
+
+def statistics_table(image: Image) -> str:
+    """The table of column statistics of files, whose name changed with 0.3."""
+    return next(name for name in FILE_STATISTICS if name in image.tables)
 
 
 def files_select(image: Image, kind: str, data_root: str) -> str:

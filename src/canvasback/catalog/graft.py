@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from canvasback.catalog.edits import Edit
+from canvasback.catalog.files import statistics_table
 from canvasback.catalog.grafts import NewFile, NewTable, Schema
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
@@ -232,20 +233,16 @@ class _Graft:
         wanted = _among("data_file_id", placed, "data")
         for name in ("ducklake_file_partition_value", "ducklake_file_variant_stats", *FILE_STATISTICS):
             for row in self._read(name, wanted):
-                to = self._file_stats if name in FILE_STATISTICS else name
+                to = statistics_table(self._target) if name in FILE_STATISTICS else name
                 self._add(to, {**row, "data_file_id": ids[row["data_file_id"]], "table_id": new})
         return ids
-
-    @property
-    def _file_stats(self) -> str:
-        return next(name for name in FILE_STATISTICS if name in self._target.tables)
 
     def _rows_file(self, table: NewTable, new: int) -> None:
         if table.rows_file is not None:
             id_ = self._file_id()
             self._add("ducklake_data_file", {**table.rows_file, "data_file_id": id_, "table_id": new, **self._now()})
             for row in table.rows_stats:
-                self._add(self._file_stats, {**row, "data_file_id": id_, "table_id": new})
+                self._add(statistics_table(self._target), {**row, "data_file_id": id_, "table_id": new})
 
     def _inlined_deletes(self, old: int, new: int, files: Mapping[int, int]) -> None:
         name = f"ducklake_inlined_delete_{old}"

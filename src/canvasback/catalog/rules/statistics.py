@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from canvasback.catalog.edits import Edit
+from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
-
-
-def _file_stats(image: Image) -> str:
-    return next(n for n in FILE_STATISTICS if n in image.tables)
 
 
 def _typed(image: Image, table: str, columns: Collection[Column] | None = None) -> Iterator[tuple[str, str]]:
@@ -38,7 +34,7 @@ def _typed(image: Image, table: str, columns: Collection[Column] | None = None) 
 
 def _typed_of_files(image: Image) -> Iterator[tuple[str, str]]:
     """The same of the statistics of files, with the columns only that break a rule, if any."""
-    table = _file_stats(image)
+    table = statistics_table(image)
     return _typed(image, table, doubtful_columns(image, table))
 
 
@@ -74,7 +70,7 @@ def missing_column_stats(image: Image) -> Iterator[Fault]:
 
 def _forget(table: str, key: str) -> Repair:
     def edits(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-        name = table or _file_stats(image)
+        name = table or statistics_table(image)
         where = " OR ".join(f"({key} = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
         return [Edit(name, where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
 

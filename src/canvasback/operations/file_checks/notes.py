@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
-from canvasback.catalog.spec import FILE_STATISTICS
 
 GROUPS = (
     ("integer", r"^(u?int(8|16|32|64)|U?(TINYINT|SMALLINT|INTEGER|BIGINT))$"),
@@ -38,20 +38,11 @@ def note_columns(image: Image) -> None:
     )
 
 
-def statistics_table(image: Image) -> str | None:
-    """The catalog's table of column statistics of files, whose name changed with 0.3; None where there is none."""
-    return next((name for name in FILE_STATISTICS if name in image.tables), None)
-
-
 def note_statistics(image: Image) -> None:
     """Fill ``memory.noted_statistics``, by file: the bounds by which readers skip files."""
-    table = statistics_table(image)
     select = (
-        "SELECT 0::BIGINT AS data_file_id, 0::BIGINT AS column_id, '' AS low, '' AS high, 0::BIGINT AS nulls, "
-        "false AS no_nan LIMIT 0"
-        if table is None
-        else f"SELECT data_file_id, column_id, min_value AS low, max_value AS high, null_count AS nulls, "
-        f"contains_nan IS false AS no_nan FROM ({image.tables[table].select}) "
+        f"SELECT data_file_id, column_id, min_value AS low, max_value AS high, null_count AS nulls, "
+        f"contains_nan IS false AS no_nan FROM ({image.tables[statistics_table(image)].select}) "
         "WHERE min_value IS NOT NULL OR max_value IS NOT NULL OR null_count = 0 OR contains_nan IS false"
     )
     wanted = "data_file_id IN (SELECT id FROM memory.wanted WHERE kind = 'data')"

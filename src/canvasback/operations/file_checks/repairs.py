@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from canvasback.catalog.edits import Edit
-from canvasback.catalog.files import KINDS
+from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.kinds import CATALOG_SIZE, FOOTER_SIZE, HIDING_STATISTICS
-from canvasback.operations.file_checks.notes import statistics_table
 
 
 class Mending(NamedTuple):
@@ -52,11 +51,10 @@ def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[Mendin
             words = f"the {thing} that the files have are noted"
             found.append(Mending(code, sum(d.kind.code == code for d in files), words, edits))
     ids = sorted({damage.file_id for damage in files if damage.kind.code == HIDING_STATISTICS.code})
-    table = statistics_table(image)
-    if ids and table is not None:
+    if ids:
         where = f"data_file_id IN ({', '.join(map(str, ids))})"
         edit = Edit(
-            table,
+            statistics_table(image),
             where=where,
             changes={"min_value": "NULL", "max_value": "NULL", "contains_nan": "NULL", "null_count": "NULL"},
         )
