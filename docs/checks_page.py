@@ -13,7 +13,7 @@ from pathlib import Path
 
 from canvasback.catalog.rules import RULES
 from canvasback.model.finding import FindingKind
-from canvasback.operations.file_checks import FILE_KINDS, STRAY_KINDS
+from canvasback.operations.file_checks import EMPTY, FILE_KINDS, STRAY_KINDS
 
 PAGE = Path(__file__).parent / "checks.md"
 
@@ -36,8 +36,8 @@ def page() -> str:
     parts += [_section(rule.kind, rule.repair.words if rule.repair else "") for rule in RULES]
     parts.append("## The files\n\nFrom `--level exists` on.\n")
     parts += _sections(FILE_KINDS.values())
-    parts.append("## What else is in the data path\n\nFrom `--level exists` on.\n")
-    parts += _sections(STRAY_KINDS)
+    parts.append("## The data path\n\nFrom `--level exists` on.\n")
+    parts += _sections((EMPTY, *STRAY_KINDS))
     return "\n".join(parts)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from canvasback.model.checking import CheckResult
 from canvasback.model.healing import HealResult
 from tests.cli.running import Place, fail, fails, tree
 from tests.cli.test_check import LAKE, data_files
@@ -188,6 +189,34 @@ def test_what_cannot_be_read_in_the_replica_is_not_given_up(place: Place) -> Non
     assert [file.place for file in result.healed] == [str(cut)]
     assert result.finding_counts == {"copy-failed": 1, "file-missing": 1}
     assert result.accepted_snapshot is None
+
+
+def test_a_disk_that_is_not_mounted_is_no_loss(place: Place, stages: Stages) -> None:
+    """The same for a data path that is not the lake's: all that is on the other one would be left out."""
+    data, away = place.lake / "data", place.folder / "away"
+    data.rename(away)
+    heal = ("heal", LAKE, "--data-path", data)  # it is relative, and not found where nothing is
+    for made in (False, True):
+        if made:
+            (data / "lost+found").mkdir(parents=True)
+        found: CheckResult = answered(place.run("check", LAKE, "--data-path", data, "--json"), "check", 3)
+        assert found.finding_counts["data-path-empty"] == 1
+        [first, *_] = found.findings
+        assert (first.code, first.where) == ("data-path-empty", f"{data}/")
+        assert "Mount the disk" in first.cure
+        for more in ((), ("-r", "repo"), ("--dry-run",)):
+            assert f"{data}/" in fails(place, 4, "data-path-empty", *heal, "--accept-loss", *more)
+        result: HealResult = answered(place.run(*heal, "--json"), "heal", 3)
+        assert (result.findings[0].code, result.accepted_snapshot) == ("data-path-empty", None)
+    shutil.rmtree(data)
+    away.rename(data)
+    assert is_whole(place, stages)
+
+    # A disk that is really lost comes back from the repository, and then a loss may be accepted.
+    shutil.rmtree(data)
+    assert place.run(*heal, "-r", "repo").code == 0
+    assert place.run(*heal, "-r", "repo", "--accept-loss").code == 0
+    assert is_whole(place, stages)
 
 
 def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: Stages) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback import LockedError
+from canvasback import LockedError, RefusedError
 from tests.cli.test_check import writing
 from tests.clouds import Cloud, cloud
 from tests.lake.builder import Lake, session
@@ -110,6 +110,25 @@ def test_an_outage_is_no_loss(bucket: Bucket, tmp_path: Path) -> None:
             canvasback.heal(bucket.attach, source=bucket.replica, accept_loss=True, stores=stores)
     assert catalog.read_bytes() == before
     assert gone not in bucket.read_all(bucket.data_path)
+
+
+@pytest.mark.parametrize("bucket", ["s3", "azure"], indirect=True)
+def test_an_empty_bucket_is_no_loss_either(bucket: Bucket, tmp_path: Path) -> None:
+    """It may be another one than the lake's."""
+    catalog = tmp_path / "main.ducklake"
+    before = catalog.read_bytes()
+    store = bucket.stores.open(bucket.data_path)
+    for name in bucket.objects:
+        store.delete(name)
+    store.put_new("somebody else's", b"x")
+    with pytest.raises(RefusedError) as refused:
+        canvasback.heal(bucket.attach, bucket.repository, accept_loss=True, stores=bucket.stores)
+    assert (refused.value.code, catalog.read_bytes()) == ("data-path-empty", before)
+    assert set(bucket.read_all(bucket.data_path)) == {"somebody else's"}
+    result = canvasback.heal(bucket.attach, bucket.repository, stores=bucket.stores)
+    assert result.healed_files == len(bucket.objects)
+    assert bucket.read_all(bucket.data_path).items() >= bucket.objects.items()
+    bucket.is_whole()
 
 
 @pytest.fixture

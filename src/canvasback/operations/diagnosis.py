@@ -20,7 +20,14 @@ from canvasback.errors import StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.progress import Progress
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks import FILE_KINDS, check_files, files_not_held, stray_files
+from canvasback.operations.file_checks import (
+    EMPTY,
+    FILE_KINDS,
+    check_files,
+    files_not_held,
+    is_empty,
+    stray_files,
+)
 from canvasback.operations.held import held_files
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -48,6 +55,7 @@ class Diagnosis(msgspec.Struct):
         faults: Where its catalog breaks rules.
         strays: What lies in its data path and is not its own.
         names: Its tables.
+        empty: Says that nothing of the lake is at the data path, if so.
         accepted: Lost files whose loss was accepted.
         files: How many files were looked at.
         bytes: Bytes that the catalog promises of them.
@@ -56,6 +64,7 @@ class Diagnosis(msgspec.Struct):
     faults: list[tuple[Rule, Fault]]
     strays: Findings
     names: dict[int, LakeTable]
+    empty: Finding | None = None
     accepted: int = 0
     files: int = 0
     bytes: int = 0
@@ -65,6 +74,8 @@ class Diagnosis(msgspec.Struct):
         found = Findings()
         for rule, fault in self.faults:
             found.add(rule.kind.at(fault.where, fault.message, self.name(fault.table_id)))
+        if self.empty is not None:
+            found.add(self.empty)
         for damaged in damaged_files(image):
             found.add(finding_of(damaged, self.name(damaged.table_id)))
         found.merge(self.strays)
@@ -133,10 +144,18 @@ class Examiner:
             return diagnosis
         self._examine(image, tables, None)
         diagnosis.files, diagnosis.bytes = _looked_at(image, tables)
+        if tables is None:
+            diagnosis.empty = self._empty(image)
         diagnosis.accepted = _forget_accepted(image)
         if tables is None:
             diagnosis.strays.extend(self._strays(image))
         return diagnosis
+
+    def _empty(self, image: Image) -> Finding | None:
+        with contextlib.suppress(StorageError):  # of the files a check says so, one by one
+            if is_empty(image, self.root, self._stores):
+                return EMPTY.at(self.root, "nothing of the lake is here")
+        return None
 
     def _strays(self, image: Image) -> Iterator[Finding]:
         with contextlib.suppress(StorageError):  # of the files a check says so, one by one

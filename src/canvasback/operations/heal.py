@@ -14,6 +14,7 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
+from canvasback.errors import RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.lake import LakeName, parse_lake
@@ -76,8 +77,9 @@ def heal(
 
     Raises:
         UsageError: Level ``checksum`` without a repository (``no-repository``).
-        RefusedError: The repository is of another lake (``other-lake``), or there is no replica (``no-replica``);
-            nothing was changed.
+        RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
+            a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
+            changed.
         LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile; files that were
             put back stay.
         LakeError: The catalog cannot be read.
@@ -141,6 +143,8 @@ class _Heal:
             opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
             examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
             diagnosis = examiner.diagnose(image)
+            if accept_loss and diagnosis.empty is not None:
+                raise _nothing_there(self.root)
             done.repairs = planned_repairs(image, diagnosis.faults)
             image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
@@ -162,6 +166,7 @@ class _Heal:
             image = in_dialect(stored, "duckdb")
             after = examiner.look_again(image, damaged)
             after.strays = diagnosis.strays
+            after.empty = None if self.done.healed_files else diagnosis.empty
             self.findings.merge(after.findings(image))
         return self._result(began, dry_run=False)
 
@@ -291,6 +296,16 @@ class _Heal:
             self.findings.kept,
             self.findings.counts,
         )
+
+
+def _nothing_there(root: str) -> RefusedError:
+    return RefusedError(
+        "data-path-empty",
+        f"nothing of the lake is at {root}: so a disk looks that is not mounted, and what is on it is not lost",
+        hint="Mount it, or say with --data-path where the files are. If it is lost, run heal without --accept-loss: it "
+        "puts back what has a copy. If nothing has one, make the folder of a table anew (in a bucket, any object in "
+        "it), and run it again.",
+    )
 
 
 def _damaged(image: Image) -> list[tuple[str, int]]:

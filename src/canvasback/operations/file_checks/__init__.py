@@ -1,8 +1,19 @@
 """What a check asks of storage: are a lake's files there, and are they what the catalog says?"""
 
 from canvasback.operations.file_checks.check import Level, check_files, files_not_held
-from canvasback.operations.file_checks.kinds import FILE_KINDS, STRAY_KINDS
+from canvasback.operations.file_checks.empty import is_empty
+from canvasback.operations.file_checks.kinds import EMPTY, FILE_KINDS, STRAY_KINDS
 from canvasback.operations.file_checks.repairs import catalog_repairs
 from canvasback.operations.file_checks.strays import stray_files
 
-__all__ = ["FILE_KINDS", "STRAY_KINDS", "Level", "catalog_repairs", "check_files", "files_not_held", "stray_files"]
+__all__ = [
+    "EMPTY",
+    "FILE_KINDS",
+    "STRAY_KINDS",
+    "Level",
+    "catalog_repairs",
+    "check_files",
+    "files_not_held",
+    "is_empty",
+    "stray_files",
+]

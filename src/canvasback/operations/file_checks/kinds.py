@@ -115,6 +115,14 @@ CORRUPT = FindingKind(
     "A bad sector, a broken copy, or a program that rewrote the file.",
     _HEAL,
 )
+EMPTY = FindingKind(
+    "data-path-empty",
+    "error",
+    "Of all files that the catalog names below the data path there is none, nor any of their folders.",
+    "A disk is not mounted, or the data path is not the lake's.",
+    "Mount the disk, or say with --data-path where the files are, and look again. If they are lost, restore "
+    "brings them back, or heal.",
+)
 ORPHAN = FindingKind(
     "orphan-file",
     "warning",
