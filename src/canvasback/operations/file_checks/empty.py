@@ -25,16 +25,17 @@ def is_empty(image: Image, root: str, stores: Stores) -> bool:
     Raises:
         StorageError: The data path cannot be listed.
     """
+    missing = f"memory.damaged WHERE code = {literal(MISSING.code)} AND starts_with(place, {literal(root)})"
+    [gone] = one_row(image.connection, f"SELECT count(*) FROM {missing}")
+    if not gone:
+        return False
     selects = " UNION ALL ".join(
         f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
         for kind, (table, _) in KINDS.items()
         if table in image.tables
     )
-    missing = f"memory.damaged WHERE code = {literal(MISSING.code)} AND starts_with(place, {literal(root)})"
-    named, gone = one_row(
-        image.connection, f"SELECT (SELECT count(*) FROM ({selects})), (SELECT count(*) FROM {missing})"
-    )
-    if not named or named != gone:
+    [named] = one_row(image.connection, f"SELECT count(*) FROM ({selects})")
+    if named != gone:
         return False
     folders = {
         folder
