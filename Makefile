@@ -1,12 +1,13 @@
 # Every environment is a target with a stamp that depends on pyproject.toml: the second `make` is quick.
 PYTHON ?= python3
-NEWEST := 2.0.0
+NEWEST := 2.0.1
 ORACLES := 1.3.0 1.3.2
 MOTO := 5.2.5
 # Tests of one file share what they set up, so a file is one process's.
 JOBS ?= 2
 
 VENV := .venv/stamp
+VENV_PREVIOUS := .venv-0.3/stamp
 VENV_NEWEST := .venv-newest/stamp
 AZURITE := .venv/azurite/stamp
 VENV_ORACLES := $(ORACLES:%=.oracles/%/stamp)
@@ -19,13 +20,14 @@ CEPH := .cross-check/ceph/stamp
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-venv: $(VENV)  ## Create .venv: canvasback (editable), the tools, duckdb 1.4.4 with its real DuckLake
+venv: $(VENV)  ## Create .venv: canvasback (editable), the tools, duckdb 1.5.5 with the real DuckLake 1.0
 
 demo: $(VENV)  ## Lose a lake and bring it back
-	.venv/bin/python demo/demo.py
+	.venv/bin/python -m demo.demo
 
-test: $(VENV) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with duckdb 1.4.4 and with the newest
+test: $(VENV) $(VENV_PREVIOUS) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with DuckLake 1.0, 0.3 and the newest duckdb
 	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
+	.venv-0.3/bin/python -m pytest tests -m versions --numprocesses=$(JOBS) --dist=loadfile
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest --numprocesses=$(JOBS) --dist=loadfile
 
@@ -58,6 +60,12 @@ $(VENV): pyproject.toml
 
 # No extensions here: the newest duckdb's are not on pip. It opens the catalogs that only it can open, and the SDK
 # writes others.
+# The DuckLake before: what can differ by version runs with it too.
+$(VENV_PREVIOUS): pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --editable '.[previous]'
+	touch $@
+
 $(VENV_NEWEST): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --editable '.[newest]' duckdb==$(NEWEST)

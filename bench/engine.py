@@ -12,17 +12,10 @@ if TYPE_CHECKING:
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with ducklake loaded, from the duckdb_ext package or else installed."""
-    import duckdb  # noqa: PLC0415
+    """An in-memory DuckDB with ducklake and what it needs for all engines loaded."""
+    from tests import extension  # noqa: PLC0415
 
-    connection = duckdb.connect()
-    try:
-        import duckdb_ext  # noqa: PLC0415
-    except ImportError:
-        connection.execute("INSTALL ducklake")
-    else:
-        connection = duckdb_ext.init(connection)
-    connection.execute("LOAD ducklake")
+    connection = extension.connect("httpfs", "postgres_scanner", "sqlite_scanner")
     connection.execute("SET enable_progress_bar = false")
     return connection
 

@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 import duckdb
-import duckdb_ext
+
+from tests import extension
 
 TABLES = ("customers", "orders")
 
@@ -23,8 +24,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self._prefix = f"{folder}/"
-        self._session = duckdb_ext.init(duckdb.connect())
-        self._session.execute("LOAD ducklake")
+        self._session = extension.connect()
 
     def say(self, text: str) -> None:
         """Tell what comes next."""

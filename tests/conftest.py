@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, as unknown ones are errors."""
+    """Register the markers, as unknown ones are errors, and let the scripts that tests start import `tests`."""
+    searched = [str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(searched))
+    config.addinivalue_line(
+        "markers",
+        "versions: can differ by DuckLake's version; `make test` runs these with 0.3 too, in .venv-0.3",
+    )
     config.addinivalue_line(
         "markers",
         "newest: needs pip's newest duckdb and no extension; `make test` runs these in .venv-newest",

@@ -269,7 +269,7 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
         re.MULTILINE | re.DOTALL,
     )
     assert shown
-    demo = subprocess.run([sys.executable, "demo/demo.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    demo = subprocess.run([sys.executable, "-m", "demo.demo"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert normalised(demo.stdout) == normalised(shown[1])

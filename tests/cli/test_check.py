@@ -266,9 +266,9 @@ def test_whoever_may_only_read_can_check(place: Place) -> None:
 def writing(attach: str, data: Path) -> Iterator[Callable[[], None]]:
     """A process that has committed to a lake, has it attached, and can be told to commit once more."""
     script = (
-        "import duckdb, duckdb_ext, sys\n"
-        "c = duckdb.connect()\n"
-        "duckdb_ext.init(c)\n"
+        "import sys\n"
+        "from tests import extension\n"
+        "c = extension.connect()\n"
         f"c.execute(\"ATTACH '{attach}' AS lake (DATA_PATH '{data}/', DATA_INLINING_ROW_LIMIT 0)\")\n"
         "for line in sys.stdin:\n"
         "    c.execute(line)\n"

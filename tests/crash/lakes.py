@@ -84,13 +84,8 @@ def write_stages(folder: Path) -> Stages:
 
 
 def _write(folder: str, stage: str, outside: str) -> None:
-    import duckdb  # noqa: PLC0415 - only the script needs them
-    import duckdb_ext  # noqa: PLC0415
-
     os.chdir(folder)
-    connection = duckdb.connect()
-    duckdb_ext.init(connection)
-    connection.execute("LOAD ducklake")
+    connection = extension.connect()
     connection.execute("SET TimeZone = 'UTC'")
     if not Path(outside).exists():
         quoted = outside.replace("'", "''")

@@ -1,4 +1,4 @@
-"""Lakes that the real extension of this environment's DuckDB 1.4.4 writes and reads, in this process.
+"""Lakes that the real extension of this environment's DuckDB writes and reads, in this process.
 
 `tests.oracle` asks extensions of other versions, each in a process of its own: slower, and for every snapshot.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 import canvasback
+from tests import extension
 from tests.lake.values import literal, tree_of
 
 if TYPE_CHECKING:
@@ -29,12 +30,7 @@ Contents = dict[str, list[str]]
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
     """Load the extension once: it takes longer than most of what a test does with it."""
-    import duckdb_ext  # noqa: PLC0415 - the environment of the newest duckdb has no extensions
-
-    connection = duckdb.connect()
-    duckdb_ext.init(connection)
-    connection.execute("LOAD ducklake")
-    return connection
+    return extension.connect("azure", "httpfs", "postgres_scanner", "sqlite_scanner")
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -14,14 +14,13 @@ import sys
 from pathlib import Path
 
 import duckdb
-import duckdb_ext
+
+from tests import extension
 
 
 def main(catalog: str, mode: str) -> None:
     """Write to a new lake."""
-    connection = duckdb.connect()
-    duckdb_ext.init(connection)
-    connection.execute("LOAD ducklake")
+    connection = extension.connect()
     if mode != "idle":
         # Checkpoints every few commits: the moments at which a hot copy can go wrong.
         connection.execute("SET wal_autocheckpoint = '64KB'")

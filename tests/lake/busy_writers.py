@@ -14,7 +14,8 @@ import time
 from collections import Counter
 
 import duckdb
-import duckdb_ext
+
+from tests import extension
 
 MAINTENANCE = [
     "ducklake_merge_adjacent_files('lake')",
@@ -94,9 +95,7 @@ def kind(error: duckdb.Error) -> str:
 
 def main(attach: str, data: str, count: str) -> None:
     """Write until somebody says that it is enough."""
-    connection = duckdb.connect()
-    duckdb_ext.init(connection)
-    connection.execute("LOAD ducklake")
+    connection = extension.for_lake(attach)
     connection.execute("SET ducklake_max_retry_count = 200")
     connection.execute("SET wal_autocheckpoint = '64KB'")
     connection.execute(f"ATTACH '{attach}' AS lake (DATA_PATH '{data}', DATA_INLINING_ROW_LIMIT 5)")

@@ -15,6 +15,8 @@ import time
 
 import duckdb
 
+from tests import extension
+
 MAINTENANCE = [
     "ducklake_merge_adjacent_files('lake')",
     "ducklake_expire_snapshots('lake', older_than => now() - INTERVAL 2 SECOND)",
@@ -31,11 +33,7 @@ class Writer:
     """The writer, and what it knows to be true."""
 
     def __init__(self, attach: str, data: str) -> None:
-        self.connection = duckdb.connect()
-        import duckdb_ext  # noqa: PLC0415 - tests of the newest duckdb, which has none, import this module too
-
-        duckdb_ext.init(self.connection)
-        self.connection.execute("LOAD ducklake")
+        self.connection = extension.for_lake(attach)
         self.connection.execute("SET wal_autocheckpoint = '64KB'")
         self.connection.execute("SET ducklake_max_retry_count = 200")
         self.connection.execute(f"ATTACH '{attach}' AS lake (DATA_PATH '{data}', DATA_INLINING_ROW_LIMIT 5)")

@@ -7,6 +7,7 @@ Each DuckLake version lives in an environment of its own, which `make test` crea
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ __all__ = [
     "write_lake",
 ]
 
-Version = Literal["1.3.0", "1.3.2", "1.4.4"]
+Version = Literal["1.3.0", "1.3.2", "1.4.4", "1.5.5"]
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 PYTHONS: dict[Version, Path] = {
     "1.3.0": ROOT / ".oracles/1.3.0/bin/python",
     "1.3.2": ROOT / ".oracles/1.3.2/bin/python",
-    "1.4.4": ROOT / ".venv/bin/python",
+    "1.4.4": ROOT / ".venv-0.3/bin/python",
+    "1.5.5": ROOT / ".venv/bin/python",
 }
 
 WITHOUT_OVERRIDE: set[Version] = {"1.3.0", "1.3.2"}
@@ -43,9 +45,9 @@ FIXTURES: list[tuple[str, Version | None]] = [
     ("duckdb-0.3", "1.4.4"),
     ("duckdb-0.3-encrypted", "1.4.4"),
     ("duckdb-0.3-maintained", "1.4.4"),
-    ("duckdb-1.0", None),
-    ("duckdb-1.0-encrypted", None),
-    ("duckdb-1.0-maintained", None),
+    ("duckdb-1.0", "1.5.5"),
+    ("duckdb-1.0-encrypted", "1.5.5"),
+    ("duckdb-1.0-maintained", "1.5.5"),
 ]
 OTHER_ENGINES = ["sqlite-0.2", "sqlite-0.3", "postgres-0.3"]
 """The lakes of tests/fixtures: those in DuckDB with the version that reads them without migrating, if pip has one."""
@@ -176,9 +178,14 @@ def _ask(
         "read_only": read_only,
         "actions": [action],
     }
-    reader = Path(__file__).parent / "reader.py"
     process = subprocess.run(
-        [python, reader], input=json.dumps(request), cwd=cwd, capture_output=True, text=True, check=False
+        [python, "-m", "tests.oracle.reader"],
+        input=json.dumps(request),
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # cwd is the lake's folder
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if process.returncode:
         # A crash of the extension (0.3 crashes on some bad catalogs) ends the process without an answer.

@@ -1,7 +1,7 @@
 """Asks the real DuckLake extension of this Python's DuckDB what it sees in a lake.
 
-Run as a script: one JSON request on stdin, one JSON answer on stdout. It needs the standard library, duckdb,
-duckdb_ext and the extension, because it runs in environments that hold nothing else.
+Run as `python -m tests.oracle.reader`: one JSON request on stdin, one JSON answer on stdout. It needs the standard
+library, duckdb and the extension, because it runs in environments that hold nothing else.
 
     {"attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false, "read_only": true,
      "actions": [{"do": "read"}, {"do": "write"}, {"do": "conflict", "kind": "delete"}]}
@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+
+from tests import extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +42,8 @@ class Lake:
     @contextmanager
     def attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach the lake in a fresh DuckDB for as long as a `with` block lasts."""
-        import duckdb_ext  # noqa: PLC0415 - tests of the newest duckdb, which has none, import this module too
-
-        connection = duckdb.connect()
+        connection = extension.for_lake(self._uri)
         try:
-            duckdb_ext.init(connection)
-            connection.execute("LOAD ducklake")
             connection.execute("SET TimeZone = 'UTC'")
             self.attach(connection)
             yield connection
