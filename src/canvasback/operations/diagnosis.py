@@ -100,6 +100,7 @@ class Examiner:
         root: The data path as an absolute folder or URL that ends in a slash.
         level: How deeply it looks.
         unknown_checksums: At level ``checksum``, files of which the repository has no checksum.
+        passed_over: Points that could not be asked for checksums.
 
     Args:
         root: See above.
@@ -124,6 +125,7 @@ class Examiner:
         self.root = root
         self.level = level
         self.unknown_checksums = 0
+        self.passed_over = Findings()
         self._stores = stores
         self._repository = repository
         self._jobs = jobs
@@ -183,7 +185,12 @@ class Examiner:
 
     def _examine(self, image: Image, tables: frozenset[int] | None, files: str | None) -> None:
         assert self.level != "catalog"  # nothing of storage is looked at then
-        held = held_files(image, self._repository) if self.level == "checksum" and self._repository else None
+        passed_over = Findings()
+        held = (
+            held_files(image, self._repository, passed_over) if self.level == "checksum" and self._repository else None
+        )
+        if files is None:
+            self.passed_over = passed_over
         found = check_files(
             image,
             self.root,

@@ -20,7 +20,6 @@ from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.words import many
-from canvasback.operations.backup import backup
 from canvasback.operations.damage import aside_suffix
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
@@ -32,6 +31,7 @@ from canvasback.operations.healing.losses import Losses
 from canvasback.operations.healing.merged import MERGED, Merged, find_merged, has_sources, note_planned, write_merged
 from canvasback.operations.healing.replica import find_replica
 from canvasback.operations.held import open_of_lake, refuse_without_repository
+from canvasback.operations.safety import make_safe
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
@@ -80,8 +80,8 @@ def heal(
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
             changed.
-        LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile; files that were
-            put back stay.
+        LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile, or goes on
+            writing to the repository; files that were put back stay.
         LakeError: The catalog cannot be read.
     """
     refuse_without_repository(level, repository)
@@ -143,6 +143,7 @@ class _Heal:
             opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
             examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
             diagnosis = examiner.diagnose(image)
+            self.findings.merge(examiner.passed_over)
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
             done.repairs = planned_repairs(image, diagnosis.faults)
@@ -262,9 +263,9 @@ class _Heal:
     def _make_safe(self) -> None:
         if self.repository is not None and not self.done.safety_point:
             # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
-            point = backup(
-                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, stores=self.stores,
-                progress=self.progress, clock=self.clock,
+            point = make_safe(
+                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, only_new=False,
+                stores=self.stores, progress=self.progress, clock=self.clock,
             )  # fmt: skip
             self.done.safety_point = point.point
 
