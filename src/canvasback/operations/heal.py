@@ -24,6 +24,7 @@ from canvasback.operations.damage import aside_suffix
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
+from canvasback.operations.file_checks import note_whole
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
 from canvasback.operations.healing.leftovers import sweep_folders
@@ -67,7 +68,8 @@ def heal(
         source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
-            again. Files that storage does not let be read or put back are not left out.
+            again. Files that storage does not let be read or put back are not left out, nor those of which every row
+            can be read.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -148,6 +150,7 @@ class _Heal:
                 raise _nothing_there(self.root)
             done.repairs = planned_repairs(image, diagnosis.faults)
             image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
+            note_whole(image, self.root, self.stores, self.jobs, look=accept_loss)
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
             done.losses, done.lost_files = losses.first(_KEPT), losses.count
             unreadable = losses.unreadable() if accept_loss else []
@@ -256,6 +259,11 @@ class _Heal:
             steps.append(
                 f"{many(losses.unsure, 'file')} not left out: storage does not let them be read, or put back, which is "
                 "no loss yet. See to the permissions and the network, and move away what is beyond rescue"
+            )
+        if losses.whole:
+            steps.append(
+                f"{many(losses.whole, 'file')} not left out, whatever is wrong there: every row can be read, so "
+                "that nothing is lost yet. Move away by hand what is not to be kept"
             )
         if not steps:
             steps.append("nothing is to be done")
