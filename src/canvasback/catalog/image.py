@@ -25,6 +25,7 @@ class Image:
         connection: The DuckDB connection in which the relations can be selected from.
         tables: The catalog's tables by name.
         record: What is known of the catalog besides its rows.
+        stored: The tables as the catalog's own engine holds them.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Image:
         self.connection = connection
         self.tables = dict(sorted(tables.items()))
         self.record = record
+        self.stored: Mapping[str, Relation] = self.tables
         self._on_close = on_close
 
     def __enter__(self) -> Self:
@@ -56,12 +58,16 @@ class Image:
 
     def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
-        return Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
+        image = Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
+        image.stored = self.stored
+        return image
 
     def without(self, table: str) -> Image:
         """The same image without one of its tables. Closing either closes both."""
         left = {name: relation for name, relation in self.tables.items() if name != table}
-        return Image(self.connection, left, self.record, self._on_close)
+        image = Image(self.connection, left, self.record, self._on_close)
+        image.stored = self.stored
+        return image
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""

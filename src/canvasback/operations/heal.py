@@ -163,7 +163,7 @@ class _Heal:
                 self._make_safe()
                 done.repairs = repair_file_rows(self.engine, image)
         if diagnosis.faults:
-            done.repairs += repair_rules(self.engine)
+            done.repairs += repair_rules(self.engine, self.root, self.stores)
         if unreadable:
             self._accept(unreadable)
         with self.engine.read() as stored:

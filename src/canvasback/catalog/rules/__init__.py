@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules import files, inlined, parents, ranges, row_ids, snapshots, statistics
+from canvasback.catalog.rules import duplicates, files, inlined, parents, ranges, row_ids, snapshots, statistics
 from canvasback.catalog.rules.rule import Fault, Rule
 
 RULES: tuple[Rule, ...] = (
+    *duplicates.RULES,
     *snapshots.RULES,
     *ranges.RULES,
     *parents.RULES,
