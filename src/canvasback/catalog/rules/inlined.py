@@ -113,9 +113,10 @@ _OLD_TYPES = frozenset(
     {
         ("VARCHAR", "character varying"), ("VARCHAR", "text"), ("JSON", "json"), ("DATE", "date"),
         ("TIMESTAMP", "timestamp without time zone"), ("TIMESTAMP WITH TIME ZONE", "timestamp with time zone"),
+        ("FLOAT", "FLOAT"), ("DOUBLE", "DOUBLE"),
     }
 )  # fmt: skip
-"""What a column of the lake is, and what 0.3 made of it in PostgreSQL, and 1.0 does not. In SQLite no value differs.
+"""What a column of the lake is, and what 0.3 made of it and 1.0 does not: in PostgreSQL, and the last two in SQLite.
 
 Source: the extensions' metadata managers, `TypeIsNativelySupported` and `GetColumnTypeInternal`.
 """
@@ -125,9 +126,9 @@ Source: the extensions' metadata managers, `TypeIsNativelySupported` and `GetCol
     "inlined-types-old",
     "warning",
     explanation="A table of inlined rows still has the types that DuckLake 0.3 gave it, and the catalog was migrated. "
-    "What is in it is read as it should be. What DuckLake 1.0 writes into it is not what was said: the text 'new' "
-    "becomes \\x6e6577, and other INSERTs fail.",
-    example="A lake of DuckLake 0.3 in PostgreSQL that has inlined rows was attached with AUTOMATIC_MIGRATION.",
+    "What is in it is read as it should be. What DuckLake 1.0 writes into it is not what was said: in PostgreSQL "
+    "the text 'new' becomes \\x6e6577, and other INSERTs fail; in SQLite a NaN becomes NULL.",
+    example="A lake of DuckLake 0.3 with inlined rows, in PostgreSQL or SQLite, was attached with AUTOMATIC_MIGRATION.",
     cure="Write nothing before this: CALL ducklake_flush_inlined_data of the lake, then run heal. It removes the empty "
     "table, and DuckLake makes one of its own types when it needs one. Texts that begin with \\x were written since.",
     repair=Repair(
