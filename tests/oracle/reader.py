@@ -46,6 +46,7 @@ class Lake:
         connection = extension.for_lake(self._uri)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET threads = 1")  # for many queries of little data, others would only wait
             self.attach(connection)
             yield connection
             # After a commit that lost a race, 1.4.4 keeps the catalog's file open past close() and no later
@@ -132,7 +133,7 @@ def judge(connection: duckdb.DuckDBPyConnection) -> None:
     Raises:
         RuntimeError: It does not.
     """
-    wrong = wrong_answers(connection)
+    wrong = wrong_answers(connection, thorough=False)
     if wrong:
         message = "wrong answers: " + "; ".join(wrong)
         raise RuntimeError(message)
