@@ -20,7 +20,9 @@ from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
-from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.cutting import cut_files, refuse_uncuttable
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import FileSource, PointFiles
 from canvasback.operations.inlined_rows import write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
@@ -44,6 +46,7 @@ class TableFiles:
         count: Files to copy.
         bytes: Bytes of them.
         straddlers: Kind and id of the files of which only a part is needed.
+        deletes: What the delete files among them say of the snapshot.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class TableFiles:
         self.count = 0
         self.bytes = 0
         self.straddlers: list[tuple[str, int]] = []
+        self.deletes = DeletesThen()
 
     def look(self, folders: Mapping[int, str]) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
@@ -124,6 +128,8 @@ class TableFiles:
             "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
         ).fetchall()
         refuse_uncuttable(self._source, self.straddlers)
+        sources = PointFiles(self._source, self._store, self._manifest)
+        self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
@@ -153,8 +159,8 @@ class TableFiles:
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
-        cutting = [Straddler(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
-        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress)
+        cutting = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
+        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress, self.deletes.commits)
         changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
         placed = connection.execute(
             "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "

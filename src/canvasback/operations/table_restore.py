@@ -170,6 +170,7 @@ class _Run(msgspec.Struct):
         findings = Findings()
         lost = {str(table) for table in self.names}
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
             self.manifest.id,
             self.then.snapshot,
