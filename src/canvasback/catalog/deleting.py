@@ -25,9 +25,7 @@ from canvasback.catalog.inlined import inlined_deletes, own_column
 from canvasback.catalog.state import visible
 
 _TABLE = "ducklake_delete_file"
-_DELETING = frozenset(
-    {"deleted_from_table", "inlined_delete", "merge_adjacent", "rewrite_delete", "compacted_table"}
-)
+_DELETING = frozenset({"deleted_from_table", "inlined_delete", "merge_adjacent", "rewrite_delete", "compacted_table"})
 """What ``changes_made`` says of commits that write delete files, or rows of which a flush makes some."""
 
 
@@ -150,10 +148,7 @@ class DeletingCommits:
                 it matters.
         """
         ordered = sorted(set(numbers))
-        spans = {
-            number: self._span(file, number, after, others)
-            for number, after in pairwise(ordered)
-        }
+        spans = {number: self._span(file, number, after, others) for number, after in pairwise(ordered)}
         if ordered:
             spans[ordered[-1]] = self._newest_span(file, ordered)
         return spans

@@ -112,9 +112,7 @@ class _Reader:
 
     def others(self, file: FoldedFile) -> Iterator[int]:
         """The numbers in the files of other deletes of a file's table: each explains one that is there no more."""
-        beside = folded_files(
-            self._image, f"f.table_id = {file.table_id} AND f.data_file_id <> {file.data_file_id}"
-        )
+        beside = folded_files(self._image, f"f.table_id = {file.table_id} AND f.data_file_id <> {file.data_file_id}")
         made = {other.file_id: other.made for other in beside}
         for file_id, numbers in self.read(sorted(made)):
             yield from (number for number in numbers if number != made[file_id])
@@ -143,5 +141,3 @@ def late_of(straddlers: Collection[tuple[str, int]]) -> list[int]:
 
 def _among(files: Collection[int]) -> str:
     return f"f.delete_file_id IN ({', '.join(map(str, files))})"
-
-

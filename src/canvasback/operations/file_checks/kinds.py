@@ -89,8 +89,8 @@ KEY = FindingKind(
 DELETES = FindingKind(
     "delete-positions",
     "error",
-    "A delete file deletes rows that its data file does not have, one twice, or those of another data file. Rows that "
-    "were deleted come back, or others are gone.",
+    "A delete file deletes rows that its data file does not have, one twice, or those of another data file of its "
+    "table. Rows that were deleted come back, or others are gone.",
     "A delete file of another data file has its name.",
     _HEAL,
 )
