@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from canvasback.catalog.deleting import late_deletes
+from canvasback.catalog.deleting import folded_files, late_deletes
 from canvasback.catalog.edits import Edit, Value, literal_value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
@@ -113,6 +113,27 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
         )
         found = sorted({*found, *(("delete", int(file_id)) for (file_id,) in deletes)})
     return found
+
+
+def numbered_past(image: Image, snapshot: int, limit: int) -> list[tuple[str, int]]:
+    """The kind and id of each file that a snapshot sees and whose rows have numbers of snapshots past a limit.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        snapshot: The snapshot.
+        limit: The newest snapshot that the rows may speak of.
+    """
+    last, _, _ = partial_rows(image, snapshot)
+    seen = visible("f", snapshot)
+    rows = image.rows(
+        f"SELECT data_file_id FROM {{ducklake_data_file}} f WHERE {seen} AND {last} > {limit} "
+        f"AND {last} > begin_snapshot ORDER BY 1"
+    )
+    return [("data", int(file_id)) for (file_id,) in rows] + [
+        ("delete", file.file_id)
+        for file in folded_files(image, seen)
+        if (file.made if file.newest is None else file.newest) > limit
+    ]
 
 
 def _children(image: Image, snapshot: int) -> Iterator[Edit]:

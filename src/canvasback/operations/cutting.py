@@ -69,6 +69,8 @@ def cut_files(
     stores: Stores,
     progress: Progress,
     commits: Mapping[int, Mapping[int, int]] = {},
+    *,
+    numbered: bool = True,
 ) -> list[Cut]:
     """Write each file anew, into the folder where it is, without what came after a snapshot.
 
@@ -80,6 +82,7 @@ def cut_files(
         progress: Told about every file.
         commits: By delete file, the commit that deleted the rows of a number that is not true; see
             `canvasback.operations.deletes_then`. The new file has the true ones.
+        numbered: Whether the new files say of which snapshots their rows are.
 
     Raises:
         LakeError: A file is not there or cannot be read (``cut-failed``).
@@ -98,7 +101,7 @@ def cut_files(
                         while content := source.read(1 << 20):
                             copy.write(content)
                     true = commits.get(file.file_id, {}) if file.kind == "delete" else {}
-                    written = _cut(connection, image, file, snapshot, old, new, true)
+                    written = _cut(connection, image, file, snapshot, old, new, true, numbered=numbered)
                 except (UnreadError, duckdb.Error) as error:
                     raise LakeError(
                         "cut-failed",
@@ -143,6 +146,8 @@ def _cut(
     old: str,
     new: str,
     true: Mapping[int, int],
+    *,
+    numbered: bool,
 ) -> _Written:
     """Write the new file, and tell of which snapshots its rows are."""
     row = _row(image, file.kind, file.file_id)
@@ -184,8 +189,13 @@ def _cut(
         # Row ids are counted from the first row on, so a gap needs them written down.
         added = f", {row['row_id_start']} + file_row_number AS {ROW_ID}"
         fields[ROW_ID] = str(ROW_ID_FIELD)
+    left_out = ["file_row_number"]
+    if marked and not numbered:
+        left_out.append(identifier(marked))
+        replaced = [column for column in replaced if not column.endswith(f" AS {identifier(marked)}")]
+        fields.pop(marked)
     ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
-    shown = "* EXCLUDE (file_row_number)" + (f" REPLACE ({', '.join(replaced)})" if replaced else "") + added
+    shown = f"* EXCLUDE ({', '.join(left_out)})" + (f" REPLACE ({', '.join(replaced)})" if replaced else "") + added
     connection.execute(
         f"COPY (SELECT {shown} FROM {source} WHERE {kept}{order}) TO {literal(new)} "
         f"(FORMAT parquet, FIELD_IDS {{{ids}}})"

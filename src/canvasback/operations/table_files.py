@@ -13,7 +13,7 @@ from canvasback.catalog.edits import Value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.grafts import NewFile, NewTable
 from canvasback.catalog.image import Image
-from canvasback.catalog.rewind import straddling
+from canvasback.catalog.rewind import numbered_past, straddling
 from canvasback.catalog.state import visible
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
@@ -70,11 +70,15 @@ class TableFiles:
         self.straddlers: list[tuple[str, int]] = []
         self.deletes = DeletesThen()
 
-    def look(self, folders: Mapping[int, str]) -> None:
+    def look(self, folders: Mapping[int, str], head: int) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
+
+        A lake that was taken back counts anew: rows with numbers of snapshots that are yet to come would not be there
+        before these are, and deletes with such numbers would not hold.
 
         Args:
             folders: The new folder of each table, absolute, by its old id.
+            head: The lake's newest snapshot.
 
         Raises:
             RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
@@ -119,7 +123,8 @@ class TableFiles:
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
         )
         chosen = {tuple(row) for row in connection.execute("SELECT kind, file_id FROM memory.wanted").fetchall()}
-        self.straddlers = [found for found in straddling(self._source, at) if found in chosen]
+        found = [*straddling(self._source, at), *numbered_past(self._source, at, head + 1)]
+        self.straddlers = sorted(chosen & set(found))
         cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers) or "('', -1)"
         among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
         connection.execute(f"CREATE TABLE memory.cutting AS FROM memory.places WHERE {among}")
@@ -160,7 +165,15 @@ class TableFiles:
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
         cutting = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
-        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress, self.deletes.commits)
+        cuts = cut_files(
+            self._source,
+            self._snapshot,
+            cutting,
+            self._stores,
+            self._progress,
+            self.deletes.commits,
+            numbered=False,  # the table is new to the lake, and all of it of one snapshot
+        )
         changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
         placed = connection.execute(
             "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "

@@ -124,7 +124,8 @@ class _Run(msgspec.Struct):
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
-        self.files.look(self.folders)
+            head = target.head()[0]
+        self.files.look(self.folders, head)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
