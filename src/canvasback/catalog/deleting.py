@@ -103,6 +103,33 @@ def late_deletes(image: Image, snapshot: int) -> list[int]:
     return [file.file_id for file in files if commits.may_be_later(file, snapshot)]
 
 
+def forgotten_deletes(image: Image, snapshot: int) -> dict[int, int]:
+    """The tables of which a snapshot saw deleted rows that the catalog may show again, and how many at most.
+
+    Each deletion vector takes the place of all earlier deletes of its data file, whenever those were.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        snapshot: The snapshot.
+    """
+    if not image.has(_TABLE, "partial_max"):
+        return {}
+    rows = image.rows(
+        f"""
+        SELECT f.table_id, f.delete_count, d.begin_snapshot FROM {{{_TABLE}}} f
+        JOIN {{ducklake_data_file}} d ON d.data_file_id = f.data_file_id AND {visible("d", snapshot)}
+        WHERE f.begin_snapshot > {snapshot} AND lower(f.format) = 'puffin'
+            AND f.data_file_id NOT IN (SELECT data_file_id FROM {{{_TABLE}}} o WHERE {visible("o", snapshot)})
+        """
+    )
+    commits = DeletingCommits(image) if rows else None
+    found: dict[int, int] = {}
+    for table_id, deletes, begins in rows:
+        if commits is not None and commits.left_unnamed(table_id, begins, snapshot):
+            found[table_id] = found.get(table_id, 0) + deletes
+    return found
+
+
 class DeletingCommits:
     """The commits of a catalog that deleted rows.
 
@@ -114,6 +141,7 @@ class DeletingCommits:
         self._image = image
         self._every: dict[int, set[int]] = {}
         self._inlined: dict[int, set[int]] = {}
+        self._folding: dict[int, set[int]] = {}
         self._known: set[int] = set()
         rows = image.rows("SELECT snapshot_id, string_split(changes_made, ',') FROM {ducklake_snapshot_changes} c")
         for commit, changes in rows:
@@ -121,8 +149,8 @@ class DeletingCommits:
             for kind, _, table in (change.partition(":") for change in changes or ()):
                 if kind in _DELETING and table.isdigit():
                     self._every.setdefault(int(table), set()).add(commit)
-                    if kind == "inlined_delete":
-                        self._inlined.setdefault(int(table), set()).add(commit)
+                    of_kind = self._inlined if kind == "inlined_delete" else self._folding
+                    of_kind.setdefault(int(table), set()).add(commit)
 
     def may_be_later(self, file: FoldedFile, snapshot: int) -> bool:
         """Whether rows of a file that a snapshot sees may have been deleted by later commits."""
@@ -135,6 +163,12 @@ class DeletingCommits:
         assert file.newest is not None
         inlined = {c for c in self._inlined.get(file.table_id, ()) if file.begins <= c <= file.newest}
         return self._newest_span(file, sorted({file.begins, *inlined, file.newest}))
+
+    def left_unnamed(self, table_id: int, first: int, last: int) -> bool:
+        """Whether a commit may have deleted rows of a table's files by a delete file that is there no more."""
+        among = {commit for commit in self._every.get(table_id, ()) if first <= commit <= last} | {first}
+        inlined = self._inlined.get(table_id, set())
+        return any(self._unnamed(commit) for commit in among - (inlined - self._folding.get(table_id, set())))
 
     def spans(
         self, file: FoldedFile, numbers: Iterable[int], others: Callable[[], Iterable[int]] = tuple
