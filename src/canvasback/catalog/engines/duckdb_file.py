@@ -9,12 +9,13 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from canvasback.catalog.engines.files import read_start
+from canvasback.catalog.engines.files import open_descriptor, read_start
 from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError
 
 _MAGIC = b"DUCK"
 _HEADERS = (4096, 8192)
 _HEADER_BYTES = 4096
+_PAGE = 128
 LOGS = (".wal", ".checkpoint.wal")
 """What DuckDB adds to a database's path for its logs."""
 
@@ -43,7 +44,7 @@ def read_header(path: str) -> FileHeader:
     Raises:
         LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
     """
-    page = read_start(path, 128, "DuckDB", "not-a-duckdb-file")
+    page = read_start(path, _PAGE, "DuckDB", "not-a-duckdb-file")
     if page[8:12] != _MAGIC:
         sqlite = page.startswith(b"SQLite format 3")
         raise LakeError(
@@ -53,6 +54,20 @@ def read_header(path: str) -> FileHeader:
             if sqlite
             else "Name the file that you put after ducklake: in ATTACH; a damaged one restores from a point.",
         )
+    return _header(page)
+
+
+def open_header(path: str) -> FileHeader | None:
+    """The header of a DuckDB file that this process has open; None where it has not, or cannot be asked.
+
+    It is read through the descriptor that is there: to open the file and close it again would take away the locks.
+    """
+    handle = open_descriptor(path)
+    page = b"" if handle is None else os.pread(handle, _PAGE, 0)
+    return _header(page) if page[8:12] == _MAGIC else None
+
+
+def _header(page: bytes) -> FileHeader:
     library = page[52:84].split(b"\0", 1)[0].decode("ascii", "replace")
     return FileHeader(int.from_bytes(page[12:20], "little"), library)
 

@@ -26,7 +26,12 @@ def is_open_here(path: str) -> bool:
     The locks of DuckDB and SQLite are the process's, and POSIX drops them when the process closes *any* descriptor
     of the file: to open and close such a file here would let other processes write into a database that is in use.
     """
-    return _has_open("self", path)
+    return open_descriptor(path) is not None
+
+
+def open_descriptor(path: str) -> int | None:
+    """A descriptor through which this process has the file open; see `is_open_here`."""
+    return _descriptor("self", path)
 
 
 def is_open_elsewhere(path: str) -> bool:
@@ -36,24 +41,24 @@ def is_open_elsewhere(path: str) -> bool:
         others = [entry for entry in os.listdir("/proc") if entry.isdigit() and entry != here]
     except OSError:
         return False
-    return any(_has_open(pid, path) for pid in others)
+    return any(_descriptor(pid, path) is not None for pid in others)
 
 
-def _has_open(process: str, path: str) -> bool:
+def _descriptor(process: str, path: str) -> int | None:
     folder = f"/proc/{process}/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
     try:
         wanted = os.stat(path)
         descriptors = os.listdir(folder)
     except OSError:
-        return False
+        return None
     for descriptor in descriptors:
         try:
             found = os.stat(f"{folder}/{descriptor}")
         except OSError:
             continue  # the one through which the list was read, or one that was closed meanwhile
         if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-            return True
-    return False
+            return int(descriptor)
+    return None
 
 
 def from_outside(copy: Callable[[str, str], str], path: str, folder: str) -> str:
