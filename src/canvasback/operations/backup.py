@@ -28,6 +28,7 @@ from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
 from canvasback.operations.previous import Previous, read_previous
+from canvasback.operations.sharing import origin_of
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import HeldLease, hold_lease
@@ -301,6 +302,7 @@ class Backup(msgspec.Struct):
             writer=__about__.__version__,
             parent=before.id if before else "",
             arrival=self.repository.store.arrival,
+            origin=origin_of(self.lake, image),
         )
         self.repository.store.sync()
         published = publish_point(self.repository.store, manifest, previous.latest_id, lease.announce)

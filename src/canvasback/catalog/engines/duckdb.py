@@ -81,6 +81,10 @@ class DuckDBEngine:
         record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
         return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
 
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return os.path.realpath(self.path)
+
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit appends to the log, a checkpoint writes the file and starts a new log."""
         return file_pulse(self.path, LOGS)

@@ -72,6 +72,10 @@ class SQLiteEngine:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return os.path.realpath(self.path)
+
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit writes the file, or appends to the write-ahead log."""
         return file_pulse(self.path, WRITTEN_LOGS)
