@@ -10,6 +10,7 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.engines.files import open_descriptor, read_start
+from canvasback.catalog.engines.linked import logged_name, names_of
 from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError
 
 _MAGIC = b"DUCK"
@@ -84,14 +85,16 @@ def copy_hot(path: str, folder: str) -> str:
         The path of the copy; its logs lie beside it.
 
     Raises:
+        LakeError: There are two logs (``two-logs``).
         LockedError: The database kept changing under every attempt (``catalog-busy``).
         NoSpaceError: The folder's disk is full.
     """
     copy = os.path.join(folder, _COPY)
     for _ in range(_TRIES):
+        logged = logged_name(path, LOGS)
         before = _identity(path)
         try:
-            sizes = [_copy_present(path + log, copy + log) for log in LOGS]
+            sizes = [_copy_present(logged + log, copy + log) for log in LOGS]
             shutil.copyfile(path, copy)
         except FileNotFoundError:
             continue  # the log went away between two looks: a checkpoint
@@ -100,7 +103,7 @@ def copy_hot(path: str, folder: str) -> str:
         except OSError as error:
             raise NoSpaceError(folder) from error
         after = _identity(path)
-        if before == after and sizes == [_present(path + log) for log in LOGS]:
+        if before == after and sizes == [_present(logged + log) for log in LOGS]:
             return copy
     raise LockedError(
         "catalog-busy",
@@ -117,7 +120,7 @@ def _identity(path: str) -> tuple[object, ...]:
             file.seek(offset)
             headers.append(file.read(_HEADER_BYTES))
         inode = os.fstat(file.fileno()).st_ino
-    return (inode, *headers, *(_inode(path + log) for log in LOGS))
+    return (inode, *headers, *(_inode(name + log) for name in names_of(path) for log in LOGS))
 
 
 def _inode(path: str) -> int | None:
