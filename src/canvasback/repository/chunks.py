@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import msgspec
 from blake3 import blake3
 
 from canvasback.errors import CorruptError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
@@ -208,8 +209,15 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
         return table.chunks
     check_objects(store, [(table.index.hash, table.index.bytes)])
     (path,) = store.local_paths([layout.chunk_name(table.index.hash)])
-    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
-    return tuple(Chunk(*row) for row in found)
+    try:
+        found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
+        return msgspec.convert([dict(zip(_INDEX, row, strict=True)) for row in found], tuple[Chunk, ...])
+    except (duckdb.Error, msgspec.ValidationError) as error:
+        raise CorruptError(
+            "chunk-corrupt",
+            f"{store.url}{layout.chunk_name(table.index.hash)} is no list of chunks: {str(error).splitlines()[0]}",
+            hint=_CORRUPT_HINT,
+        ) from error
 
 
 def relation_of(
