@@ -81,7 +81,7 @@ def attach(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
     findings = Findings()
-    with image_of(opened.store, manifest, by_url=True) as image:
+    with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
         try:
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:

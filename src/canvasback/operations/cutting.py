@@ -10,15 +10,15 @@ by their places. A cut of the later ones moves the places of the others, so the 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Sequence
+from tempfile import gettempdir
 from typing import Any, NamedTuple
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut
@@ -31,6 +31,7 @@ from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _SNAPSHOT_IDS = (SNAPSHOT_ID, "snapshot_id")
 _REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
@@ -99,10 +100,10 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
     cuts = []
     progress.begin("cutting files", files=len(files))
     # A connection of its own: the image's does not keep the order of rows, in which row ids are.
-    with contextlib.closing(duckdb.connect()) as connection:
+    with temporary_folder() as spill, connect(spill, memory=None, ordered=True, reach=[gettempdir()]) as connection:
         connection.execute("CREATE TABLE places (file_id BIGINT, old BIGINT, new BIGINT)")
         for file in sorted(files, key=lambda file: file.kind):  # the deletes after the data that they are of
-            with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+            with temporary_folder() as folder:
                 old, new = os.path.join(folder, "old.parquet"), os.path.join(folder, "new.parquet")
                 try:
                     with open_source(file.store, file.object, vouch=True) as (_, source), open(old, "wb") as copy:

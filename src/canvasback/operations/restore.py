@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -147,7 +148,8 @@ class Restoring(msgspec.Struct):
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
         check_with = 0 if self.checked else self.jobs or store.jobs
-        with image_of(store, manifest, check_with=check_with) as image:
+        others = [os.path.dirname(os.path.abspath(target.lake.target))] if target.lake.is_file else []
+        with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
             remote = is_remote(target.root)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +23,7 @@ from canvasback.repository.ranges import TOP, WHOLE, Range, dyadic, first_shift,
 from canvasback.repository.rows import one_row, rows_json, rows_select
 from canvasback.repository.types import stored_type
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _PARQUET = (
     "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
@@ -104,7 +104,7 @@ class ChunkWriter:
             for stored in [stored_type(c.type)]
         )
         by = f"ORDER BY {', '.join(map(identifier, order))}" if order else ""
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
 
             def write_one(numbered: tuple[int, Range]) -> Chunk:
                 number, range_ = numbered
@@ -137,7 +137,7 @@ class ChunkWriter:
         )
         if len(chunks) <= layout.INLINE_CHUNKS:
             return table
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             path = os.path.join(folder, "index.parquet")
             cursor = self._connection.cursor()
             rows = [[getattr(chunk, field) for field in _INDEX] for chunk in chunks]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from blake3 import blake3
@@ -16,7 +16,7 @@ from canvasback.errors import (
     ObjectMissingError,
     UsageError,
 )
-from canvasback.model.manifest import Manifest
+from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.owner import Owner, owner_of
@@ -181,34 +181,37 @@ class _Versioned(msgspec.Struct):
     format: int
 
 
-def _doubt(manifest: Manifest, owner: Owner | None) -> str:
-    """Why a manifest that was read is not believed; empty where it is."""
-    if owner is not None and manifest.repository_id != owner.repository_id:
-        return "is of another repository"
-    if owner is not None and manifest.lake_id != owner.lake_id:
-        return "is of another lake"
-    if manifest.catalog.engine not in _ENGINES:
-        return f"tells of an unknown engine {manifest.catalog.engine!r}"
+def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
+    """Why a manifest that was read is not believed; None where it is."""
     names = [table.name for table in manifest.tables]
     lists = [table.name for table in manifest.files]
-    if not all(name.startswith(_TABLES) for name in names) or not set(lists) <= _LISTS:
-        return "names tables that no catalog has"
-    if any(len(set(some)) < len(some) for some in (names, lists)):
-        return "names a table twice"
-    if not _NEEDED <= set(names):
-        return f"lacks the table {min(_NEEDED - set(names))}"
-    for table in (*manifest.tables, *manifest.files):
-        columns = {column.name for column in table.columns}
-        if not columns or len(columns) < len(table.columns) or not columns.issuperset(table.primary_key):
-            return f"has a table {table.name} that cannot be"
+    doubts = {
+        "is of another repository": owner is not None and manifest.repository_id != owner.repository_id,
+        "is of another lake": owner is not None and manifest.lake_id != owner.lake_id,
+        "tells of an engine that does not exist": manifest.catalog.engine not in _ENGINES,
+        "names tables that no catalog has": not all(name.startswith(_TABLES) for name in names),
+        "names lists of files that no point has": not set(lists) <= _LISTS,
+        "names a table twice": any(len(set(some)) < len(some) for some in (names, lists)),
+        "lacks a table that every catalog has": not set(names) >= _NEEDED,
+        "has a table that cannot be": not all(map(_can_be, (*manifest.tables, *manifest.files))),
+        "is of no time": not all(map(_is_time, (manifest.created, manifest.snapshot_time))),
+    }
+    return next((doubt for doubt, doubtful in doubts.items() if doubtful), None)
+
+
+def _can_be(table: StoredTable) -> bool:
+    columns = {column.name for column in table.columns}
+    return len(columns) == len(table.columns) > 0 and columns.issuperset(table.primary_key)
+
+
+def _is_time(time: datetime) -> bool:
+    """Whether it is one in UTC, too."""
     try:
-        manifest.created.astimezone(UTC)
-        manifest.snapshot_time.astimezone(UTC)
+        time.astimezone(UTC)
     except OverflowError:
-        return "is of no time"
-    return ""
+        return False
+    return True
 
 
 def _checksum(content: bytes, recorded: str) -> str:
     return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest()
-

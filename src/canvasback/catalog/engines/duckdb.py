@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.engines.duckdb_file import (
     LOGS,
     STORAGE_VERSIONS,
@@ -29,11 +28,12 @@ from canvasback.catalog.engines.files import (
     publish_file,
     translate_write_error,
 )
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
+from canvasback.storage.temporary import make_folder, temporary_folder
 
 _ATTEMPTS = 5
 
@@ -48,7 +48,7 @@ class DuckDBEngine:
     def read(self) -> Image:
         """Copy the database at one instant, and open the copy: the original is never opened by DuckDB."""
         for attempt in range(1, _ATTEMPTS + 1):
-            folder = tempfile.mkdtemp(prefix="canvasback-")
+            folder = make_folder()
             try:
                 return self._read(folder)
             except BaseException as error:
@@ -109,7 +109,8 @@ class DuckDBEngine:
                 hint="Detach the lake first; whoever has it attached would not see the change.",
             )
         read_header(self.path)
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        reach = [os.path.dirname(self.path)]
+        with temporary_folder() as folder, connect(folder, memory=None, ordered=True, reach=reach) as connection:
             try:
                 connection.execute(f"ATTACH {literal(self.path)} AS target")
                 schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
@@ -126,7 +127,7 @@ class DuckDBEngine:
                 raise translate_open_error(error, self.path) from error
 
     def _is_empty(self) -> bool:
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        with connect(None, reach=[os.path.dirname(self.path)]) as connection:
             try:
                 connection.execute(f"ATTACH {literal(self.path)} AS target (READ_ONLY)")
             except duckdb.Error as error:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from urllib.parse import quote
@@ -33,6 +32,7 @@ from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError, NoSpaceError, StorageError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier
+from canvasback.storage.temporary import make_folder
 
 _FIRST = "canvasback first row"
 """A column that tells a row of ours, which fixes the types of the stream, from those of the table."""
@@ -51,7 +51,7 @@ class SQLiteEngine:
 
     def read(self) -> Image:
         """Copy the database at one instant, and read the copy."""
-        folder = tempfile.mkdtemp(prefix="canvasback-")
+        folder = make_folder()
         try:
             if is_open_here(self.path):  # then not even its header may be read here
                 copy = from_outside(copy_consistent, self.path, folder)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
 
 from canvasback.catalog.blank import blank_catalog
 from canvasback.catalog.complete import refuse_incomplete
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
 from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -25,6 +25,7 @@ from canvasback.operations.defaults import now
 from canvasback.operations.salvage.plan import SalvagePlan, plan_salvage
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.temporary import make_folder
 
 
 def salvage_files(
@@ -100,7 +101,7 @@ def _make(
         )
     refuse_taken(engine)
     root = folder_url(data_path)
-    folder = tempfile.mkdtemp(prefix="canvasback-")
+    folder = make_folder()
     try:
         first = datetime.fromtimestamp(0, tz=clock().tzinfo)
         with blank_catalog(connect(folder), root, first) as image:
