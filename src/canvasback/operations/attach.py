@@ -17,12 +17,12 @@ from canvasback.catalog.rewind import rewind_edits
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.times import moment_of
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores, is_remote

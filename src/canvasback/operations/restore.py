@@ -16,7 +16,6 @@ from canvasback.catalog.repoint import repoint
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
 from canvasback.operations.cutting import cutting_steps
@@ -27,6 +26,7 @@ from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
 from canvasback.operations.placing import FilePlan, Placer
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url, is_remote
 

@@ -23,7 +23,7 @@ from canvasback.errors import LockedError, UsageError
 from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import RewindResult, RewoundTable
@@ -35,6 +35,7 @@ from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
+from canvasback.operations.times import moment_of
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 

@@ -17,6 +17,7 @@ from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.moment import in_utc
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.salvaging import SalvageResult
 from canvasback.model.words import many
@@ -174,7 +175,7 @@ def _steps(plan: SalvagePlan) -> tuple[str, ...]:
     steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} {come} back, in one transaction"]
     steps += [
         f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
-        f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
+        f"{many(commit.files, 'file')} of {in_utc(commit.time)} ({commit.sureness}: {commit.why})"
         for commit in plan.commits
     ]
     if plan.left:
