@@ -161,6 +161,7 @@ def write_tables(image: Image, path: str) -> list[str]:
             connection.execute(f"ATTACH {literal(path)} AS target (STORAGE_VERSION 'latest')")
             remarks.append(f"the catalog's file is written as DuckDB {duckdb.__version__} writes it, not as {wanted}")
         try:
+            os.chmod(path, 0o600)  # nobody else looks into the catalog before it has its mode
             schema = f"target.{identifier(image.record.schema)}"
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             for relation in image.tables.values():

@@ -174,6 +174,8 @@ def write_tables(image: Image, path: str) -> list[str]:
         StorageError: The disk is full or not writable.
     """
     try:
+        # Nobody else looks into the catalog before it has its mode; its journal takes the same one.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with contextlib.closing(sqlite3.connect(path)) as database:
             for relation in image.tables.values():
                 database.execute(_create_statement(relation, relation.primary_key or _keys(relation)))
