@@ -10,14 +10,14 @@ by their places. A cut of the later ones moves the places of the others, so the 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from tempfile import gettempdir
 from typing import Any, NamedTuple
 
 import duckdb
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.edits import Value
 from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
@@ -33,6 +33,7 @@ from canvasback.operations.file_statistics import column_stats, fields_in
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 _REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
 
@@ -94,10 +95,10 @@ def cut_files(
     cuts = []
     progress.begin("cutting files", files=len(files))
     # A connection of its own: the image's does not keep the order of rows, in which row ids are.
-    with contextlib.closing(duckdb.connect()) as connection:
+    with temporary_folder() as spill, connect(spill, memory=None, ordered=True, reach=[gettempdir()]) as connection:
         connection.execute("CREATE TABLE places (file_id BIGINT, old BIGINT, new BIGINT)")
         for file in sorted(files, key=lambda file: file.kind):  # the deletes after the data that they are of
-            with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+            with temporary_folder() as folder:
                 old, new = os.path.join(folder, "old.parquet"), os.path.join(folder, "new.parquet")
                 try:
                     with open_source(file.store, file.object, vouch=True) as (_, source), open(old, "wb") as copy:

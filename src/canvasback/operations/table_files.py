@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -29,6 +28,7 @@ from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 
 class TableFiles:
@@ -204,7 +204,7 @@ class TableFiles:
 
     def _inlined(self, table: NewTable) -> tuple[dict[str, Value] | None, tuple[dict[str, Value], ...]]:
         """Write the inlined rows to a file of the new table."""
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             local = os.path.join(folder, "rows.parquet")
             written = write_inlined_rows(self._source, table.source.table_id, self._snapshot, local)
             if written is None:

@@ -20,6 +20,7 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
+from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
 from canvasback.storage.staging import staged_path, sweep
 
 
@@ -203,6 +204,7 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
     try:
         os.makedirs(folder, exist_ok=True)
         remarks = write(staged)
+        _take_place(staged, path)
         _flush(staged)
         remarks += _move_aside(path, links, logs, moment)
         os.link(staged, path)
@@ -217,6 +219,15 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
         for part in ("", *logs):
             Path(staged + part).unlink(missing_ok=True)
     return remarks
+
+
+def _take_place(staged: str, path: str) -> None:
+    """Give a new catalog the mode and the owner of the one that it replaces; else those that a new file has here."""
+    if os.path.isfile(path):
+        take_after(staged, os.stat(path))
+    else:
+        os.chmod(staged, usual_mode())
+        belong_to_folder(staged)
 
 
 def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: datetime) -> list[str]:
