@@ -25,15 +25,15 @@ from canvasback.catalog.rewind import Cut
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.progress import Progress
-from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.model.relation import file_literal, identifier
 from canvasback.model.words import many
 from canvasback.operations.new_parquet import put_parquet
+from canvasback.operations.parquet_shape import field_ids, geography, keep_geography, write_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
 
 _SNAPSHOT_IDS = (SNAPSHOT_ID, "snapshot_id")
-_REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
 
 
 class Straddler(msgspec.Struct, frozen=True):
@@ -100,6 +100,7 @@ def cut_files(image: Image, snapshot: int, files: Sequence[Straddler], stores: S
     progress.begin("cutting files", files=len(files))
     # A connection of its own: the image's does not keep the order of rows, in which row ids are.
     with contextlib.closing(duckdb.connect()) as connection:
+        keep_geography(connection)
         connection.execute("CREATE TABLE places (file_id BIGINT, old BIGINT, new BIGINT)")
         for file in sorted(files, key=lambda file: file.kind):  # the deletes after the data that they are of
             with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
@@ -187,42 +188,12 @@ def _cut(
         # Row ids are counted from the first row on, so a gap needs them written down.
         shown += f", {row['row_id_start']} + file_row_number AS {ROW_ID}"
         fields[ROW_ID] = str(ROW_ID_FIELD)
-    ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
-    connection.execute(
-        f"COPY (SELECT {shown} FROM {source} WHERE {kept}{order}) TO {literal(new)} "
-        f"(FORMAT parquet, FIELD_IDS {{{ids}}})"
+    write_parquet(
+        connection, f"SELECT {shown} FROM {source} WHERE {kept}{order}", new, fields, geography(connection, old)
     )
     left = [f"{at}:{count}" for at, count in splits if at <= snapshot]
     several = not splits and latest is not None and latest > row["begin_snapshot"]
     return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "")
-
-
-def field_ids(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
-    """The field ids of a file, by column, as COPY takes them: a number, or a struct of numbers."""
-    nodes = connection.execute(
-        f"SELECT name, coalesce(num_children, 0), field_id, converted_type FROM parquet_schema({file_literal(path)})"
-    ).fetchall()
-    position = 0
-
-    def read() -> tuple[str, str]:
-        nonlocal position
-        name, children, id_, converted = nodes[position]
-        position += 1
-        names: Sequence[str] = ()
-        if converted in _REPEATED:  # what repeats is a group in between that has no name in SQL
-            names, children = _REPEATED[converted], nodes[position][1]
-            position += 1
-        inner = [read() for _ in range(children)]
-        if names:
-            inner = [(shown, spec) for shown, (_, spec) in zip(names, inner, strict=True)]
-        parts = [f"__duckdb_field_id: {id_}"] if id_ is not None else []
-        parts += [f"{identifier(child)}: {spec}" for child, spec in inner if spec]
-        return name, (str(id_) if id_ is not None else "") if not inner else "{" + ", ".join(parts) + "}"
-
-    root = nodes[position]
-    position += 1
-    found = dict(read() for _ in range(root[1]))
-    return {name: spec for name, spec in found.items() if spec and spec != "{}"}
 
 
 def _splits(info: Any) -> list[tuple[int, int]]:
