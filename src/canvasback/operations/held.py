@@ -55,7 +55,11 @@ def held_files(image: Image, opened: Repository) -> Relation | None:
             files = files_relation(image.connection, opened.store, read_point(opened.store, point))
         except CorruptError:
             continue  # verify tells what is wrong with it; an older one knows the older files
-        select = f"SELECT kind, file_id, path, {CHECKSUM} AS checksum FROM ({files.select})"
+        # What lay outside of the data path lies inside of one that it was restored to, under the object's name.
+        select = (
+            f"SELECT kind, file_id, unnest(CASE WHEN elsewhere THEN [path, object] ELSE [path] END) AS path, "
+            f"{CHECKSUM} AS checksum FROM ({files.select})"
+        )
         names = ("kind", "file_id", "path", "checksum")
         return Relation("held", tuple(column for column in files.columns if column.name in names), select)
     return None

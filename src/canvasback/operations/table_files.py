@@ -106,10 +106,10 @@ class TableFiles:
         connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
         connection.execute("CREATE TABLE memory.folders (table_id BIGINT, folder VARCHAR)")
         connection.executemany("INSERT INTO memory.folders VALUES (?, ?)", [list(f) for f in self._folders.items()])
-        # DuckLake looks for partitions in the folders of a path. A copy gets a name that nothing has.
+        # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
-            "|| regexp_extract(p.target, '((?:[^/=]+=[^/]*/)*)[^/]*$', 1) || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), '') || 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"

@@ -17,7 +17,7 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
-from canvasback.storage.staging import staged_path, sweep
+from canvasback.storage.staging import staged_path, sweep, with_suffix
 
 
 def is_open_here(path: str) -> bool:
@@ -213,7 +213,7 @@ def _move_aside(path: str, logs: Sequence[str], moment: datetime) -> list[str]:
     A log goes too, even of a catalog that is gone: the engine would replay it into the new one. For the same
     reason it loses its old name first.
     """
-    aside = f"{path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
+    aside = with_suffix(path, f".replaced-{moment:%Y%m%dT%H%M%S%fZ}", max(map(len, logs)))
     moved = [part for part in (*logs, "") if os.path.lexists(path + part)]
     for part in moved:
         os.link(path + part, aside + part, follow_symlinks=False)
