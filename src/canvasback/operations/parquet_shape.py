@@ -84,6 +84,5 @@ def write_parquet(
     ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
     noted = "" if geographic is None else f", KV_METADATA {{{_GEO}: {literal(geographic)}}}"
     connection.execute(
-        f"COPY ({select}) TO {literal(path)} "
-        f"(FORMAT parquet, GEOPARQUET_VERSION 'NONE', FIELD_IDS {{{ids}}}{noted})"
+        f"COPY ({select}) TO {literal(path)} (FORMAT parquet, GEOPARQUET_VERSION 'NONE', FIELD_IDS {{{ids}}}{noted})"
     )

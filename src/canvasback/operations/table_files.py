@@ -21,7 +21,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
-from canvasback.operations.inlined_rows import write_inlined_rows
+from canvasback.operations.inlined_rows import InlinedFile, write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -66,15 +66,17 @@ class TableFiles:
         self.bytes = 0
         self.straddlers: list[tuple[str, int]] = []
 
-    def look(self, folders: Mapping[int, str]) -> None:
+    def look(self, tables: Sequence[NewTable], folders: Mapping[int, str]) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
 
         Args:
-            folders: The new folder of each table, absolute, by its old id.
+            tables: The tables.
+            folders: The new folder of each, absolute, by its old id.
 
         Raises:
             RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
-                (``cannot-cut``).
+                (``cannot-cut``); inlined rows of an encrypted lake would lie in a file that is not
+                (``cannot-encrypt``), or a file cannot hold them, see `write_inlined_rows`.
         """
         self._folders = dict(folders)
         connection, at = self._source.connection, self._snapshot
@@ -124,6 +126,9 @@ class TableFiles:
             "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
         ).fetchall()
         refuse_uncuttable(self._source, self.straddlers)
+        for table in tables:
+            with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+                self._write_inlined(table, os.path.join(folder, "rows.parquet"))
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
@@ -139,7 +144,6 @@ class TableFiles:
 
         Raises:
             CorruptError: Some could not be restored (``table-incomplete``).
-            RefusedError: Inlined rows of an encrypted lake would lie in a file that is not (``cannot-encrypt``).
         """
         connection = self._source.connection
         findings = Findings()
@@ -186,16 +190,9 @@ class TableFiles:
         """Write the inlined rows to a file of the new table."""
         with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
             local = os.path.join(folder, "rows.parquet")
-            written = write_inlined_rows(self._source, table.source.table_id, self._snapshot, local)
+            written = self._write_inlined(table, local)
             if written is None:
                 return None, ()
-            if self._source.encrypted:
-                raise RefusedError(
-                    "cannot-encrypt",
-                    f"{written.rows} rows of {table.source} are inlined in the catalog of an encrypted lake, and "
-                    "would lie in a file that is not",
-                    hint="Attach the point with --at-snapshot, and copy the table with SQL.",
-                )
             put = put_parquet(self._stores, local, self._folders[table.source.table_id])
         row: dict[str, Value] = {
             "path": put.name,
@@ -207,3 +204,15 @@ class TableFiles:
             "row_id_start": written.first,
         }
         return row, written.stats
+
+    def _write_inlined(self, table: NewTable, path: str) -> InlinedFile | None:
+        source = table.source
+        written = write_inlined_rows(self._source, source.table_id, str(source), self._snapshot, path)
+        if written is not None and self._source.encrypted:
+            raise RefusedError(
+                "cannot-encrypt",
+                f"{written.rows} rows of {source} are inlined in the catalog of an encrypted lake, and "
+                "would lie in a file that is not",
+                hint="Attach the point with --at-snapshot, and copy the table with SQL.",
+            )
+        return written

@@ -124,7 +124,7 @@ class _Run(msgspec.Struct):
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
-        self.files.look(self.folders)
+        self.files.look(self.tables, self.folders)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""

@@ -9,6 +9,7 @@ from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.healing import HealedFile
+from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.damage import aside_suffix
@@ -243,7 +244,8 @@ class Copies:
         for moving in (False, True):
             wanted = (
                 "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c ON c.source = h.name "
-                f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} WHERE h.moved = {moving}"
+                f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
+                f"WHERE h.moved = {moving}"
             )
             if not one_row(self._connection, f"SELECT count(*) FROM ({wanted})")[0]:
                 continue

@@ -22,7 +22,7 @@ from canvasback.catalog.files import prefixes_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.errors import CanvasbackError
-from canvasback.model.relation import file_literal, literal
+from canvasback.model.relation import file_literal
 from canvasback.operations.healing.copies import UNSOURCED
 from canvasback.operations.new_parquet import footer_bytes
 from canvasback.operations.parquet_shape import field_ids, geography, keep_geography, write_parquet
