@@ -18,6 +18,7 @@ from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier, literal
 
 _NESTED = frozenset({"struct", "list", "map"})
+_WITHOUT_BOUNDS = {"variant": "VARIANT", "geometry": "GEOMETRY"}
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Tree(msgspec.Struct, frozen=True):
     def type(self) -> str | None:
         """Its DuckDB type; None where a type is in it that nobody knows."""
         if self.kind not in _NESTED:
-            return scalar_type(self.kind)
+            return _WITHOUT_BOUNDS.get(self.kind) or scalar_type(self.kind)
         types = [field.type for field in self.fields]
         if not types or None in types:
             return None
@@ -52,6 +53,10 @@ class Tree(msgspec.Struct, frozen=True):
         return (
             f"STRUCT({', '.join(f'{identifier(f.name)} {type_}' for f, type_ in zip(self.fields, types, strict=True))})"
         )
+
+    def kinds(self) -> set[str]:
+        """DuckLake's names of all types in it."""
+        return {self.kind}.union(*(field.kinds() for field in self.fields))
 
     @property
     def field_ids(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import duckdb
 import msgspec
 
 from canvasback.catalog.column_trees import Tree, column_trees, taken_over
@@ -18,6 +19,9 @@ from canvasback.operations.parquet_shape import write_parquet
 
 _UNBOUNDED = frozenset({"BLOB", "GEOMETRY", "INTERVAL", "TIME WITH TIME ZONE", "VARIANT"})
 """Types whose bounds nobody asks for, or whose text does not compare like the values."""
+
+_UNWRITTEN = "time_ns"
+"""What DuckDB's writer of Parquet does not know, and ends with an internal error."""
 
 _HINT = "Attach the point with --at-snapshot, and copy the table with SQL."
 
@@ -76,7 +80,10 @@ def write_inlined_rows(image: Image, table_id: int, table: str, snapshot: int, p
     rows = " UNION ALL ".join(selects)
     [(count, first)] = image.rows(f"SELECT count(*), min({ROW_ID}) FROM ({rows})")
     fields = {column.name: column.field_ids for column in columns} | {ROW_ID: str(ROW_ID_FIELD)}
-    write_parquet(image.connection, image.spliced(rows), path, fields)
+    try:
+        write_parquet(image.connection, image.spliced(rows), path, fields)
+    except duckdb.IOException as error:
+        raise _unwritten(image, rows, path, columns, table, error) from error
     _refuse_unlike(image, rows, path, columns, table)
     stats = [_stats(image, rows, column) for column in columns if not column.fields]
     return InlinedFile(int(count), int(first), tuple(stats))
@@ -84,6 +91,13 @@ def write_inlined_rows(image: Image, table_id: int, table: str, snapshot: int, p
 
 def _refuse_unknown(columns: Sequence[Tree], table: str) -> None:
     for column in columns:
+        if _UNWRITTEN in column.kinds():
+            raise RefusedError(
+                "value-not-kept",
+                f"{table} has rows in the catalog, and no Parquet file holds the {_UNWRITTEN} values of its column "
+                f"{column.name}",
+                hint=_HINT,
+            )
         if column.type is None:
             raise RefusedError(
                 "unknown-type",
@@ -100,6 +114,23 @@ def _begins(image: Image) -> dict[int, int]:
             image.rows("SELECT schema_version, min(begin_snapshot) FROM {ducklake_schema_versions} v GROUP BY 1")
         )
     return begins
+
+
+def _unwritten(
+    image: Image, rows: str, path: str, columns: Sequence[Tree], table: str, error: duckdb.Error
+) -> RefusedError:
+    """Say which column cannot be written."""
+    which = "its columns"
+    for column in columns:
+        try:
+            write_parquet(image.connection, image.spliced(f"SELECT {identifier(column.name)} FROM ({rows})"), path, {})
+        except duckdb.IOException:
+            which = f"its column {column.name} ({column.type})"
+            break
+    reason = str(error).splitlines()[0].removeprefix("IO Error: ")
+    return RefusedError(
+        "value-not-kept", f"{table} has rows in the catalog, and {which} cannot be written: {reason}", hint=_HINT
+    )
 
 
 def _refuse_unlike(image: Image, rows: str, path: str, columns: Sequence[Tree], table: str) -> None:
@@ -131,7 +162,7 @@ def _refuse_unlike(image: Image, rows: str, path: str, columns: Sequence[Tree], 
 def _compared(column: Tree) -> list[tuple[str, str]]:
     """Expressions on what was written, with those on what is read, that have to be equal: texts tell most."""
     name = identifier(column.name)
-    shown = [(f"CAST(a.{name} AS VARCHAR)", f"CAST(CAST(b.{name} AS {column.type}) AS VARCHAR)")]
+    shown = [(f"CAST(a.{name} AS VARCHAR)", f"CAST(TRY_CAST(b.{name} AS {column.type}) AS VARCHAR)")]
     if column.type == "VARIANT":
         shown.append((f"variant_typeof(a.{name})", f"variant_typeof(b.{name})"))
     return shown

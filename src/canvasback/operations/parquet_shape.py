@@ -82,7 +82,6 @@ def write_parquet(
         duckdb.Error: They cannot be read, or written.
     """
     ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
+    given = f", FIELD_IDS {{{ids}}}" if fields else ""
     noted = "" if geographic is None else f", KV_METADATA {{{_GEO}: {literal(geographic)}}}"
-    connection.execute(
-        f"COPY ({select}) TO {literal(path)} (FORMAT parquet, GEOPARQUET_VERSION 'NONE', FIELD_IDS {{{ids}}}{noted})"
-    )
+    connection.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet, GEOPARQUET_VERSION 'NONE'{given}{noted})")
