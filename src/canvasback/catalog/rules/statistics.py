@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
+from canvasback.catalog.moment_statistics import newest_bounds
 from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
-from canvasback.catalog.rules.row_ids import taken_row_ids
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.state import inlined_select, visible
+from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
 
 
@@ -39,66 +39,13 @@ def _typed_of_files(image: Image) -> Iterator[tuple[str, str]]:
     return _typed(image, table, doubtful_columns(image, table))
 
 
-def _add_table_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-    """The row that DuckLake's own rewrite would write: all rows of live files, deleted ones too, and live inlined ones.
-
-    Source: the extension's `RecomputeGlobalStatsAfterRewrite`.
-    """
-    head = image.head()[0]
-    rows = []
-    for fault in faults:
-        files = "SELECT record_count AS rows, file_size_bytes AS bytes FROM {ducklake_data_file} f WHERE table_id = "
-        [(count, bytes_)] = image.rows(
-            f"SELECT coalesce(sum(rows), 0)::BIGINT, coalesce(sum(bytes), 0)::BIGINT FROM ({files}{fault.table_id} AND "
-            f"{visible('f', head)} UNION ALL SELECT count(*), 0 FROM ({inlined_select(image, head)}) i "
-            f"WHERE table_id = {fault.table_id})"
-        )
-        rows.append(
-            {
-                "table_id": fault.table_id,
-                "record_count": count,
-                "next_row_id": fault.ids[0],
-                "file_size_bytes": bytes_,
-            }
-        )
-    return [Edit("ducklake_table_stats", rows=tuple(rows))]
+def _make_anew(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+    return newest_bounds(image, sorted({fault.table_id for fault in faults if fault.table_id is not None}))
 
 
-@rule(
-    "table-stats-missing",
-    "error",
-    explanation="A live table that has rows has no row of statistics. DuckLake begins anew with its row ids at the "
-    "next INSERT, so that two rows have the same; the table's size is unknown, and 0.3 does not read it at all.",
-    example="Statistics that stood under a wrong id, as of a view, were deleted by hand.",
-    cure="Run heal: it adds the row, with the row ids that the files and the inlined rows have.",
-    repair=Repair(
-        "the row is added as a rewrite of the table would write it; its next row id is beyond all that the files and "
-        "the inlined rows have",
-        _add_table_stats,
-        next_row_id=True,
-    ),
+_MADE_ANEW = Repair(
+    "the statistics of the table's columns are made anew of those of its files and inlined rows", _make_anew
 )
-def missing_table_stats(image: Image) -> Iterator[Fault]:
-    """Look for live tables that were written to and have no statistics. An empty new table has none."""
-    head = image.head()[0]
-    for (table_id,) in image.rows(
-        f"SELECT DISTINCT table_id FROM {{ducklake_table}} t WHERE {visible('t', head)} AND table_id IN "
-        f"(SELECT table_id FROM {{ducklake_data_file}} f UNION ALL SELECT table_id FROM ({taken_row_ids(image)}) r "
-        "WHERE next IS NOT NULL) AND table_id NOT IN (SELECT table_id FROM {ducklake_table_stats} s) ORDER BY 1"
-    ):
-        yield Fault("ducklake_table_stats", "has no row of the table", table_id)
-
-
-def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-    head = image.head()[0]
-    rows = []
-    for fault in faults:
-        for (column_id,) in image.rows(
-            f"SELECT column_id FROM {{ducklake_column}} c WHERE table_id = {fault.table_id} AND {visible('c', head)} "
-            "AND parent_column IS NULL ORDER BY 1"
-        ):
-            rows.append({"table_id": fault.table_id, "column_id": column_id})
-    return [Edit("ducklake_table_column_stats", rows=tuple(rows))]
 
 
 @rule(
@@ -106,8 +53,8 @@ def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
     "error",
     explanation="A table has statistics, and none of its columns has. DuckLake 0.3 crashes when it reads the table.",
     example="Rows of ducklake_table_column_stats were deleted by hand.",
-    cure="Run heal: it adds statistics that say nothing.",
-    repair=Repair("statistics that say nothing are added: no query passes over a row for them", _add_column_stats),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def missing_column_stats(image: Image) -> Iterator[Fault]:
     """Look for live tables that have statistics, and whose columns have none."""
@@ -119,13 +66,9 @@ def missing_column_stats(image: Image) -> Iterator[Fault]:
         yield Fault("ducklake_table_column_stats", "has no row of the table", table_id)
 
 
-def _forget(table: str, key: str) -> Repair:
-    def edits(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-        name = table or statistics_table(image)
-        where = " OR ".join(f"({key} = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
-        return [Edit(name, where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
-
-    return Repair("the bounds are forgotten: nothing is said of the column then, so no query passes over a row", edits)
+def _forget(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+    where = " OR ".join(f"(data_file_id = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
+    return [Edit(statistics_table(image), where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
 
 
 @rule(
@@ -133,8 +76,8 @@ def _forget(table: str, key: str) -> Repair:
     "error",
     explanation="The bounds of a column are no values of its type. Every scan of the table fails.",
     example="A column's type was changed back by hand, and its statistics were not.",
-    cure="Run heal: it forgets the bounds.",
-    repair=_forget("ducklake_table_column_stats", "table_id"),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def unfit_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that cannot be read as the column's type."""
@@ -154,8 +97,8 @@ def unfit_table_bounds(image: Image) -> Iterator[Fault]:
     explanation="The bounds of a column leave out values that its files have by their own statistics. Queries with a "
     "filter on the column pass over rows, and say nothing.",
     example="Statistics of an older copy of the catalog were put back.",
-    cure="Run heal: it forgets the bounds.",
-    repair=_forget("ducklake_table_column_stats", "table_id"),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that do not cover those of the files that the newest snapshot sees."""
@@ -184,7 +127,9 @@ def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     "Queries with a filter on the column fail, or pass over the file.",
     example="Statistics were written by a tool that spells values in its own way.",
     cure="Run heal: it forgets the bounds.",
-    repair=_forget("", "data_file_id"),
+    repair=Repair(
+        "the bounds are forgotten: nothing is said of the column then, so no query passes over a row", _forget
+    ),
 )
 def unfit_file_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of files that cannot be read as the column's type, or are the wrong way round."""
@@ -199,4 +144,4 @@ def unfit_file_bounds(image: Image) -> Iterator[Fault]:
             yield Fault(f"data file {file_id}", message, table_id, (file_id, column_id))
 
 
-RULES = (missing_table_stats, missing_column_stats, unfit_table_bounds, narrow_table_bounds, unfit_file_bounds)
+RULES = (missing_column_stats, unfit_table_bounds, narrow_table_bounds, unfit_file_bounds)
