@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from canvasback.catalog.deleting import folded_files, late_deletes
 from canvasback.catalog.edits import Edit, Value, literal_value
 from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
@@ -110,17 +111,13 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
 
     With a file of rows, its earlier deletes: they name rows by their places in it, which a cut moves.
     """
-    newest = {"data": partial_rows(image, snapshot)[0]}
-    if image.has("ducklake_delete_file", "partial_max"):
-        newest["delete"] = "coalesce(f.partial_max, f.begin_snapshot)"
-    found: list[tuple[str, int]] = []
-    for kind, expression in newest.items():
-        table, key = KINDS[kind]
-        rows = image.rows(
-            f"SELECT {key} FROM {{{table}}} f WHERE {visible('f', snapshot)} AND {expression} > {snapshot} ORDER BY 1"
-        )
-        found += [(kind, int(file_id)) for (file_id,) in rows]
-    data = ", ".join(str(file_id) for kind, file_id in found if kind == "data")
+    rows = image.rows(
+        f"SELECT data_file_id FROM {{ducklake_data_file}} f WHERE {visible('f', snapshot)} "
+        f"AND {partial_rows(image, snapshot)[0]} > {snapshot} ORDER BY 1"
+    )
+    found = [("data", int(file_id)) for (file_id,) in rows]
+    data = ", ".join(str(file_id) for _, file_id in found)
+    found += [("delete", file_id) for file_id in late_deletes(image, snapshot)]
     if data:
         deletes = image.rows(
             "SELECT delete_file_id FROM {ducklake_delete_file} f "
@@ -128,6 +125,27 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
         )
         found = sorted({*found, *(("delete", int(file_id)) for (file_id,) in deletes)})
     return found
+
+
+def numbered_past(image: Image, snapshot: int, limit: int) -> list[tuple[str, int]]:
+    """The kind and id of each file that a snapshot sees and whose rows have numbers of snapshots past a limit.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        snapshot: The snapshot.
+        limit: The newest snapshot that the rows may speak of.
+    """
+    last, _, _ = partial_rows(image, snapshot)
+    seen = visible("f", snapshot)
+    rows = image.rows(
+        f"SELECT data_file_id FROM {{ducklake_data_file}} f WHERE {seen} AND {last} > {limit} "
+        f"AND {last} > begin_snapshot ORDER BY 1"
+    )
+    return [("data", int(file_id)) for (file_id,) in rows] + [
+        ("delete", file.file_id)
+        for file in folded_files(image, seen)
+        if (file.made if file.newest is None else file.newest) > limit
+    ]
 
 
 def _children(image: Image, snapshot: int, cuts: Sequence[Cut]) -> Iterator[Edit]:

@@ -21,6 +21,8 @@ from canvasback.model.moment import moment_of
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_shown import with_true_deletes
+from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.points import image_of, open_moment
 from canvasback.repository import layout
@@ -86,7 +88,9 @@ def attach(
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
-                shown = edited(shown, rewind_edits(shown, commit.snapshot))
+                past = edited(shown, rewind_edits(shown, commit.snapshot))
+                sources = PointFiles(image, opened.store, manifest)
+                shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(

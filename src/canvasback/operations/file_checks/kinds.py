@@ -89,9 +89,17 @@ KEY = FindingKind(
 DELETES = FindingKind(
     "delete-positions",
     "error",
-    "A delete file deletes rows that its data file does not have, one twice, or those of another data file. Rows that "
-    "were deleted come back, or others are gone.",
+    "A delete file deletes rows that its data file does not have, one twice, or those of another data file of its "
+    "table. Rows that were deleted come back, or others are gone.",
     "A delete file of another data file has its name.",
+    _HEAL,
+)
+VECTOR = FindingKind(
+    "deletion-vector",
+    "error",
+    "A deletion vector is not as it was written: its length, its mark or its checksum does not fit. Queries of its "
+    "data file fail, or show rows that were deleted.",
+    "A bad sector, a broken copy, or another file that took its name.",
     _HEAL,
 )
 ROWS = FindingKind(
@@ -166,7 +174,7 @@ FILE_KINDS = {
     kind.code: kind
     for kind in (
         MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS,
-        PARTITION, KEY, DELETES, ROWS, ROW_IDS, CORRUPT,
+        PARTITION, KEY, DELETES, VECTOR, ROWS, ROW_IDS, CORRUPT,
     )
 }  # fmt: skip
 """What can be wrong with a file that the catalog names, by code."""

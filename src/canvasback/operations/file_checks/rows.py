@@ -76,7 +76,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if rows != file.rows:
         return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}")
     if file.kind == "delete":
-        return _deletes(file, rows, found)
+        return _deletes(connection, file, rows, found)
     start = 0
     if ROW_ID in columns:
         start = 1
@@ -89,7 +89,9 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     return None
 
 
-def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile | None:
+def _deletes(
+    connection: duckdb.DuckDBPyConnection, file: WantedFile, rows: int, found: tuple[Any, ...]
+) -> DamagedFile | None:
     distinct, first, last, files, target = found[:5]
     if distinct != rows:
         return file.damaged(DELETES, f"deletes {distinct} rows, {rows - distinct} of them twice")
@@ -97,7 +99,10 @@ def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile
         return file.damaged(DELETES, f"deletes row {first}")
     if files > 1:
         return file.damaged(DELETES, f"deletes rows of {files} data files")
-    fault = delete_fault(file, {"last_pos": last, "target": target})
+    sibling = connection.execute(
+        "SELECT name FROM memory.siblings WHERE table_id = $1 AND name = parse_filename($2)", [file.table_id, target]
+    ).fetchone()
+    fault = delete_fault(file, {"last_pos": last, "target": sibling[0] if sibling else None})
     return file.damaged(DELETES, fault) if fault else None
 
 

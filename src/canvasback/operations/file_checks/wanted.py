@@ -59,7 +59,10 @@ class WantedFile(msgspec.Struct, frozen=True):
 
 
 def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: str | None) -> int:
-    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are."""
+    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are.
+
+    ``memory.siblings`` gets the names of all data files of the tables that have delete files among them.
+    """
     selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
     chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
     if files is not None:
@@ -67,6 +70,11 @@ def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: 
     image.connection.execute(
         f"CREATE OR REPLACE TABLE memory.wanted AS SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
         f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number"
+    )
+    image.connection.execute(
+        "CREATE OR REPLACE TABLE memory.siblings AS SELECT table_id, parse_filename(path) AS name FROM "
+        f"({image.tables['ducklake_data_file'].select}) x "
+        "WHERE table_id IN (SELECT table_id FROM memory.wanted WHERE kind = 'delete')"
     )
     found = image.connection.execute("SELECT count(*) FROM memory.wanted").fetchone()
     return int(found[0]) if found else 0
