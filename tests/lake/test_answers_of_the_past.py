@@ -170,7 +170,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture
 def lake(engine: Engine, tmp_path: Path, postgres: Server) -> Lake:
     """A lake in each engine, of which the moment is wanted."""
-    made = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",), elsewhere="")
+    made = Lake(
+        tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",), elsewhere=""
+    )
     made.elsewhere = attach_string(engine, made.folder, postgres)
     made.run(*THEN)
     return made
