@@ -135,6 +135,7 @@ class TableFiles:
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
         self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
+        self._source.deletes[at] = self.deletes.rows
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
