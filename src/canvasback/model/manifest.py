@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.origin import Origin
 from canvasback.model.relation import Column
 
 
@@ -133,6 +134,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         writer: The version of Canvasback that wrote it.
         parent: The point before, or empty.
         arrival: How it is known that what arrived in the repository is what was sent; see docs/format.md.
+        origin: Where the catalog was; None where that is not known, as in points of older releases.
     """
 
     self: str
@@ -161,3 +163,4 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     writer: str = ""
     parent: str = ""
     arrival: str = ""
+    origin: Origin | None = None

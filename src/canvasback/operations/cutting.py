@@ -13,20 +13,23 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
 
-from canvasback.catalog.files import KINDS
+from canvasback.catalog.edits import Value
+from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_IDS
+from canvasback.catalog.state import visible
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, identifier, literal
 from canvasback.model.words import many
 from canvasback.operations.file_sources import FileSource
+from canvasback.operations.file_statistics import column_stats, fields_in
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
@@ -121,6 +124,7 @@ class _Written(NamedTuple):
     rows: int
     latest: int | None
     splits: str
+    stats: tuple[dict[str, Value], ...]
 
 
 def _reason(error: UnreadError | duckdb.Error, copy: str, place: str) -> str:
@@ -134,8 +138,9 @@ def _place(file: FileSource, path: str, written: _Written, stores: Stores) -> Cu
     suffix = "-delete.parquet" if file.kind == "delete" else ".parquet"
     put = put_parquet(stores, path, file.place.rpartition("/")[0] + "/", suffix)
     return Cut(
-        file.kind, file.file_id, put.name, written.rows, put.bytes, put.footer_bytes, written.latest, written.splits
-    )
+        file.kind, file.file_id, put.name, written.rows, put.bytes, put.footer_bytes, written.latest, written.splits,
+        written.stats,
+    )  # fmt: skip
 
 
 def _cut(
@@ -205,7 +210,40 @@ def _cut(
     if several and file.kind == "delete":
         # To whoever looks at the ids of files, the snapshot to which the lake went back seems to have made it.
         latest = snapshot
-    return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "")
+    stats = _statistics(connection, image, row, snapshot, new) if file.kind == "data" else ()
+    return _Written(int(rows), int(latest) if several else None, "|".join(left) if len(left) > 1 else "", tuple(stats))
+
+
+def _statistics(
+    connection: duckdb.DuckDBPyConnection, image: Image, row: Mapping[str, Any], snapshot: int, new: str
+) -> Iterator[dict[str, Value]]:
+    """The statistics of a file that was cut: the old ones with the counts and bounds of what is left.
+
+    The box of geometries and what is known of the fields of variants stay: they are no narrower than they must be, and
+    no answer but whether to read a file is made of them.
+    """
+    types = dict(
+        image.rows(
+            "SELECT column_id, column_type FROM {ducklake_column} c "
+            f"WHERE table_id = {row['table_id']} AND {visible('c', snapshot)}"
+        )
+    )
+    found = {one.column_id: one for one in column_stats(connection, new, fields_in(connection, new), types)}
+    name = statistics_table(image)
+    names = [column.name for column in image.tables[name].columns]
+    for values in image.rows(
+        f"SELECT * FROM {{{name}}} s WHERE data_file_id = {row['data_file_id']} ORDER BY column_id"
+    ):
+        told = dict(zip(names, values, strict=True))
+        one = found.get(told["column_id"])
+        left: dict[str, Value] = {"value_count": None, "null_count": None, "min_value": None, "max_value": None}
+        if one is not None:
+            left = {
+                "column_size_bytes": one.bytes, "value_count": one.values, "null_count": one.nulls,
+                "min_value": one.low, "max_value": one.high,
+                "contains_nan": one.nan if told["contains_nan"] is not None else None,
+            }  # fmt: skip
+        yield {**told, **{key: value for key, value in left.items() if key in told}}
 
 
 def _true_number(marked: str, true: Mapping[int, int]) -> str:

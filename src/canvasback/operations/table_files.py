@@ -13,7 +13,7 @@ from canvasback.catalog.edits import Value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.grafts import NewFile, NewTable
 from canvasback.catalog.image import Image
-from canvasback.catalog.rewind import numbered_past, straddling
+from canvasback.catalog.rewind import Cut, FileKey, numbered_past, straddling
 from canvasback.catalog.state import visible
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
@@ -175,7 +175,7 @@ class TableFiles:
             self.deletes.commits,
             numbered=False,  # the table is new to the lake, and all of it of one snapshot
         )
-        changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
+        changed = {(cut.kind, cut.file_id): cut for cut in cuts}
         placed = connection.execute(
             "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "
             "SELECT table_id, kind, file_id, target FROM memory.cutting ORDER BY ALL"
@@ -191,14 +191,15 @@ class TableFiles:
         self,
         table: NewTable,
         placed: list[tuple[str, int, str]],
-        changed: dict[tuple[str, int], tuple[str, dict[str, Value]]],
+        cuts: Mapping[FileKey, Cut],
     ) -> NewTable:
         folder = self._folders[table.source.table_id]
         files = []
         for kind, file_id, target in placed:
-            name, changes = changed.get((kind, file_id), ("", {}))
-            path = target.rpartition("/")[0] + "/" + name if name else target
-            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes))
+            cut = cuts.get((kind, file_id))
+            path = target.rpartition("/")[0] + "/" + cut.name if cut else target
+            changes, stats = (cut.described(), cut.stats) if cut else ({}, ())
+            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes, stats))
         rows_file, rows_stats = self._inlined(table)
         return msgspec.structs.replace(table, files=tuple(files), rows_file=rows_file, rows_stats=rows_stats)
 
