@@ -89,18 +89,14 @@ def test_a_moment_of_which_deletes_are_forgotten_says_so(made: tuple[Lake, Truth
     lake.backup()
     for at in sorted(truth)[:-1]:
         out = str(tmp_path / f"look-{at}.ducklake")
-        counts = [
-            canvasback.attach(lake.repository, at_snapshot=at, out=out).finding_counts,
-            canvasback.restore(
-                lake.repository, f"ducklake:{tmp_path}/r/m.db", at_snapshot=at, dry_run=True
-            ).finding_counts,
-            canvasback.restore_tables(
-                lake.repository, lake.attach, "t", as_name=f"t{at}", at_snapshot=at
-            ).finding_counts,
-            canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True).finding_counts,
-        ]
+        looked = canvasback.attach(lake.repository, at_snapshot=at, out=out)
+        to = f"ducklake:{tmp_path}/restored/main.ducklake"
+        restored = canvasback.restore(lake.repository, to, at_snapshot=at, dry_run=True)
+        back = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True)
+        rewound = canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True)
+        found = [looked.findings, restored.findings, back.findings, rewound.findings]
         told = int(at in LOST)
-        assert [found.get("deletes-forgotten", 0) for found in counts] == [told] * 4
+        assert [sum(f.code == "deletes-forgotten" for f in findings) for findings in found] == [told] * 4
         assert (count(f"ducklake:{out}") == truth[at]) == (at not in LOST)
 
 
