@@ -91,7 +91,7 @@ def test_a_moment_of_which_deletes_are_forgotten_says_so(made: tuple[Lake, Truth
         out = str(tmp_path / f"look-{at}.ducklake")
         looked = canvasback.attach(lake.repository, at_snapshot=at, out=out)
         to = f"ducklake:{tmp_path}/restored/main.ducklake"
-        restored = canvasback.restore(lake.repository, to, at_snapshot=at, dry_run=True)
+        restored = canvasback.restore(lake.repository, to, at_snapshot=at, data_path=str(tmp_path / "f"), dry_run=True)
         back = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True)
         rewound = canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True)
         found = [looked.findings, restored.findings, back.findings, rewound.findings]
