@@ -22,7 +22,7 @@ from canvasback.errors import LockedError, UsageError
 from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import RewindResult, RewoundTable
@@ -36,6 +36,7 @@ from canvasback.operations.file_sources import LakeFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
 from canvasback.operations.safety import make_safe
+from canvasback.operations.times import moment_of
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -10,8 +9,8 @@ from typing import Literal
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.image import connect
 from canvasback.errors import CorruptError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
@@ -21,6 +20,7 @@ from canvasback.model.results import VerifyResult
 from canvasback.operations.footers import check_rows
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
+from canvasback.operations.reach import reach_of
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
@@ -30,6 +30,7 @@ from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 Level = Literal["exists", "checksum", "rows"]
 
@@ -100,7 +101,7 @@ def verify(
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     workers = jobs or store.jobs
-    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder, connect(folder) as connection:
+    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         manifests = list(_readable(store, ids, findings))
         sound = _collect(connection, store, manifests, findings)
         objects, bytes_ = _check_present(connection, store, progress, findings)
