@@ -164,6 +164,7 @@ class _Rewind(msgspec.Struct):
         refuse_uncuttable(image, plan.straddlers)
         sources = LakeFiles(image, plan.root, self.stores)
         plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
+        image.deletes[target.snapshot] = plan.deletes.rows
         plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
@@ -264,6 +265,8 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
                 today.rows if today else 0,
                 then.rows if then else 0,
                 (then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then.fewest if then else 0,
+                then.most if then else 0,
                 then.name if then and today and then.name != today.name else "",
             )
         )

@@ -137,6 +137,7 @@ class TableFiles:
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
         self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
+        self._source.deletes[at] = self.deletes.rows
         for table in tables:
             with temporary_folder() as folder:
                 self._write_inlined(table, os.path.join(folder, "rows.parquet"))

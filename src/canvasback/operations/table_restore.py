@@ -158,7 +158,8 @@ class _Run(msgspec.Struct):
         restored = tuple(
             RestoredTable(
                 str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
-                states[old.table_id].files, states[old.table_id].bytes,
+                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
+                states[old.table_id].most,
             )
             for old, (schema, name) in self.names.items()
         )  # fmt: skip
