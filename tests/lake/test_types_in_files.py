@@ -17,8 +17,6 @@ from tests.lake.builder import Lake, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
 
-pytestmark = pytest.mark.versions
-
 SCALARS = {
     "BOOLEAN": ("true", "false"),
     "TINYINT": ("-128", "127"),
@@ -121,6 +119,7 @@ def row(number: int, which: int, types: Iterable[str] = TYPES) -> str:
     return ", ".join([str(number), *(f"CAST({TYPES[type_][which]} AS {type_})" for type_ in types)])
 
 
+@pytest.mark.versions
 def test_no_type_is_missing() -> None:
     """A new one has to be added above."""
     known = {type_.partition("(")[0] for type_ in TYPES} | {"LIST"}
@@ -128,6 +127,7 @@ def test_no_type_is_missing() -> None:
     assert {name for (name,) in found} <= known | UNSTORED
 
 
+@pytest.mark.versions
 def test_files_that_are_cut(tmp_path: Path) -> None:
     """A restore at a moment, a rewind and the restore of a table write a merged file anew."""
     lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
@@ -178,6 +178,7 @@ def test_rows_that_were_inlined(engine: Engine, tmp_path: Path, postgres: Server
     assert len(lake.files()) == 1
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize(
     ("type_", "value"),
     [
