@@ -8,6 +8,7 @@ Source: the specification's page on schema evolution; the extension's `DuckLakeM
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -57,6 +58,12 @@ class Tree(msgspec.Struct, frozen=True):
     def kinds(self) -> set[str]:
         """DuckLake's names of all types in it."""
         return {self.kind}.union(*(field.kinds() for field in self.fields))
+
+    def kinds_by_id(self) -> Iterator[tuple[int, str]]:
+        """DuckLake's names of the types of it and of all that is in it."""
+        yield self.id, self.kind
+        for field in self.fields:
+            yield from field.kinds_by_id()
 
     @property
     def field_ids(self) -> str:

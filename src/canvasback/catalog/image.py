@@ -115,24 +115,6 @@ class Image:
         return {int(schema_id): str(uuid) for schema_id, uuid in found}
 
 
-def connect(folder: str, *, memory: str = "512MB") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection of our own that spills to the folder and loads no extension by itself."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory,
-            "temp_directory": folder,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # Tables have no order, and DuckDB writes them a third faster without keeping one.
-            "preserve_insertion_order": "false",
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would be drawn on stdout
-    return connection
-
-
 def select_all(database: str, schema: str, table: str) -> str:
     """A SELECT of all columns of a table."""
     return f"SELECT * FROM {identifier(database)}.{identifier(schema)}.{identifier(table)}"

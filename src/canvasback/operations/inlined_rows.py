@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import msgspec
 
+from canvasback.catalog.adoption import ColumnStats
 from canvasback.catalog.column_trees import Tree, column_trees, taken_over
 from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
@@ -15,10 +16,8 @@ from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD
 from canvasback.errors import RefusedError
 from canvasback.model.relation import file_literal, identifier
 from canvasback.model.words import many
+from canvasback.operations.file_statistics import column_stats, fields_in
 from canvasback.operations.parquet_shape import write_parquet
-
-_UNBOUNDED = frozenset({"BLOB", "GEOMETRY", "INTERVAL", "TIME WITH TIME ZONE", "VARIANT"})
-"""Types whose bounds nobody asks for, or whose text does not compare like the values."""
 
 _UNWRITTEN = "time_ns"
 """What DuckDB's writer of Parquet does not know, and ends with an internal error."""
@@ -85,7 +84,9 @@ def write_inlined_rows(image: Image, table_id: int, table: str, snapshot: int, p
     except duckdb.IOException as error:
         raise _unwritten(image, rows, path, columns, table, error) from error
     _refuse_unlike(image, rows, path, columns, table)
-    stats = [_stats(image, rows, column) for column in columns if not column.fields]
+    kinds = {id_: kind for column in columns for id_, kind in column.kinds_by_id()}
+    told = column_stats(image.connection, path, fields_in(image.connection, path), kinds)
+    stats = [_stats(one) for one in told]
     return InlinedFile(int(count), int(first), tuple(stats))
 
 
@@ -168,19 +169,13 @@ def _compared(column: Tree) -> list[tuple[str, str]]:
     return shown
 
 
-def _stats(image: Image, rows: str, tree: Tree) -> dict[str, Value]:
-    column = identifier(tree.name)
-    bounds = "NULL, NULL" if tree.type in _UNBOUNDED else f"min({column})::VARCHAR, max({column})::VARCHAR"
-    nan = f"coalesce(bool_or(isnan({column})), false)" if tree.type in {"FLOAT", "DOUBLE"} else "NULL::BOOLEAN"
-    [(values, nulls, low, high, has_nan)] = image.rows(
-        f"SELECT count({column}), count(*) - count({column}), {bounds}, {nan} FROM ({rows})"
-    )
+def _stats(told: ColumnStats) -> dict[str, Value]:
     return {
-        "column_id": tree.id,
-        "column_size_bytes": 0,
-        "value_count": int(values),
-        "null_count": int(nulls),
-        "min_value": None if has_nan else low,
-        "max_value": None if has_nan else high,
-        "contains_nan": has_nan,
+        "column_id": told.column_id,
+        "column_size_bytes": told.bytes,
+        "value_count": told.values,
+        "null_count": told.nulls,
+        "min_value": told.low,
+        "max_value": told.high,
+        "contains_nan": told.nan,
     }

@@ -49,11 +49,6 @@ def field_ids(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str
     return {name: spec for name, spec in found.items() if spec}
 
 
-def keep_geography(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read geometries as the files have them, so that `geography` is true of what is written."""
-    connection.execute("SET enable_geoparquet_conversion = false")
-
-
 def geography(connection: duckdb.DuckDBPyConnection, path: str) -> str | None:
     """What a file notes beside its columns of those that are geometries; None where it has no such note."""
     found = connection.execute(

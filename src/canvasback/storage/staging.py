@@ -9,13 +9,13 @@ import re
 import secrets
 from functools import cache
 
-from canvasback.storage.process import boot, started
+from canvasback.storage.process import boot, is_over, started
 
 STAGED = ".canvasback-staged"
 """Ends the names of files that are not whole yet."""
 
 _NAME = re.compile(
-    r"(?P<path>.*)\.(?P<pid>\d+)-(?P<started>\d*)-[0-9a-f]{8}\.canvasback-staged"
+    r"(?P<path>.*)\.(?P<pid>[0-9]{1,9})-(?P<started>[0-9]*)-[0-9a-f]{8}\.canvasback-staged"
     r"(\.wal|\.wal\.checkpoint|\.wal\.recovery|-journal|-wal|-shm)?",
     re.DOTALL,
 )
@@ -67,7 +67,7 @@ def sweep(folder: str, name: str | None = None) -> None:
         for entry in os.scandir(folder):
             found = _NAME.fullmatch(entry.name) if STAGED in entry.name else None
             wanted = found is not None and (name is None or _shortened(name, _STAGED_ROOM) == found["path"])
-            if found is not None and wanted and started(int(found["pid"])) != found["started"]:
+            if found is not None and wanted and is_over(int(found["pid"]), found["started"]):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
 

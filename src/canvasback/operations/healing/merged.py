@@ -9,14 +9,13 @@ Source: the extension's `WriteCompactedFiles` and `GetCompactionChanges`, 0.3.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import prefixes_select
 from canvasback.catalog.image import Image
@@ -25,9 +24,10 @@ from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal
 from canvasback.operations.healing.copies import UNSOURCED
 from canvasback.operations.new_parquet import footer_bytes
-from canvasback.operations.parquet_shape import field_ids, geography, keep_geography, write_parquet
+from canvasback.operations.parquet_shape import field_ids, geography, write_parquet
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 MERGED = "the files that were merged into it"
 """Where a file comes from that is written anew."""
@@ -119,8 +119,8 @@ def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:
         What the catalog has to say of the new file; None where it cannot be written.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="canvasback-") as folder,
-        contextlib.closing(duckdb.connect()) as connection,
+        temporary_folder() as folder,
+        connect(folder, memory=None, ordered=True, reach=()) as connection,
     ):
         try:
             paths = [
@@ -151,7 +151,6 @@ _COMMITS = (
 
 
 def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[str], new: str) -> bool:
-    keep_geography(connection)
     fields = field_ids(connection, paths[0])
     if any(field_ids(connection, path) != fields for path in paths) or SNAPSHOT_ID in fields:
         return False
