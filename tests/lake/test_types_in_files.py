@@ -203,3 +203,27 @@ def test_what_parquet_does_not_hold_is_refused_by_name(type_: str, value: str, t
     assert re.search(r"\bv\b", refused.value.message)
     assert lake.read() == before
     assert lake.files() == []
+
+
+@pytest.mark.versions
+def test_a_duckdb_without_geometries_cuts_none(tmp_path: Path) -> None:
+    """It would take them for BLOBs, and write files that DuckLake cannot read as what they were."""
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    recent = extension.DUCKLAKE == "1.0"
+    lake.run(
+        f"CREATE TABLE lake.g (id INTEGER, p {'GEOMETRY' if recent else 'BLOB'})",
+        "INSERT INTO lake.g VALUES (1, NULL)",
+        "INSERT INTO lake.g VALUES (2, NULL)",
+        "CALL ducklake_merge_adjacent_files('lake')",
+        # The type needs an extension in 0.3, but the catalog says the same without.
+        "UPDATE __ducklake_metadata_lake.ducklake_column SET column_type = 'geometry' WHERE column_name = 'p'",
+    )
+    lake.backup()
+    to = f"ducklake:{tmp_path}/at.ducklake"
+    if recent:
+        canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=2)
+        return
+    with pytest.raises(RefusedError, match="geometries") as refused:
+        canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=2)
+    assert refused.value.code == "cannot-cut"
+    assert not (tmp_path / "files").exists()
