@@ -12,8 +12,11 @@ from canvasback.catalog.logical import scalar_type
 from canvasback.model.relation import file_literal, identifier
 from canvasback.operations.salvage.fields import RESERVED, Field, Node, fields_of, stored_as
 
-_UNBOUNDED = frozenset({"interval", "timetz", "int128", "uint128", "list", "map", "struct"})
-"""Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs."""
+_UNBOUNDED = frozenset({"boolean", "interval", "timetz", "int128", "uint128", "list", "map", "struct"})
+"""Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs.
+
+Of truth values 1.0 notes digits; 0.3 notes none, and where it finds some it finds no rows.
+"""
 
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|(.)", re.DOTALL)
 
@@ -110,9 +113,5 @@ def _hex(shown: str | None) -> str | None:
     return "".join(hexed or f"{ord(letter):02X}" for hexed, letter in _ESCAPED.findall(shown)).upper()
 
 
-def _digit(shown: str | None) -> str | None:
-    return None if shown is None else str(int(shown == "true"))
-
-
-_SPELLED = {"blob": _hex, "boolean": _digit}
+_SPELLED = {"blob": _hex}
 """Types whose bounds DuckLake spells otherwise than DuckDB shows those of a file."""
