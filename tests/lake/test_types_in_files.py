@@ -227,3 +227,23 @@ def test_a_duckdb_without_geometries_cuts_none(tmp_path: Path) -> None:
         canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=2)
     assert refused.value.code == "cannot-cut"
     assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.versions
+def test_what_salvage_reads_of_files(tmp_path: Path) -> None:
+    """The rows of every type; a file tells the type too, but for 128 bits and for whole seconds."""
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    lake.run(f"CREATE TABLE lake.old (id INTEGER, {columns()})")
+    before = lake.catalog.read_bytes()
+    told = [type_ for type_ in TYPES if type_ not in {"HUGEINT", "UHUGEINT", "TIMESTAMP_S"}]
+    lake.run(
+        f"INSERT INTO lake.old SELECT {row(1, 0)} UNION ALL SELECT {row(2, 1)}",
+        f"CREATE TABLE lake.new (id INTEGER, {columns(told)})",
+        f"INSERT INTO lake.new SELECT {row(1, 0, told)} UNION ALL SELECT {row(2, 1, told)}",
+    )
+    truth = lake.read()
+    lake.catalog.write_bytes(before)
+    assert canvasback.salvage(lake.attach).findings == ()
+    assert lake.read() == truth
+    with lake.session() as connection:
+        assert len(see(connection, "lake.old").rows) == 2

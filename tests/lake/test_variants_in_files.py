@@ -10,6 +10,8 @@ import canvasback
 from tests.lake.builder import Lake, session
 
 FILTERS = (
+    "v IS NULL",
+    "v IS NOT NULL",
     "v.a::INTEGER = 3",
     "v.a::INTEGER > 3",
     "v.b::VARCHAR = 'x7'",

@@ -58,6 +58,8 @@ def column_stats(
     found = []
     for name, field in leaves.items():
         groups = [row[1:] for row in rows if row[0] == name]
+        if not groups and rows:  # a VARIANT is a group of columns
+            continue
         type_ = types.get(field.id, field.type).lower()
         lows, highs = [g[1] for g in groups], [g[2] for g in groups]
         counted = not field.repeated and all(g[3] is not None for g in groups)
