@@ -119,7 +119,8 @@ class TableFiles:
         # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
-            "|| array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), '') || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| coalesce(array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), ''), '') "
+            "|| 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
