@@ -60,9 +60,6 @@ THEN = [
     "CREATE TABLE lake.emptied AS SELECT i::INTEGER AS i FROM range(10) r(i)",
     "CREATE TABLE lake.promoted (i INTEGER, f FLOAT)",
     "INSERT INTO lake.promoted VALUES (1, 1.1), (2, 2.1)",
-    "CREATE TABLE lake.widened (f FLOAT)",
-    "INSERT INTO lake.widened VALUES (1.1), (2.2)",
-    "ALTER TABLE lake.widened ALTER f SET DATA TYPE DOUBLE",
     "CREATE TABLE lake.grown (i INTEGER)",
     "INSERT INTO lake.grown VALUES (1), (2)",
     "CREATE TABLE lake.merged (i INTEGER)",
@@ -104,7 +101,6 @@ SINCE = [
     "ALTER TABLE lake.promoted ALTER i SET DATA TYPE BIGINT",
     "ALTER TABLE lake.promoted ALTER f SET DATA TYPE DOUBLE",
     "INSERT INTO lake.promoted VALUES (3000000000, 1e300)",
-    "INSERT INTO lake.widened VALUES (0.5)",
     "ALTER TABLE lake.grown ADD COLUMN j INTEGER",
     "INSERT INTO lake.grown VALUES (3, 33)",
     "INSERT INTO lake.merged FROM range(100, 110)",
@@ -128,7 +124,6 @@ LATER = [
     "INSERT INTO lake.narrowed VALUES (55)",
     "INSERT INTO lake.emptied VALUES (5)",
     "INSERT INTO lake.promoted VALUES (1, 1.5)",
-    "INSERT INTO lake.widened VALUES (1.5)",
     "INSERT INTO lake.grown VALUES (1)",
     "INSERT INTO lake.merged VALUES (15)",
     "INSERT INTO lake.was_nan VALUES (1.25)",
@@ -230,6 +225,20 @@ def test_what_a_checkpoint_narrowed(new_lake: Lake) -> None:
     with new_lake.session() as connection:
         assert connection.execute("SELECT count(*), min(id) FROM lake.orders WHERE id < 900").fetchall() == [(900, 0)]
     assert wrong(new_lake.attach) == []
+
+
+def test_floats_that_became_doubles(new_lake: Lake) -> None:
+    """A float's text is not quite its value as a double. Of files' bounds of them DuckLake itself makes wrong filters."""
+    new_lake.run("CREATE TABLE lake.t (f FLOAT)", "INSERT INTO lake.t VALUES (1.1), (2.2)")
+    new_lake.run("ALTER TABLE lake.t ALTER f SET DATA TYPE DOUBLE")
+    moment = head(new_lake)
+    new_lake.run("INSERT INTO lake.t VALUES (0.5)")
+
+    canvasback.rewind(new_lake.attach, to_snapshot=moment, safety_point=False)
+
+    with new_lake.session() as connection:
+        [found] = connection.execute("SELECT min(f), max(f) FROM lake.t").fetchall()
+        assert found == connection.execute("SELECT 1.1::FLOAT::DOUBLE, 2.2::FLOAT::DOUBLE").fetchall()[0]
 
 
 def test_a_maximum_that_was_undone(new_lake: Lake) -> None:
