@@ -228,7 +228,7 @@ def test_what_a_checkpoint_narrowed(new_lake: Lake) -> None:
 
 
 def test_floats_that_became_doubles(new_lake: Lake) -> None:
-    """A float's text is not quite its value as a double. Of files' bounds of them DuckLake itself makes wrong filters."""
+    """The text of a float is not quite its value as a double; with files' bounds DuckLake itself goes wrong there."""
     new_lake.run("CREATE TABLE lake.t (f FLOAT)", "INSERT INTO lake.t VALUES (1.1), (2.2)")
     new_lake.run("ALTER TABLE lake.t ALTER f SET DATA TYPE DOUBLE")
     moment = head(new_lake)
