@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.deleting import DeletingCommits, FoldedFile, Span, folded_files
 from canvasback.catalog.image import Image
 from canvasback.catalog.lake_tables import table_names
@@ -19,6 +19,7 @@ from canvasback.model.relation import identifier
 from canvasback.operations.file_checks.keys import read_call
 from canvasback.operations.file_sources import FileSource, FileSources
 from canvasback.operations.reading import UnreadError, open_source
+from canvasback.storage.temporary import temporary_folder
 
 Numbers = Mapping[int, int]
 """How many rows of a delete file have which number."""
@@ -119,12 +120,12 @@ class _Reader:
 
 
 def _numbers(source: FileSource, key: str | None) -> Numbers | None:
-    with contextlib.suppress(UnreadError, duckdb.Error), tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+    with contextlib.suppress(UnreadError, duckdb.Error), temporary_folder() as folder:
         path = os.path.join(folder, "deletes.parquet")
         with open_source(source.store, source.object, vouch=False) as (_, content), open(path, "wb") as copy:
             while piece := content.read(1 << 20):
                 copy.write(piece)
-        with contextlib.closing(duckdb.connect()) as connection:
+        with connect(folder) as connection:
             file = read_call(path, key)
             names = [name for name, *_ in connection.execute(f"DESCRIBE FROM {file}").fetchall()]
             number = next((name for name in SNAPSHOT_IDS if name in names), None)

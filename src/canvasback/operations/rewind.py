@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-import tenacity
 
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
@@ -23,13 +22,12 @@ from canvasback.errors import LockedError, UsageError
 from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
 from canvasback.model.words import many
-from canvasback.operations.backup import backup
 from canvasback.operations.cutting import cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
@@ -37,12 +35,12 @@ from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_o
 from canvasback.operations.file_sources import LakeFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
+from canvasback.operations.safety import make_safe
+from canvasback.operations.times import moment_of
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 3
-_PATIENCE = 10
-"""Seconds to wait for whoever writes to the repository."""
 
 
 def rewind(
@@ -186,18 +184,11 @@ class _Rewind(msgspec.Struct):
         return plan
 
     def back_up(self, lake: str, repository: str, jobs: int | None) -> BackupResult:
-        """A point of the lake as it is. A watch that makes one just then is waited for."""
-        patient = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
-            stop=tenacity.stop_after_attempt(_PATIENCE),
-            wait=tenacity.wait_fixed(1),
-            reraise=True,
-        )
-        result: BackupResult = patient(
-            backup, lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
+        """A point of the lake as it is."""
+        return make_safe(
+            lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
             progress=self.progress, clock=self.clock,
         )  # fmt: skip
-        return result
 
     def execute(self, plan: _Plan, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""

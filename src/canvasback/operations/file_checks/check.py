@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -25,6 +24,7 @@ from canvasback.operations.file_checks.vectors import check_vector
 from canvasback.operations.file_checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 Level = Literal["exists", "footers", "rows", "checksum"]
 
@@ -119,7 +119,7 @@ class _Footers(msgspec.Struct, frozen=True):
     ) -> list[DamagedFile]:
         found: list[DamagedFile] = []
         pairs: list[Pair] = []
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             for number, given in enumerate(files):
                 file = given
                 if ("data", file.target_id) in self.bad:
@@ -162,7 +162,7 @@ class _Content(msgspec.Struct, frozen=True):
         self, connection: duckdb.DuckDBPyConnection, files: list[WantedFile], stores: Stores, stop: Stop
     ) -> list[DamagedFile]:
         found: list[DamagedFile] = []
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             for given in files:
                 file = given
                 if (file.kind, file.id) in self.bad:

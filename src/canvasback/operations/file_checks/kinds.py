@@ -112,9 +112,17 @@ ROWS = FindingKind(
 ROW_IDS = FindingKind(
     "row-ids",
     "error",
-    "A file has two rows of one row id. Updates and deletes of one of them hit both.",
+    "A file has two rows of one row id that are of one snapshot. Updates and deletes of one of them hit both.",
     "A file was written anew by a program that does not know row ids.",
     _HEAL,
+)
+ROW_ID_TAKEN = FindingKind(
+    "row-id-taken",
+    "error",
+    "A file has a row of an id that its table would give out again. Only the file itself tells: the catalog does not "
+    "say which ids the rows have that a flush or a compaction wrote.",
+    "ducklake_table_stats was restored from an older copy.",
+    "Run heal --level rows: it raises the table's counter.",
 )
 CORRUPT = FindingKind(
     "file-corrupt",
@@ -174,7 +182,7 @@ FILE_KINDS = {
     kind.code: kind
     for kind in (
         MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS,
-        PARTITION, KEY, DELETES, VECTOR, ROWS, ROW_IDS, CORRUPT,
+        PARTITION, KEY, DELETES, VECTOR, ROWS, ROW_IDS, ROW_ID_TAKEN, CORRUPT,
     )
 }  # fmt: skip
 """What can be wrong with a file that the catalog names, by code."""
