@@ -13,7 +13,7 @@ from canvasback.catalog.edits import edited
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import repoint
-from canvasback.catalog.rewind import rewind_edits
+from canvasback.catalog.rewind import rewind_edits, straddling
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
@@ -24,6 +24,7 @@ from canvasback.operations.deletes_shown import with_true_deletes
 from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.rows_shown import rows_shown
 from canvasback.operations.times import moment_of
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
@@ -88,8 +89,9 @@ def attach(
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
-                past = edited(shown, rewind_edits(shown, commit.snapshot))
                 sources = PointFiles(image, opened.store, manifest)
+                counted = rows_shown(shown, commit.snapshot, straddling(shown, commit.snapshot), sources)
+                past = edited(shown, rewind_edits(shown, commit.snapshot, counted=counted))
                 shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:

@@ -58,6 +58,10 @@ def with_true_deletes(image: Image, past: Image, snapshot: int, sources: FileSou
             f"FROM {source}"
         )
         past = edited(past, [Edit("ducklake_delete_file", keep=f"delete_file_id <> {file_id}")])
+    for file_id, (_, rows_of_file) in then.rows.items():  # DuckLake counts by the catalog, see `rows_shown`
+        if file_id not in wrong:
+            of = f"delete_file_id = {file_id}"
+            past = edited(past, [Edit("ducklake_delete_file", where=of, changes={"delete_count": str(rows_of_file)})])
     for table_id, selects in shown.items():
         name = f"ducklake_inlined_delete_{table_id}"
         columns = tuple(Column(column, "BIGINT") for column in ("file_id", "row_id", "begin_snapshot"))
