@@ -229,7 +229,7 @@ class LakeLife(RuleBasedStateMachine):
             try:
                 other.execute("COMMIT")
             except duckdb.TransactionException as error:
-                # Both is right, to commit and to be in conflict; SQLite takes no commit of whoever began before another's.
+                # Both is right, to commit and to be in conflict; SQLite refuses whoever began before another's commit.
                 lost = ("conflict", "database is locked") if self.engine == "sqlite" else ("conflict",)
                 assert any(word in str(error) for word in lost), error  # noqa: PT017 - it may as well not be raised
         self._note()
