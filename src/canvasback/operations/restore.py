@@ -24,7 +24,8 @@ from canvasback.operations.defaults import now
 from canvasback.operations.moments import Commit
 from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
-from canvasback.operations.placing import FilePlan, Placer
+from canvasback.operations.placement import FilePlan
+from canvasback.operations.placing import Placer
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.repository.repository import Repository
