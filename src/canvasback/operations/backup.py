@@ -23,7 +23,7 @@ from canvasback.model.manifest import FileTotals, Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.operations.catalog_chunks import SavedCatalog, save_catalog
-from canvasback.operations.data_root import find_data_root, refuse_nesting
+from canvasback.operations.data_root import find_data_root, refuse_foreign, refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
@@ -236,6 +236,8 @@ class Backup(msgspec.Struct):
         last = previous.manifest.data_root if previous.manifest else None
         root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
+        if self.data_path is not None:
+            refuse_foreign(image, root, self.stores)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
         lists.copy(self.stores, self.jobs, self.recheck, self.progress)
         return lists

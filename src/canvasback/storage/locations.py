@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Mapping
 
-from canvasback.errors import UsageError
+from canvasback.errors import RefusedError, UsageError
 from canvasback.storage.bucket import Bucket, StoreOptions
 from canvasback.storage.local import LocalStore
 from canvasback.storage.rate import RateLimit
@@ -45,13 +45,53 @@ def folder_url(spelled: str, base: str = "") -> str:
         base: What a relative path is relative to; the working folder if empty.
 
     Raises:
-        UsageError: It is a URL of a kind that is not supported, or names no bucket (``location-not-supported``).
+        UsageError: It is a URL of a kind that is not supported, or names no bucket (``location-not-supported``); or it
+            is empty (``empty-argument``).
     """
+    if not spelled.strip():
+        raise empty_argument("a folder or URL")
     if not is_remote(spelled):
         path = spelled.removeprefix("file://")
         return os.path.abspath(os.path.join(base, path)).rstrip("/") + "/"
     _parse(spelled)
     return spelled.rstrip("/") + "/"
+
+
+def relative_folder(spelled: str) -> str:
+    """A relative path of a folder as DuckLake writes it: no longer than need be, and with a slash at its end.
+
+    Raises:
+        UsageError: It is absolute, or a URL (``not-relative``).
+    """
+    if is_remote(spelled) or os.path.isabs(spelled.removeprefix("file://")):
+        raise UsageError(
+            "not-relative",
+            f"{spelled} is no relative path",
+            hint="Name the folder as seen from where the lake is attached, such as files: that is what stays relative.",
+        )
+    return os.path.normpath(spelled) + "/"
+
+
+def refuse_url(path: str) -> None:
+    """See that a file that is to be written is on a disk.
+
+    Raises:
+        RefusedError: It is named by a URL (``url-not-writable``).
+        UsageError: It is not named at all (``empty-argument``).
+    """
+    if not path.strip():
+        raise empty_argument("a file")
+    if "://" in path:
+        raise RefusedError(
+            "url-not-writable",
+            f"{path} is a URL, and such a file is written to disks only",
+            hint="Name a local file, and upload it with the cloud's own tool.",
+        )
+
+
+def empty_argument(what: str) -> UsageError:
+    """What to say where an argument is empty, as an unset variable of a script makes it: it means no default."""
+    return UsageError("empty-argument", f"{what} is given as an empty text", hint="Say what is meant, or leave it out.")
 
 
 class Stores:
