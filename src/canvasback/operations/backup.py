@@ -81,8 +81,8 @@ def backup(
         CanvasbackError: No point was made; every older one is as it was.
     """
     name = parse_lake(lake)
-    engine = open_engine(name)
     stores = stores or Stores()
+    engine = open_engine(name, stores)
     opened = open_repository(stores.open(repository))
     run = Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
     return run.back_up()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import folders_elsewhere, repoint_statements
@@ -67,7 +67,7 @@ def repoint(
     """
     began = time.monotonic()
     name = parse_lake(lake)
-    engine = open_engine(name)
+    engine = open_to_change(name)
     stores = stores or Stores()
     new = folder_url(data_path)
     if relative is None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from canvasback.catalog.engines import SETTLED, open_engine
+from canvasback.catalog.engines import SETTLED, open_to_change
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -75,7 +75,7 @@ def watch(
         LakeError: There is no catalog when it begins (``catalog-missing`` and the like).
     """
     name = parse_lake(lake)
-    engine = open_engine(name)
+    engine = open_to_change(name)
     stores = stores or Stores()
 
     def back_up() -> BackupResult:

@@ -333,5 +333,9 @@ def _translate(error: OSError, path: str) -> NoReturn:
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         raise AccessDeniedError(path) from error
     if error.errno == errno.ENAMETOOLONG:
-        raise StorageError(f"the name {path} is too long for the file system", code="name-too-long") from error
+        raise StorageError(
+            f"the name {path} is too long for the file system",
+            code="name-too-long",
+            hint="Name a place with a shorter path, or a bucket.",
+        ) from error
     raise StorageError(f"cannot access {path}: {error.strerror or error}") from error

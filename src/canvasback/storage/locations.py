@@ -25,6 +25,7 @@ _SCHEMES = {
     "azure": "azure",
     "abfss": "azure",
 }
+_WEB = frozenset({"http", "https"})
 """The kinds of URLs that DuckDB knows, with the module here and the extra that serve them."""
 
 _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
@@ -119,6 +120,8 @@ class Stores:
         url = folder_url(spelled)
         if not is_remote(url):
             return LocalStore(url)
+        if _is_web(url):
+            return _web_store(url)
         root, prefix = _split(url)
         return self._in_bucket(root, prefix)
 
@@ -131,7 +134,7 @@ class Stores:
         with self._lock:
             store = self._roots.get(root)
         if store is None:
-            store = self._in_bucket(root, "") if is_remote(root) else LocalStore(root)
+            store = self._at_root(root)
             with self._lock:
                 store = self._roots.setdefault(root, store)
         return store, name
@@ -142,6 +145,11 @@ class Stores:
             roots = list(self._roots.values())
         for store in roots:
             store.sync()
+
+    def _at_root(self, root: str) -> Store:
+        if not is_remote(root):
+            return LocalStore(root)
+        return _web_store(root) if _is_web(root) else self._in_bucket(root, "")
 
     def _in_bucket(self, root: str, prefix: str) -> Store:
         # Who has all on disks need not load what talks to buckets.
@@ -184,7 +192,7 @@ def _bucket_or_scheme(url: str) -> str:
     if url.removesuffix("://") in _SCHEMES:
         return url
     root, key = _split(url.rstrip("/"))
-    if key:
+    if key or _is_web(root):
         raise UsageError(
             "location-not-supported",
             f"options for {url} hold for a folder of a bucket",
@@ -193,10 +201,20 @@ def _bucket_or_scheme(url: str) -> str:
     return root
 
 
+def _is_web(url: str) -> bool:
+    return url.partition("://")[0] in _WEB
+
+
+def _web_store(url: str) -> Store:
+    from canvasback.storage.http import HttpStore  # noqa: PLC0415 - few lakes are read from the web
+
+    return HttpStore(url)
+
+
 def _parse(url: str) -> tuple[str, str, str]:
     found = _URL.fullmatch(url)
     scheme = url.partition("://")[0]
-    if scheme not in _SCHEMES:
+    if scheme not in _SCHEMES and scheme not in _WEB:
         raise UsageError(
             "location-not-supported",
             f"locations of the kind {scheme}:// are not supported: {url}",
@@ -212,7 +230,7 @@ def _parse(url: str) -> tuple[str, str, str]:
 def _split(url: str) -> tuple[str, str]:
     """A URL as that of its bucket, and the key below it."""
     scheme, bucket, key = _parse(url)
-    if _SCHEMES[scheme] == "azure" and _AZURE_HOST.fullmatch(bucket):  # the account's host, then the container
+    if _SCHEMES.get(scheme) == "azure" and _AZURE_HOST.fullmatch(bucket):  # the account's host, then the container
         container, _, key = key.partition("/")
         if not container:
             raise UsageError(

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.errors import RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.forwarding import Divergence, FastForwardResult
@@ -118,7 +118,7 @@ def _plan(
     *,
     new_catalog: bool,
 ) -> FastForward | Divergence | None:
-    engine = open_engine(name)
+    engine = open_to_change(name)
     opened = open_repository(stores.open(repository))
     if new_catalog:
         refuse_taken(engine)
