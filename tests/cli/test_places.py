@@ -56,6 +56,7 @@ def test_a_catalog_that_says_another_data_path_than_where_its_files_were(place: 
 
 
 def test_a_spare_beside_the_living_lake(place: Place) -> None:
+    assert place.run("backup", LAKE, *REPO).code == 0
     restore = ("restore", *REPO, "--to", "spare.ducklake")
     said = fails(place, 4, "shares-files", *restore)
     assert str(place.catalog) in said
@@ -64,6 +65,7 @@ def test_a_spare_beside_the_living_lake(place: Place) -> None:
 
 
 def test_where_nobody_can_tell_the_exit_code_says_so(place: Place) -> None:
+    assert place.run("backup", LAKE, *REPO).code == 0
     content = bytearray(place.catalog.read_bytes())
     content[4096:12288] = b"\0" * 8192
     place.catalog.write_bytes(content)
