@@ -65,8 +65,11 @@ class Image:
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""
-        spliced = re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
-        return self.connection.execute(spliced, parameters or None).fetchall()
+        return self.connection.execute(self.spliced(sql), parameters or None).fetchall()
+
+    def spliced(self, sql: str) -> str:
+        """The SQL with the relations of the catalog's tables for ``{name}``."""
+        return re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
 
     def has(self, table: str, column: str) -> bool:
         """Whether the catalog has that table with that column."""
@@ -110,24 +113,6 @@ class Image:
         """The ``schema_uuid`` of every schema, the dropped ones included, by ``schema_id``."""
         found = self.rows("SELECT schema_id, schema_uuid::VARCHAR FROM {ducklake_schema} s ORDER BY 1")
         return {int(schema_id): str(uuid) for schema_id, uuid in found}
-
-
-def connect(folder: str, *, memory: str = "512MB") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection of our own that spills to the folder and loads no extension by itself."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory,
-            "temp_directory": folder,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # Tables have no order, and DuckDB writes them a third faster without keeping one.
-            "preserve_insertion_order": "false",
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would be drawn on stdout
-    return connection
 
 
 def select_all(database: str, schema: str, table: str) -> str:

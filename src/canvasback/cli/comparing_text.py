@@ -16,7 +16,7 @@ from canvasback.model.difference import (
     TableDifference,
     TablesResult,
 )
-from canvasback.model.moment import spelled
+from canvasback.model.moment import in_utc, spelled
 
 
 def _diff(result: DiffResult) -> str:
@@ -127,7 +127,7 @@ def _dropped(dropped: tuple[DroppedTable, ...]) -> Iterator[str]:
         return
     rows = [("SCHEMA", "TABLE", "DROPPED BY", "DROPPED (UTC)", "LAST SEEN", "ROWS THEN")]
     for one in dropped:
-        time = f"{one.dropped_at:%Y-%m-%d %H:%M:%S}" if one.dropped_at else "?"
+        time = in_utc(one.dropped_at) if one.dropped_at else "?"
         last = "expired" if one.last_snapshot is None else f"snapshot {one.last_snapshot}"
         rows.append(
             (one.schema, one.table, f"snapshot {one.dropped_by}", time, last, _about(one.rows, exact=one.exact))

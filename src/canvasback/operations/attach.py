@@ -17,12 +17,14 @@ from canvasback.catalog.rewind import rewind_edits
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_shown import with_true_deletes
+from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.times import moment_of
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores, is_remote, refuse_url
@@ -84,12 +86,14 @@ def attach(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
     findings = Findings()
-    with image_of(opened.store, manifest, by_url=True) as image:
+    with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
         try:
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
-                shown = edited(shown, rewind_edits(shown, commit.snapshot))
+                past = edited(shown, rewind_edits(shown, commit.snapshot))
+                sources = PointFiles(image, opened.store, manifest)
+                shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(

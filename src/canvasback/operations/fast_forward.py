@@ -71,7 +71,7 @@ class FastForward(msgspec.Struct, frozen=True):
 
     def image(self) -> Image:
         """The catalog of the point, as it was saved: its engine's, with its own data path."""
-        return image_of(self.repository.store, self.manifest)
+        return image_of(self.repository.store, self.manifest, others=None)
 
 
 def plan_fast_forward(

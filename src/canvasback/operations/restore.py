@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +17,6 @@ from canvasback.errors import RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
 from canvasback.operations.cutting import cutting_steps
@@ -29,6 +29,7 @@ from canvasback.operations.placement import FilePlan
 from canvasback.operations.placing import Placer
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.sharing import find_sharing, same_place
+from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 
@@ -186,7 +187,8 @@ class Restoring(msgspec.Struct):
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
         check_with = 0 if self.checked else self.jobs or store.jobs
-        with image_of(store, manifest, check_with=check_with) as image:
+        others = [os.path.dirname(os.path.abspath(target.lake.target))] if target.lake.is_file else []
+        with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
             remote = is_remote(target.root)

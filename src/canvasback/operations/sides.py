@@ -18,9 +18,10 @@ from canvasback.errors import RefusedError, UsageError
 from canvasback.model.difference import Side
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import Moment, parse_time
+from canvasback.model.moment import Moment
 from canvasback.operations.moments import Held, find_commit, find_held
 from canvasback.operations.points import image_of
+from canvasback.operations.times import parse_time
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores

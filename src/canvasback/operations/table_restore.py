@@ -22,7 +22,6 @@ from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.model.words import many
@@ -33,6 +32,7 @@ from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.table_files import TableFiles
+from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
 
@@ -124,7 +124,8 @@ class _Run(msgspec.Struct):
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
-        self.files.look(self.folders)
+            head = target.head()[0]
+        self.files.look(self.tables, self.folders, head)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
@@ -170,6 +171,7 @@ class _Run(msgspec.Struct):
         findings = Findings()
         lost = {str(table) for table in self.names}
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
             self.manifest.id,
             self.then.snapshot,

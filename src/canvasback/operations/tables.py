@@ -11,10 +11,11 @@ from canvasback.catalog.dropped import Dropped, dropped_tables
 from canvasback.catalog.state import table_states
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.difference import DroppedTable, TableRow, TablesResult
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.relation import identifier
 from canvasback.operations.defaults import now
 from canvasback.operations.sides import Catalogs, Viewed
+from canvasback.operations.times import moment_of
 from canvasback.storage.locations import Stores
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

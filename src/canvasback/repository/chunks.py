@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import msgspec
 from blake3 import blake3
 
 from canvasback.errors import CorruptError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
@@ -23,6 +23,7 @@ from canvasback.repository.ranges import TOP, WHOLE, Range, dyadic, first_shift,
 from canvasback.repository.rows import one_row, rows_json, rows_select
 from canvasback.repository.types import stored_type
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _PARQUET = (
     "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
@@ -103,7 +104,7 @@ class ChunkWriter:
             for stored in [stored_type(c.type)]
         )
         by = f"ORDER BY {', '.join(map(identifier, order))}" if order else ""
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
 
             def write_one(numbered: tuple[int, Range]) -> Chunk:
                 number, range_ = numbered
@@ -136,7 +137,7 @@ class ChunkWriter:
         )
         if len(chunks) <= layout.INLINE_CHUNKS:
             return table
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             path = os.path.join(folder, "index.parquet")
             cursor = self._connection.cursor()
             rows = [[getattr(chunk, field) for field in _INDEX] for chunk in chunks]
@@ -208,8 +209,15 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
         return table.chunks
     check_objects(store, [(table.index.hash, table.index.bytes)])
     (path,) = store.local_paths([layout.chunk_name(table.index.hash)])
-    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
-    return tuple(Chunk(*row) for row in found)
+    try:
+        found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
+        return msgspec.convert([dict(zip(_INDEX, row, strict=True)) for row in found], tuple[Chunk, ...])
+    except (duckdb.Error, msgspec.ValidationError) as error:
+        raise CorruptError(
+            "chunk-corrupt",
+            f"{store.url}{layout.chunk_name(table.index.hash)} is no list of chunks: {str(error).splitlines()[0]}",
+            hint=_CORRUPT_HINT,
+        ) from error
 
 
 def relation_of(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 
 import duckdb
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.engines.duckdb_file import open_header
 from canvasback.catalog.engines.duckdb_tables import find_schema, read_tables
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.errors import LakeError, UsageError
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import identifier, literal
+from canvasback.storage.temporary import make_folder
 
 _PREFIX = "__ducklake_metadata_"
 """What the extension puts before a lake's alias to name the database of its catalog, if METADATA_CATALOG does not."""
@@ -74,7 +75,7 @@ class AttachedLake:
         Raises:
             LakeError: The catalog cannot be read (``catalog-unreadable``).
         """
-        folder = tempfile.mkdtemp(prefix="canvasback-")
+        folder = make_folder()
         try:
             return self._read(folder)
         except BaseException as error:

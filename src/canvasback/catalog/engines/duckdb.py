@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.engines.duckdb_file import (
     LOGS,
     STORAGE_VERSIONS,
@@ -30,11 +29,12 @@ from canvasback.catalog.engines.files import (
     translate_write_error,
 )
 from canvasback.catalog.engines.linked import logged_name
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
+from canvasback.storage.temporary import make_folder, temporary_folder
 
 _ATTEMPTS = 5
 
@@ -52,7 +52,7 @@ class DuckDBEngine:
     def read(self) -> Image:
         """Copy the database at one instant, and open the copy: the original is never opened by DuckDB."""
         for attempt in range(1, _ATTEMPTS + 1):
-            folder = tempfile.mkdtemp(prefix="canvasback-")
+            folder = make_folder()
             try:
                 return self._read(folder)
             except BaseException as error:
@@ -103,9 +103,11 @@ class DuckDBEngine:
                 hint="Detach the lake first; whoever has it attached would not see the change.",
             )
         read_header(self.path)
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        name = self._writable_name()
+        reach = [os.path.dirname(name), os.path.dirname(os.path.realpath(name))]
+        with temporary_folder() as folder, connect(folder, memory=None, ordered=True, reach=reach) as connection:
             try:
-                connection.execute(f"ATTACH {literal(self._writable_name())} AS target")
+                connection.execute(f"ATTACH {literal(name)} AS target")
                 schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
                 connection.execute(f"USE target.{identifier(schema)}")
                 connection.execute("BEGIN")
@@ -138,7 +140,8 @@ class DuckDBEngine:
     def _is_empty(self) -> bool:
         if logged_name(self.path, LOGS) != os.path.realpath(self.path):
             return False
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        reach = [os.path.dirname(self.path), os.path.dirname(os.path.realpath(self.path))]
+        with connect(None, reach=reach) as connection:
             try:
                 connection.execute(f"ATTACH {literal(self.path)} AS target (READ_ONLY)")
             except duckdb.Error as error:
@@ -201,6 +204,7 @@ def write_tables(image: Image, path: str) -> list[str]:
             connection.execute(f"ATTACH {literal(path)} AS target (STORAGE_VERSION 'latest')")
             remarks.append(f"the catalog's file is written as DuckDB {duckdb.__version__} writes it, not as {wanted}")
         try:
+            os.chmod(path, 0o600)  # nobody else looks into the catalog before it has its mode
             schema = f"target.{identifier(image.record.schema)}"
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             for relation in image.tables.values():

@@ -20,7 +20,8 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
-from canvasback.storage.staging import staged_path, sweep
+from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
+from canvasback.storage.staging import staged_path, sweep, with_suffix
 
 
 def is_open_here(path: str) -> bool:
@@ -203,6 +204,7 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
     try:
         os.makedirs(folder, exist_ok=True)
         remarks = write(staged)
+        _take_place(staged, path)
         _flush(staged)
         remarks += _move_aside(path, links, logs, moment)
         os.link(staged, path)
@@ -219,19 +221,29 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
     return remarks
 
 
+def _take_place(staged: str, path: str) -> None:
+    """Give a new catalog the mode and the owner of the one that it replaces; else those that a new file has here."""
+    if os.path.isfile(path):
+        take_after(staged, os.stat(path))
+    else:
+        os.chmod(staged, usual_mode())
+        belong_to_folder(staged)
+
+
 def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: datetime) -> list[str]:
     """Give a catalog and its logs other names, so that at any instant there is a catalog with its own log.
 
     A log goes too, even of a catalog that is gone: the engine would replay it into the new one. For the same
     reason it loses its old name first. One that lies beside a symlink comes to lie beside the file.
     """
-    aside = f"{path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
+    replaced, room = f".replaced-{moment:%Y%m%dT%H%M%S%fZ}", max(map(len, logs))
+    aside = with_suffix(path, replaced, room)
     moved = {path + part: aside + part for part in (*logs, "") if os.path.lexists(path + part)}
     for link in links:
         for log in logs:
             if os.path.lexists(link + log):
                 taken = aside + log in moved.values()
-                moved = {link + log: f"{link}{aside.removeprefix(path)}{log}" if taken else aside + log, **moved}
+                moved = {link + log: with_suffix(link, replaced, room) + log if taken else aside + log, **moved}
     for old, new in moved.items():
         try:
             os.link(old, new, follow_symlinks=False)
