@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -23,6 +23,7 @@ from canvasback.errors import AccessDeniedError, ObjectMissingError, RefusedErro
 from canvasback.storage.checksums import PIECE
 from canvasback.storage.names import refuse_unsafe_name
 from canvasback.storage.store import Copied, Source, Stat, Store
+from canvasback.storage.temporary import make_folder
 
 _PATIENCE = 30
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -72,7 +73,7 @@ class HttpStore:
         self.url = url
         self._lock = threading.Lock()
         self._fetched: dict[str, str] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = ""
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`."""
@@ -111,12 +112,12 @@ class HttpStore:
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`."""
         with self._lock:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="canvasback-")
-                weakref.finalize(self, self._folder.cleanup)
+            if not self._folder:
+                self._folder = make_folder()
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             for name in names:
                 if name not in self._fetched:
-                    path = os.path.join(self._folder.name, f"{len(self._fetched)}-{os.path.basename(name)[-100:]}")
+                    path = os.path.join(self._folder, f"{len(self._fetched)}-{os.path.basename(name)[-100:]}")
                     with open(path, "wb") as file, self.open(name) as source:
                         while piece := source.read(PIECE):
                             file.write(piece)

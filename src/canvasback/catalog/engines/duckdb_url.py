@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import NoReturn
@@ -17,6 +16,7 @@ from canvasback.model.lake import LakeName
 from canvasback.storage.checksums import PIECE
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Stat, Store
+from canvasback.storage.temporary import make_folder
 
 _LOG = ".wal"
 
@@ -36,7 +36,7 @@ class UrlEngine:
 
     def read(self) -> Image:
         """Download the database with its log, and open the copy."""
-        folder = tempfile.mkdtemp(prefix="canvasback-")
+        folder = make_folder()
         try:
             return image_of_copy(self._download(folder), folder, self.shown, self.lake.schema)
         except BaseException:
