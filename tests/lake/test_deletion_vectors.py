@@ -88,7 +88,9 @@ def test_a_moment_of_which_deletes_are_forgotten_says_so(made: tuple[Lake, Truth
         out = str(tmp_path / f"look-{at}.ducklake")
         results = [
             canvasback.attach(lake.repository, at_snapshot=at, out=out),
-            canvasback.restore(lake.repository, f"ducklake:{tmp_path}/r/m.ducklake", at_snapshot=at, dry_run=True),
+            canvasback.restore(
+                lake.repository, f"ducklake:{tmp_path}/r/m.ducklake", at_snapshot=at, dry_run=True, shares_files=True
+            ),
             canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True),
             canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True),
         ]
