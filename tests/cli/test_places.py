@@ -22,7 +22,6 @@ def test_empty_arguments(place: Place) -> None:
         "empty-argument",
         [
             ("backup", LAKE, *REPO, *data),
-            ("watch", LAKE, *REPO, *data),
             ("check", LAKE, *data),
             ("salvage", LAKE, *data),
             ("repoint", LAKE, *data),
@@ -33,6 +32,7 @@ def test_empty_arguments(place: Place) -> None:
             ("init", "", "--lake", LAKE),
         ],
     )
+    assert place.run("watch", LAKE, *REPO, *data).code == 2
     fail(place, 2, "no-repository", [("list", "-r", ""), ("check", LAKE, "-r", "")])
     fail(place, 2, "rate-not-understood", [("backup", LAKE, *REPO, "--limit-rate", "")])
     for command in (("restore", *REPO, "--to", LAKE, "--table", ""), ("check", LAKE, "--table", "")):
@@ -99,6 +99,6 @@ def test_attach_makes_the_folder(place: Place) -> None:
 
 @pytest.mark.parametrize("option", ["--relative", "--absolute"])
 def test_how_the_catalog_names_the_folder(place: Place, option: str) -> None:
-    ran = place.run("repoint", LAKE, "--data-path", "lake/data", option, "--dry-run")
+    ran = place.run("repoint", LAKE, "--data-path", "lake/data", option, "--keep-elsewhere", "--dry-run")
     assert ran.code == 0
     assert ("the catalog names it as lake/data/" in ran.out) == (option == "--relative")

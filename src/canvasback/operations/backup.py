@@ -35,7 +35,7 @@ from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
-from canvasback.storage.locations import Stores
+from canvasback.storage.locations import Stores, folder_url
 
 _ATTEMPTS = 20
 
@@ -125,6 +125,8 @@ class Backup(msgspec.Struct):
     def back_up(self) -> BackupResult:
         """Make the point, with a lease of the repository. See `backup`."""
         began = time.monotonic()
+        if self.data_path is not None:
+            folder_url(self.data_path)  # what makes no sense is found out even where no point is made
         with hold_lease(self.repository.store, "backup", self.clock) as lease:
             manifest, made = self.make_point(lease)
         return BackupResult(

@@ -106,8 +106,8 @@ def refuse_foreign(image: Image, root: str, stores: Stores) -> None:
     paths = image.connection.execute(
         f"WITH files AS ({' UNION ALL '.join(selects)}), numbered AS (SELECT path, "
         "row_number() OVER (ORDER BY file_id DESC) AS newest, row_number() OVER (ORDER BY file_id) AS oldest, "
-        f"row_number() OVER (ORDER BY hash(path)) AS any FROM files) SELECT path FROM numbered "
-        f"WHERE least(newest, oldest, any) <= {_SAMPLE} ORDER BY newest"
+        f"row_number() OVER (ORDER BY hash(path)) AS some_of FROM files) SELECT path FROM numbered "
+        f"WHERE least(newest, oldest, some_of) <= {_SAMPLE} ORDER BY newest"
     ).fetchall()
     store = stores.open(root)
     if paths and not any(_is_there(store, path) for (path,) in paths):
