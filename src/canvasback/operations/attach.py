@@ -28,7 +28,7 @@ from canvasback.operations.rows_shown import rows_shown
 from canvasback.operations.times import moment_of
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.store import Store
 
 _READERS = {"0.1": "DuckDB 1.3.0", "0.2": "DuckDB 1.3.1 or 1.3.2", "0.3": "DuckDB 1.4", "1.0": "DuckDB 1.5"}
@@ -72,13 +72,16 @@ def attach(
 
     Raises:
         RefusedError: The file is there already (``target-not-empty``), no point holds the moment
-            (``moment-not-held``), or the point reads files outside of the repository (``unsafe-name``).
+            (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), or the file is
+            named by a URL (``url-not-writable``).
         CorruptError: The point's manifest or an index object is damaged.
     """
+    if out is not None:
+        refuse_url(out)
     moment = moment_of(at_snapshot, at_time, clock())
     opened, manifest, commit = open_moment(stores or Stores(), repository, point, moment)
     name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
-    target = os.path.abspath(out or f"{name}.ducklake")
+    target = os.path.abspath(f"{name}.ducklake" if out is None else out)
     if os.path.lexists(target):
         raise RefusedError(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."

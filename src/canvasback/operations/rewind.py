@@ -11,7 +11,7 @@ import msgspec
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
@@ -96,7 +96,7 @@ def rewind(
             hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
         )
     name = parse_lake(lake)
-    run = _Rewind(name, open_engine(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
+    run = _Rewind(name, open_to_change(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
     made = ""
     for _ in range(_ATTEMPTS):
         with run.engine.read() as stored:

@@ -121,7 +121,7 @@ class Catalogs:
             raise UsageError("no-lake", "no lake is named, and only a lake has a now", hint="Name one with --lake.")
         name = parse_lake(self._lake)
         if NOW not in self._images:
-            image = self._open.enter_context(open_engine(name).read())
+            image = self._open.enter_context(open_engine(name, self._stores).read())
             self._images[NOW] = in_dialect(image, "duckdb")
         image = self._images[NOW]
         if moment is None:

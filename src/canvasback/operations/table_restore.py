@@ -11,7 +11,7 @@ import msgspec
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.graft import graft_edits
 from canvasback.catalog.grafts import NewTable, Schema, folder_of
@@ -91,7 +91,7 @@ def restore_tables(
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
         files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_engine(lake), opened, manifest, then, source, names, data_path, files, clock)
+        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
         run.look()
         if not dry_run:
             run.engine.change(())  # who is locked out need not wait for the files to hear of it
