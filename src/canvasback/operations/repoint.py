@@ -16,6 +16,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RepointResult
+from canvasback.model.words import many, many_are
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -75,7 +76,7 @@ def repoint(
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
-                f"{len(elsewhere)} files and folders of the lake lie outside of its data path {old}: "
+                f"the lake has {many(len(elsewhere), 'place')} outside of its data path {old}: "
                 f"{', '.join(elsewhere[:_SHOWN])}",
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
@@ -90,7 +91,7 @@ def repoint(
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
             raise RefusedError(
                 "files-not-there",
-                f"{missing} of the lake's files are not at {new}: {first}",
+                f"of the lake, {many_are(missing, 'file')} not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
@@ -99,11 +100,12 @@ def repoint(
         engine.change(statements)
     steps = [
         f"the data path of {name} changes from {old} to {new}",
-        f"{files} files are named there" + (", and each was found with its size" if verify and not missing else ""),
+        f"{many_are(files, 'file')} named there"
+        + (", and each was found with its size" if verify and not missing else ""),
         "whoever has the lake attached has to attach it again",
     ]
     if elsewhere:
-        steps.append(f"{len(elsewhere)} files and folders outside of the data path stay where they are")
+        steps.append(f"outside of the data path, {many_are(len(elsewhere), 'place')} left as before")
     return RepointResult(
         str(name), old, new, tuple(steps), dry_run, files, round(time.monotonic() - began, 3),
         findings.kept, findings.counts,

@@ -19,6 +19,7 @@ from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
+from canvasback.model.words import either, many
 from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
 from canvasback.operations.inlined_rows import write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
@@ -100,7 +101,7 @@ class TableFiles:
         if absent:
             raise RefusedError(
                 "table-files-absent",
-                f"the point does not hold {len(absent)} files of it, the first: {absent[0][0]}",
+                f"the point does not hold {many(len(absent), 'file')} of it, the first: {absent[0][0]}",
                 hint="An older point may hold them: run list, and name it.",
             )
         connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
@@ -148,8 +149,8 @@ class TableFiles:
         if findings.kept:
             raise CorruptError(
                 "table-incomplete",
-                f"{sum(findings.counts.values())} files could not be restored, the first: {findings.kept[0].where} "
-                f"{findings.kept[0].message}",
+                f"{many(sum(findings.counts.values()), 'file')} could not be restored, the first: "
+                f"{findings.kept[0].where} {findings.kept[0].message}",
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
@@ -192,8 +193,8 @@ class TableFiles:
             if self._source.encrypted:
                 raise RefusedError(
                     "cannot-encrypt",
-                    f"{written.rows} rows of {table.source} are inlined in the catalog of an encrypted lake, and "
-                    "would lie in a file that is not",
+                    f"{many(written.rows, 'row')} of {table.source} {either(written.rows, 'is', 'are')} inlined in the "
+                    "catalog of an encrypted lake, and would lie in a file that is not",
                     hint="Attach the point with --at-snapshot, and copy the table with SQL.",
                 )
             put = put_parquet(self._stores, local, self._folders[table.source.table_id])

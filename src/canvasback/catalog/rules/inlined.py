@@ -10,6 +10,7 @@ from canvasback.catalog.inlined import inlined_tables
 from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
+from canvasback.model.words import many
 
 _REGISTERED = "ducklake_inlined_data_tables"
 _OWN = frozenset({"row_id", "begin_snapshot", "end_snapshot"})
@@ -103,7 +104,9 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
         has = [c.name for c in image.tables[name].columns if c.name.removeprefix("_ducklake_") not in _OWN]
         if wanted and has != wanted:
             [(rows,)] = image.rows(f"SELECT count(*) FROM {{{name}}} i")
-            message = f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}; it holds {rows} rows"
+            message = (
+                f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}; it holds {many(rows, 'row')}"
+            )
             yield Fault(name, message, table_id, (name, rows))
 
 

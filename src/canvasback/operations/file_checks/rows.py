@@ -10,6 +10,7 @@ import duckdb
 from canvasback.catalog.spec import ROW_ID
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import identifier, literal
+from canvasback.model.words import many
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.footers import delete_fault
 from canvasback.operations.file_checks.keys import read_call
@@ -74,14 +75,14 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     found = connection.execute(f"SELECT {', '.join(own + parts)} FROM {call}").fetchall()[0]
     rows = found[len(own)]
     if rows != file.rows:
-        return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}")
+        return file.damaged(ROW_COUNT, f"has {many(rows, 'row')}, and the catalog says {file.rows}")
     if file.kind == "delete":
         return _deletes(file, rows, found)
     start = 0
     if ROW_ID in columns:
         start = 1
         if found[0]:
-            return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
+            return file.damaged(ROW_IDS, f"has {many(found[0], 'row')} with row ids that others have")
     for number, bound in enumerate(bounds):
         said = _hidden(connection, bound, found[start + 4 * number : start + 4 * number + 4])
         if said:
@@ -92,7 +93,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
 def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile | None:
     distinct, first, last, files, target = found[:5]
     if distinct != rows:
-        return file.damaged(DELETES, f"deletes {distinct} rows, {rows - distinct} of them twice")
+        return file.damaged(DELETES, f"deletes {many(distinct, 'row')}, {rows - distinct} of them twice")
     if first is not None and first < 0:
         return file.damaged(DELETES, f"deletes row {first}")
     if files > 1:
