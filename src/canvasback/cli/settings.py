@@ -97,8 +97,8 @@ def read_settings() -> Settings:
     for path in (Path(_NAME), Path(home) / "canvasback" / _NAME):
         try:
             content = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # who may not read a file that he did not name has no settings there
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 "settings-file", f"{path} cannot be read: {error}", hint="Correct it, or move it away."

@@ -16,7 +16,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RepointResult
-from canvasback.model.words import many, many_are
+from canvasback.model.words import either, many_are
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -76,7 +76,7 @@ def repoint(
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
-                f"the lake has {many(len(elsewhere), 'place')} outside of its data path {old}: "
+                f"{_places(elsewhere)} of the lake {either(len(elsewhere), 'lies', 'lie')} outside of its data path {old}: "
                 f"{', '.join(elsewhere[:_SHOWN])}",
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
@@ -91,7 +91,7 @@ def repoint(
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
             raise RefusedError(
                 "files-not-there",
-                f"of the lake, {many_are(missing, 'file')} not at {new}: {first}",
+                f"{missing:,} of the lake's files {either(missing, 'is', 'are')} not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
@@ -105,11 +105,18 @@ def repoint(
         "whoever has the lake attached has to attach it again",
     ]
     if elsewhere:
-        steps.append(f"outside of the data path, {many_are(len(elsewhere), 'place')} left as before")
+        steps.append(
+            f"{_places(elsewhere)} outside of the data path "
+            f"{either(len(elsewhere), 'stays where it is', 'stay where they are')}"
+        )
     return RepointResult(
         str(name), old, new, tuple(steps), dry_run, files, round(time.monotonic() - began, 3),
         findings.kept, findings.counts,
     )  # fmt: skip
+
+
+def _places(elsewhere: Sequence[str]) -> str:
+    return f"{len(elsewhere):,} {either(len(elsewhere), 'file or folder', 'files and folders')}"
 
 
 def _list_files(image: Image, root: str) -> None:

@@ -123,7 +123,8 @@ def _collect(
             _collect_point(connection, store, manifest)
             sound.append(manifest)
             if manifest.totals.absent:
-                message = f"{manifest.totals.absent} of its {many(manifest.totals.count, 'file')} could not be saved by its backup"
+                count = many(manifest.totals.count, "file")
+                message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
                 findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
         except (CorruptError, RefusedError) as error:
             findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))

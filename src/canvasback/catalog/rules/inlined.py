@@ -105,7 +105,8 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
         if wanted and has != wanted:
             [(rows,)] = image.rows(f"SELECT count(*) FROM {{{name}}} i")
             message = (
-                f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}; it holds {many(rows, 'row')}"
+                f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}"
+            message += f"; it holds {many(rows, 'row')}"
             )
             yield Fault(name, message, table_id, (name, rows))
 
