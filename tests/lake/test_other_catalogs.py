@@ -1,4 +1,4 @@
-"""Catalogs in SQLite and PostgreSQL: in use, damaged, out of reach, and read from inside of the application."""
+"""Catalogs in SQLite and PostgreSQL: in use, damaged, and out of reach."""
 
 from __future__ import annotations
 
@@ -134,38 +134,6 @@ def test_reading_a_postgres_catalog_hinders_no_flush(postgres_lake: str, tmp_pat
     with Watching(parse_lake(postgres_lake)).read() as image:
         assert "ducklake_snapshot" in image.tables
     assert [count.strip() for count in locks] == ["0", "0"]
-
-
-# From inside of the application
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "sqlite", "postgres"])
-def test_the_application_backs_up_its_own_lake(kind: str, tmp_path: Path, postgres: Server) -> None:
-    attach = {
-        "duckdb": f"ducklake:{tmp_path}/main.ducklake",
-        "sqlite": f"ducklake:sqlite:{tmp_path}/main.db",
-        "postgres": f"ducklake:postgres:{postgres.create()}",
-    }[kind]
-    repository = str(tmp_path / "repository")
-    with session(attach, f"DATA_PATH {literal(str(tmp_path / 'data'))}", "DATA_INLINING_ROW_LIMIT 5") as connection:
-        for statement in STATEMENTS:
-            connection.execute(statement)
-        canvasback.init(repository, attach)
-        connection.execute("BEGIN")
-        connection.execute("INSERT INTO lake.t VALUES (5000, 'not committed')")
-        first = canvasback.backup(connection, "lake", repository)
-        connection.execute("COMMIT")
-        second = canvasback.backup(connection, "lake", repository)
-        connection.execute("INSERT INTO lake.t VALUES (5001, 'the lake goes on')")
-        assert connection.execute("SELECT count(*) FROM lake.t").fetchall() == [(20,)]
-        with pytest.raises(canvasback.UsageError) as refused:
-            canvasback.backup(connection, "another", repository)
-        assert refused.value.code == "not-attached"
-    assert first.findings == second.findings == ()
-    for point, rows in ((first.point, 18), (second.point, 19)):
-        to = f"ducklake:{tmp_path}/{point}/main.ducklake"
-        canvasback.restore(repository, to, point, data_path=str(tmp_path / point / "files"))
-        assert len(read(to)["main.t"]) == 1 + rows
 
 
 # A catalog that is in the way

@@ -47,6 +47,10 @@ def restore(
     ] = None,
     level: Annotated[RestoreLevel | None, typer.Option(help="What counts as damaged; exists by default.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Move a catalog that is there aside first.")] = False,
+    shares_files: Annotated[
+        bool,
+        typer.Option("--shares-files", help="Share the files with the lake's catalog that is alive elsewhere."),
+    ] = False,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
@@ -59,7 +63,9 @@ def restore(
         settings = read_settings()
         named = settings.lake(to)
         if table is not None:
-            _refuse_together("--table", {"--level": level is not None, "--replace": replace})
+            _refuse_together(
+                "--table", {"--level": level is not None, "--replace": replace, "--shares-files": shares_files}
+            )
             return canvasback.restore_tables(
                 settings.find_repository(repo, named),
                 named.lake,
@@ -84,6 +90,7 @@ def restore(
             data_path=data_path,
             level=(level or RestoreLevel.exists).value,
             replace=replace,
+            shares_files=shares_files,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),

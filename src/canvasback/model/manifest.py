@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.origin import Origin
 from canvasback.model.relation import Column
 
 _MOST = (1 << 63) - 1
@@ -143,6 +144,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         writer: The version of Canvasback that wrote it.
         parent: The point before, or empty.
         arrival: How it is known that what arrived in the repository is what was sent; see docs/format.md.
+        origin: Where the catalog was; None where that is not known, as in points of older releases.
     """
 
     self: Hash
@@ -171,3 +173,4 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     writer: str = ""
     parent: str = ""
     arrival: str = ""
+    origin: Origin | None = None

@@ -21,6 +21,8 @@ from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.model.words import either, many
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_shown import with_true_deletes
+from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.times import moment_of
@@ -87,7 +89,9 @@ def attach(
             shown = in_dialect(image, "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
-                shown = edited(shown, rewind_edits(shown, commit.snapshot))
+                past = edited(shown, rewind_edits(shown, commit.snapshot))
+                sources = PointFiles(image, opened.store, manifest)
+                shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(

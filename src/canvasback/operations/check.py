@@ -74,6 +74,7 @@ def check(
         examiner = Examiner(root, stores, level, opened, jobs, progress, moment)
         diagnosis = examiner.diagnose(image, wanted)
         findings = diagnosis.findings(image)
+        findings.merge(examiner.passed_over)
         return CheckResult(
             str(name),
             stored.record.engine,

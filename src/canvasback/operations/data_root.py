@@ -42,7 +42,8 @@ def find_data_root(image: Image, lake: LakeName, given: str | None, last: str | 
         return decoded if spelled.startswith("file://") and not os.path.isdir(literally) else literally
     places = [folder_url(spelled)]
     if lake.is_file:
-        places.append(folder_url(spelled, os.path.dirname(os.path.abspath(lake.target))))
+        named = os.path.abspath(lake.target)
+        places += [folder_url(spelled, os.path.dirname(beside)) for beside in (named, os.path.realpath(named))]
     if last is not None:
         places.append(last)
     places = list(dict.fromkeys(places))

@@ -35,6 +35,7 @@ from canvasback.operations.moments import Commit, by_timeline, head_of
 from canvasback.operations.points import image_of
 from canvasback.operations.previous import read_previous
 from canvasback.operations.restore import Level, Restoring, Target
+from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import find_point, list_points, read_point
@@ -161,7 +162,7 @@ def fast_forward(
     Raises:
         LockedError: Somebody has the catalog open (``catalog-in-use``), or changed it meanwhile
             (``catalog-changed``); it was not touched.
-        RefusedError: There is a catalog where there was none.
+        RefusedError: There is a catalog where there was none, or the lost one is alive elsewhere (``shares-files``).
     """
     began = time.monotonic()
     manifest = plan.manifest
@@ -170,9 +171,12 @@ def fast_forward(
     aside = engine.prepare(replace=replace)
     target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)
     commit = Commit(manifest.snapshot_id, manifest.snapshot_time)
+    sharing = None
+    if not replace and same_place(plan.root, manifest.data_root):
+        sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
     run = Restoring(
         target, plan.repository, manifest, commit, level, jobs, stores or Stores(), progress, clock,
-        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan),
+        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
     )  # fmt: skip
     done = run.restore(began, dry_run=dry_run)
     return FastForwardResult(

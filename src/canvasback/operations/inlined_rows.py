@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from canvasback.catalog.adoption import ColumnStats
 from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
-from canvasback.catalog.logical import LakeTypes, lake_columns, scalar_type
+from canvasback.catalog.logical import LakeTypes, lake_columns
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD
 from canvasback.catalog.state import visible
 from canvasback.model.relation import identifier, literal
-
-_UNBOUNDED = frozenset({"BLOB", "INTERVAL"})
-"""Types whose bounds nobody asks for, or whose text does not compare like the values."""
+from canvasback.operations.file_statistics import column_stats, fields_in
 
 
 class InlinedFile(msgspec.Struct, frozen=True):
@@ -81,8 +80,10 @@ def write_inlined_rows(image: Image, table_id: int, snapshot: int, path: str) ->
         children.setdefault(parent, []).append((id_, name))
     ids = ", ".join([_fields(id_, name, children) for id_, name in children[None]] + [f"{ROW_ID}: {ROW_ID_FIELD}"])
     image.rows(f"COPY ({rows}) TO {literal(path)} (FORMAT parquet, FIELD_IDS {{{ids}}})")
-    kinds = {id_: scalar_type(kind) for id_, _, kind, up, _ in columns if up is None}
-    stats = [_stats(image, rows, id_, name, kinds[id_]) for id_, name, _, _ in top if kinds[id_]]
+    types_by_id = {int(id_): str(kind) for id_, _, kind, _, _ in columns}
+    stats = [
+        _stats(told) for told in column_stats(image.connection, path, fields_in(image.connection, path), types_by_id)
+    ]
     return InlinedFile(int(count), int(first), tuple(stats))
 
 
@@ -112,19 +113,13 @@ def _fields(id_: int, name: str, children: dict[int | None, list[tuple[int, str]
     )
 
 
-def _stats(image: Image, rows: str, id_: int, name: str, kind: str | None) -> dict[str, Value]:
-    column = identifier(name)
-    bounds = "NULL, NULL" if kind in _UNBOUNDED else f"min({column})::VARCHAR, max({column})::VARCHAR"
-    nan = f"coalesce(bool_or(isnan({column})), false)" if kind in {"FLOAT", "DOUBLE"} else "NULL::BOOLEAN"
-    [(values, nulls, low, high, has_nan)] = image.rows(
-        f"SELECT count({column}), count(*) - count({column}), {bounds}, {nan} FROM ({rows})"
-    )
+def _stats(told: ColumnStats) -> dict[str, Value]:
     return {
-        "column_id": int(id_),
-        "column_size_bytes": 0,
-        "value_count": int(values),
-        "null_count": int(nulls),
-        "min_value": None if has_nan else low,
-        "max_value": None if has_nan else high,
-        "contains_nan": has_nan,
+        "column_id": told.column_id,
+        "column_size_bytes": told.bytes,
+        "value_count": told.values,
+        "null_count": told.nulls,
+        "min_value": told.low,
+        "max_value": told.high,
+        "contains_nan": told.nan,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
@@ -76,8 +76,8 @@ def repoint(
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
-                f"{_places(elsewhere)} of the lake {either(len(elsewhere), 'lies', 'lie')} outside of its data path {old}: "
-                f"{', '.join(elsewhere[:_SHOWN])}",
+                f"{_places(elsewhere)} of the lake {either(len(elsewhere), 'lies', 'lie')} outside of its data path "
+                f"{old}: {', '.join(elsewhere[:_SHOWN])}",
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
             )

@@ -13,7 +13,7 @@ import msgspec
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.repoint import repoint
-from canvasback.model.finding import Findings
+from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
@@ -27,6 +27,7 @@ from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
 from canvasback.operations.placing import FilePlan, Placer
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url, is_remote
@@ -44,6 +45,7 @@ def restore(
     data_path: str | None = None,
     level: Level = "exists",
     replace: bool = False,
+    shares_files: bool = False,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -63,6 +65,8 @@ def restore(
             original data path, and only those that are missing or damaged there are put back.
         level: What counts as damaged: ``exists``, a wrong size; ``checksum``, other bytes.
         replace: Move a catalog that is there aside first.
+        shares_files: Let the restored catalog share its files with one of the same lake that is alive elsewhere. Each
+            of the two takes what the other writes for orphaned files, which DuckLake's cleanup deletes.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -74,8 +78,9 @@ def restore(
         the same. Files at the data path that are newer than what comes back are one too (``newer-files``).
 
     Raises:
-        RefusedError: There is something where the lake should go, or no point holds the moment
-            (``moment-not-held``); nothing was changed.
+        RefusedError: There is something where the lake should go, no point holds the moment
+            (``moment-not-held``), or the catalog is alive elsewhere with the same data path (``shares-files``);
+            nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
@@ -86,7 +91,10 @@ def restore(
     opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     target = Target(lake, engine, root, data_path is not None, aside, replace)
-    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock)
+    sharing = None
+    if not shares_files and same_place(root, manifest.data_root):
+        sharing = find_sharing(opened.store, manifest, lake, engine)
+    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock, sharing=sharing)
     return run.restore(began, dry_run=dry_run)
 
 
@@ -126,6 +134,7 @@ class Restoring(msgspec.Struct):
         checked: Whether it is known that the point's chunks are whole.
         newer: Whether to look for files that are newer than the point.
         guard: Called before the catalog is written; what it raises ends it all.
+        sharing: What to say of another catalog over the same files, if there are some.
     """
 
     target: Target
@@ -140,6 +149,7 @@ class Restoring(msgspec.Struct):
     checked: bool = False
     newer: bool = True
     guard: Callable[[], None] = lambda: None
+    sharing: Finding | None = None
 
     def restore(self, began: float, *, dry_run: bool) -> RestoreResult:
         """First the files, then, as one step, the catalog. See `restore`."""
@@ -158,6 +168,8 @@ class Restoring(msgspec.Struct):
             files = placer.plan(
                 manifest, target.root, self.level, moving=target.moving, wanted=past.wanted, listed=listed and remote
             )
+            if self.sharing is not None and (files.kept or not files.wanted):
+                findings.add(self.sharing)  # where all files are put anew, nobody else's are there
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
             if self.newer and listed:

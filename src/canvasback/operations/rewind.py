@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-import tenacity
 
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut, rewind_edits, straddling
 from canvasback.catalog.scheduling import abandoned_files, schedule_edit
@@ -29,19 +28,19 @@ from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
 from canvasback.model.words import many
-from canvasback.operations.backup import backup
-from canvasback.operations.cutting import Straddler, cut_files, cutting_steps, refuse_uncuttable
+from canvasback.operations.cutting import cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import LakeFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
+from canvasback.operations.safety import make_safe
 from canvasback.operations.times import moment_of
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 3
-_PATIENCE = 10
-"""Seconds to wait for whoever writes to the repository."""
 
 
 def rewind(
@@ -131,6 +130,7 @@ class _Plan(msgspec.Struct):
     commits: tuple[CommitSummary, ...] = ()
     tables: tuple[RewoundTable, ...] = ()
     straddlers: list[tuple[str, int]] = []
+    deletes: DeletesThen = DeletesThen()
     abandoned: list[tuple[int, str]] = []
     expected: Expected | None = None
     clients: tuple[str, ...] = ()
@@ -162,6 +162,8 @@ class _Rewind(msgspec.Struct):
             return plan
         plan.straddlers = straddling(image, target.snapshot)
         refuse_uncuttable(image, plan.straddlers)
+        sources = LakeFiles(image, plan.root, self.stores)
+        plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
         plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
@@ -178,21 +180,15 @@ class _Rewind(msgspec.Struct):
                 )
             )
         plan.findings.extend(forgotten_findings(image, target.snapshot))
+        plan.findings.extend(plan.deletes.findings)
         return plan
 
     def back_up(self, lake: str, repository: str, jobs: int | None) -> BackupResult:
-        """A point of the lake as it is. A watch that makes one just then is waited for."""
-        patient = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
-            stop=tenacity.stop_after_attempt(_PATIENCE),
-            wait=tenacity.wait_fixed(1),
-            reraise=True,
-        )
-        result: BackupResult = patient(
-            backup, lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
+        """A point of the lake as it is."""
+        return make_safe(
+            lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
             progress=self.progress, clock=self.clock,
         )  # fmt: skip
-        return result
 
     def execute(self, plan: _Plan, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""
@@ -228,19 +224,11 @@ class _Rewind(msgspec.Struct):
         )
 
     def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
-        files = []
-        for kind in KINDS:
-            ids = [str(file_id) for of, file_id in plan.straddlers if of == kind]
-            if not ids:
-                continue
-            rows = image.connection.execute(
-                f"SELECT file_id, path, elsewhere FROM ({files_select(image, kind, plan.root)}) "
-                f"WHERE file_id IN ({', '.join(ids)}) ORDER BY 1"
-            ).fetchall()
-            for file_id, path, elsewhere in rows:
-                place = path if elsewhere else plan.root + path
-                files.append(Straddler(kind, file_id, *self.stores.locate(place), place))
-        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress)
+        sources = LakeFiles(image, plan.root, self.stores)
+        files = [
+            file for kind in KINDS for file in sources.find(kind, [id_ for of, id_ in plan.straddlers if of == kind])
+        ]
+        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress, plan.deletes.commits)
 
     def _steps(self, plan: _Plan, repository: str | None) -> tuple[str, ...]:
         if plan.nothing:

@@ -12,7 +12,7 @@ from canvasback.catalog.edits import Value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.grafts import NewFile, NewTable
 from canvasback.catalog.image import Image
-from canvasback.catalog.rewind import straddling
+from canvasback.catalog.rewind import Cut, FileKey, numbered_past, straddling
 from canvasback.catalog.state import visible
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
@@ -20,7 +20,9 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.model.words import either, many
-from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.cutting import cut_files, refuse_uncuttable
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import FileSource, PointFiles
 from canvasback.operations.inlined_rows import write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
@@ -45,6 +47,7 @@ class TableFiles:
         count: Files to copy.
         bytes: Bytes of them.
         straddlers: Kind and id of the files of which only a part is needed.
+        deletes: What the delete files among them say of the snapshot.
     """
 
     def __init__(
@@ -66,12 +69,17 @@ class TableFiles:
         self.count = 0
         self.bytes = 0
         self.straddlers: list[tuple[str, int]] = []
+        self.deletes = DeletesThen()
 
-    def look(self, folders: Mapping[int, str]) -> None:
+    def look(self, folders: Mapping[int, str], head: int) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
+
+        A lake that was taken back counts anew: rows with numbers of snapshots that are yet to come would not be there
+        before these are, and deletes with such numbers would not hold.
 
         Args:
             folders: The new folder of each table, absolute, by its old id.
+            head: The lake's newest snapshot.
 
         Raises:
             RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
@@ -116,7 +124,8 @@ class TableFiles:
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
         )
         chosen = {tuple(row) for row in connection.execute("SELECT kind, file_id FROM memory.wanted").fetchall()}
-        self.straddlers = [found for found in straddling(self._source, at) if found in chosen]
+        found = [*straddling(self._source, at), *numbered_past(self._source, at, head + 1)]
+        self.straddlers = sorted(chosen & set(found))
         cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers) or "('', -1)"
         among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
         connection.execute(f"CREATE TABLE memory.cutting AS FROM memory.places WHERE {among}")
@@ -125,6 +134,8 @@ class TableFiles:
             "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
         ).fetchall()
         refuse_uncuttable(self._source, self.straddlers)
+        sources = PointFiles(self._source, self._store, self._manifest)
+        self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
@@ -154,9 +165,17 @@ class TableFiles:
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
-        cutting = [Straddler(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
-        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress)
-        changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
+        cutting = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
+        cuts = cut_files(
+            self._source,
+            self._snapshot,
+            cutting,
+            self._stores,
+            self._progress,
+            self.deletes.commits,
+            numbered=False,  # the table is new to the lake, and all of it of one snapshot
+        )
+        changed = {(cut.kind, cut.file_id): cut for cut in cuts}
         placed = connection.execute(
             "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "
             "SELECT table_id, kind, file_id, target FROM memory.cutting ORDER BY ALL"
@@ -172,14 +191,15 @@ class TableFiles:
         self,
         table: NewTable,
         placed: list[tuple[str, int, str]],
-        changed: dict[tuple[str, int], tuple[str, dict[str, Value]]],
+        cuts: Mapping[FileKey, Cut],
     ) -> NewTable:
         folder = self._folders[table.source.table_id]
         files = []
         for kind, file_id, target in placed:
-            name, changes = changed.get((kind, file_id), ("", {}))
-            path = target.rpartition("/")[0] + "/" + name if name else target
-            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes))
+            cut = cuts.get((kind, file_id))
+            path = target.rpartition("/")[0] + "/" + cut.name if cut else target
+            changes, stats = (cut.described(), cut.stats) if cut else ({}, ())
+            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes, stats))
         rows_file, rows_stats = self._inlined(table)
         return msgspec.structs.replace(table, files=tuple(files), rows_file=rows_file, rows_stats=rows_stats)
 

@@ -124,7 +124,8 @@ class _Run(msgspec.Struct):
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
-        self.files.look(self.folders)
+            head = target.head()[0]
+        self.files.look(self.folders, head)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
@@ -170,6 +171,7 @@ class _Run(msgspec.Struct):
         findings = Findings()
         lost = {str(table) for table in self.names}
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
             self.manifest.id,
             self.then.snapshot,

@@ -30,6 +30,13 @@ class Reader(Protocol):
 class Engine(Reader, Protocol):
     """Reads a catalog, and writes one out."""
 
+    def place(self) -> Hashable:
+        """Where the catalog is, or would be: two that are equal are one place, however it is spelled.
+
+        Raises:
+            LakeError: Its server does not answer.
+        """
+
     def pulse(self) -> Hashable:
         """A small value that tells whether somebody may have committed, at a price that the catalog's size is not in.
 

@@ -28,6 +28,7 @@ from canvasback.catalog.engines.files import (
     publish_file,
     translate_write_error,
 )
+from canvasback.catalog.engines.linked import logged_name
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError
@@ -36,6 +37,9 @@ from canvasback.model.relation import Column, Relation, identifier, literal
 from canvasback.storage.temporary import make_folder, temporary_folder
 
 _ATTEMPTS = 5
+
+FOLLOWS_LINKS = tuple(map(int, duckdb.__version__.split(".")[:2])) >= (1, 5)
+"""Whether the installed DuckDB keeps the log beside the file that a symlink leads to, not beside the symlink."""
 
 
 class DuckDBEngine:
@@ -81,6 +85,10 @@ class DuckDBEngine:
         record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
         return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
 
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return os.path.realpath(self.path)
+
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit appends to the log, a checkpoint writes the file and starts a new log."""
         return file_pulse(self.path, LOGS)
@@ -109,10 +117,11 @@ class DuckDBEngine:
                 hint="Detach the lake first; whoever has it attached would not see the change.",
             )
         read_header(self.path)
-        reach = [os.path.dirname(self.path)]
+        name = self._writable_name()
+        reach = [os.path.dirname(name), os.path.dirname(os.path.realpath(name))]
         with temporary_folder() as folder, connect(folder, memory=None, ordered=True, reach=reach) as connection:
             try:
-                connection.execute(f"ATTACH {literal(self.path)} AS target")
+                connection.execute(f"ATTACH {literal(name)} AS target")
                 schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
                 connection.execute(f"USE target.{identifier(schema)}")
                 connection.execute("BEGIN")
@@ -126,8 +135,27 @@ class DuckDBEngine:
             except duckdb.Error as error:
                 raise translate_open_error(error, self.path) from error
 
+    def _writable_name(self) -> str:
+        """The name by which this DuckDB finds the catalog's log.
+
+        Raises:
+            LakeError: It does not look where the log lies (``log-elsewhere``).
+        """
+        name = logged_name(self.path, LOGS)
+        if name != os.path.realpath(self.path) and FOLLOWS_LINKS:
+            raise LakeError(
+                "log-elsewhere",
+                f"a program with DuckDB 1.4 left the catalog's log beside {name}, where DuckDB {duckdb.__version__} "
+                "does not look for it",
+                hint="Open and close the lake with DuckDB 1.4 by that name, which writes the log into the file.",
+            )
+        return name
+
     def _is_empty(self) -> bool:
-        with connect(None, reach=[os.path.dirname(self.path)]) as connection:
+        if logged_name(self.path, LOGS) != os.path.realpath(self.path):
+            return False
+        reach = [os.path.dirname(self.path), os.path.dirname(os.path.realpath(self.path))]
+        with connect(None, reach=reach) as connection:
             try:
                 connection.execute(f"ATTACH {literal(self.path)} AS target (READ_ONLY)")
             except duckdb.Error as error:

@@ -60,6 +60,16 @@ class PostgresEngine:
             hint="Try again when fewer flushes of inlined rows run.",
         )
 
+    def place(self) -> Hashable:
+        """See `Engine.place`. Who started at the same microsecond, with databases of the same number, is one server."""
+        with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
+            [server] = query(
+                cursor,
+                "SELECT pg_postmaster_start_time()::text, oid::bigint FROM pg_database "
+                "WHERE datname = current_database()",
+            )
+        return (*server, self._schema)
+
     def pulse(self) -> Hashable:
         """See `Pulse`."""
         return self._pulse.feel()

@@ -47,7 +47,12 @@ class SQLiteEngine:
     """See `canvasback.catalog.engines.Engine` for what the methods promise."""
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(path)
+        self.named = os.path.abspath(path)
+
+    @property
+    def path(self) -> str:
+        """The file itself. SQLite too follows symlinks, and keeps the logs beside it."""
+        return os.path.realpath(self.named)
 
     def read(self) -> Image:
         """Copy the database at one instant, and read the copy."""
@@ -71,6 +76,10 @@ class SQLiteEngine:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return self.path
 
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit writes the file, or appends to the write-ahead log."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules import files, inlined, parents, ranges, snapshots, statistics
+from canvasback.catalog.rules import deletes, files, inlined, parents, ranges, row_ids, snapshots, statistics
 from canvasback.catalog.rules.rule import Fault, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -13,6 +13,8 @@ RULES: tuple[Rule, ...] = (
     *ranges.RULES,
     *parents.RULES,
     *files.RULES,
+    *deletes.RULES,
+    *row_ids.RULES,
     *statistics.RULES,
     *inlined.RULES,
 )

@@ -20,6 +20,7 @@ from canvasback.operations.file_checks.kinds import NOT_PARQUET, UNREADABLE
 from canvasback.operations.file_checks.notes import note_columns, note_partitions, note_statistics
 from canvasback.operations.file_checks.presence import absent_or_other, note_present, wrong_size
 from canvasback.operations.file_checks.rows import read_rows
+from canvasback.operations.file_checks.vectors import check_vector
 from canvasback.operations.file_checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.storage.locations import Stores
@@ -116,7 +117,6 @@ class _Footers(msgspec.Struct, frozen=True):
     def __call__(
         self, connection: duckdb.DuckDBPyConnection, files: list[WantedFile], stores: Stores, stop: Stop
     ) -> list[DamagedFile]:
-        del stop
         found: list[DamagedFile] = []
         pairs: list[Pair] = []
         with temporary_folder() as folder:
@@ -125,8 +125,11 @@ class _Footers(msgspec.Struct, frozen=True):
                 if ("data", file.target_id) in self.bad:
                     file = msgspec.structs.replace(file, target_rows=None, target_name=None)
                 if not file.parquet:
-                    if file.found != file.size:
-                        found.append(wrong_size(file))
+                    fault = wrong_size(file) if file.found != file.size else None
+                    if fault is None and file.kind == "delete":
+                        fault = check_vector(file, stores, stop)
+                    if fault is not None:
+                        found.append(fault)
                     continue
                 end = read_end(stores, file.place, file.found or 0, folder, str(number))
                 if end.fault:

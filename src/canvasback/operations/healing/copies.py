@@ -15,6 +15,7 @@ from canvasback.operations.damage import aside_suffix
 from canvasback.operations.diagnosis import Diagnosis, Level
 from canvasback.operations.file_checks import check_files
 from canvasback.operations.file_checks.kinds import MISSING, UNREADABLE
+from canvasback.operations.held import refuse_damaged_lists, unused_point
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -82,6 +83,7 @@ class Copies:
         self._jobs = jobs
         self._progress = progress
         self._findings = findings
+        self._passed_over: set[str] = set()
         create_table(self._connection, "memory.tried", _COPIES)
         create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
@@ -160,9 +162,12 @@ class Copies:
                 if manifest.files == seen:
                     continue
                 seen = manifest.files
+                refuse_damaged_lists(self._connection, repository.store, manifest)
                 list_places(self._connection, repository.store, manifest, self._root, moving=False, table="held_places")
             except (CorruptError, RefusedError) as error:
-                self._findings.add(Finding(error.code, "error", point, error.message, error.hint))
+                if point not in self._passed_over:
+                    self._passed_over.add(point)
+                    self._findings.add(unused_point(point, error))
                 continue
             self._connection.execute(
                 f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
