@@ -159,7 +159,8 @@ class Restoring(msgspec.Struct):
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
         check_with = 0 if self.checked else self.jobs or store.jobs
-        others = [os.path.dirname(os.path.abspath(target.lake.target))] if target.lake.is_file else []
+        file = target.lake.target
+        others = [os.path.dirname(of(file)) for of in (os.path.abspath, os.path.realpath) if target.lake.is_file]
         with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
