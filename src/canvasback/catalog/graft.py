@@ -180,8 +180,8 @@ class _Graft:
                 self._add("ducklake_sort_expression", {**part, "sort_id": sort_id, "table_id": new})
             self._add("ducklake_sort_info", {**row, "sort_id": sort_id, "table_id": new, **self._now()})
 
-    def _mappings(self, old: int, new: int) -> dict[int, int]:
-        ids: dict[int, int] = {}
+    def _mappings(self, old: int, new: int) -> dict[int | None, int]:
+        ids: dict[int | None, int] = {}  # the first one is 0
         for row in self._read("ducklake_column_mapping", f"table_id = {old}"):
             ids[row["mapping_id"]] = self._file_id()  # DuckLake counts them with the files
             self._add("ducklake_column_mapping", {**row, "mapping_id": ids[row["mapping_id"]], "table_id": new})
@@ -190,7 +190,7 @@ class _Graft:
         return ids
 
     def _files(
-        self, table: NewTable, new: int, partitions: Mapping[int, int], mappings: Mapping[int, int]
+        self, table: NewTable, new: int, partitions: Mapping[int, int], mappings: Mapping[int | None, int]
     ) -> dict[int, int]:
         ids: dict[int, int] = {}
         placed = {(file.kind, file.file_id): file for file in table.files}
@@ -209,7 +209,7 @@ class _Graft:
                     "path": file.path,
                     "path_is_relative": True,
                     "partition_id": partitions.get(row["partition_id"]),
-                    "mapping_id": mappings.get(row.get("mapping_id") or -1),
+                    "mapping_id": mappings.get(row.get("mapping_id")),
                     **self._now(),
                 },
             )

@@ -65,8 +65,11 @@ class Image:
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""
-        spliced = re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
-        return self.connection.execute(spliced, parameters or None).fetchall()
+        return self.connection.execute(self.spliced(sql), parameters or None).fetchall()
+
+    def spliced(self, sql: str) -> str:
+        """The SQL with the relations of the catalog's tables for ``{name}``."""
+        return re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
 
     def has(self, table: str, column: str) -> bool:
         """Whether the catalog has that table with that column."""

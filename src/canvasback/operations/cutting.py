@@ -26,16 +26,15 @@ from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_IDS
 from canvasback.catalog.state import visible
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.progress import Progress
-from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.model.relation import file_literal, identifier
 from canvasback.model.words import many
 from canvasback.operations.file_sources import FileSource
 from canvasback.operations.file_statistics import column_stats, fields_in
 from canvasback.operations.new_parquet import put_parquet
+from canvasback.operations.parquet_shape import field_ids, geography, write_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
-
-_REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
 
 
 def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
@@ -200,11 +199,9 @@ def _cut(
         left_out.append(identifier(marked))
         replaced = [column for column in replaced if not column.endswith(f" AS {identifier(marked)}")]
         fields.pop(marked)
-    ids = ", ".join(f"{identifier(name)}: {spec}" for name, spec in fields.items())
     shown = f"* EXCLUDE ({', '.join(left_out)})" + (f" REPLACE ({', '.join(replaced)})" if replaced else "") + added
-    connection.execute(
-        f"COPY (SELECT {shown} FROM {source} WHERE {kept}{order}) TO {literal(new)} "
-        f"(FORMAT parquet, FIELD_IDS {{{ids}}})"
+    write_parquet(
+        connection, f"SELECT {shown} FROM {source} WHERE {kept}{order}", new, fields, geography(connection, old)
     )
     left = [f"{at}:{count}" for at, count in splits if at <= snapshot]
     several = not splits and latest is not None and latest > row["begin_snapshot"]
@@ -253,34 +250,6 @@ def _true_number(marked: str, true: Mapping[int, int]) -> str:
         return identifier(marked)
     cases = " ".join(f"WHEN {number} THEN {commit}::BIGINT" for number, commit in sorted(true.items()))
     return f"CASE {identifier(marked)} {cases} ELSE {identifier(marked)} END"
-
-
-def field_ids(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
-    """The field ids of a file, by column, as COPY takes them: a number, or a struct of numbers."""
-    nodes = connection.execute(
-        f"SELECT name, coalesce(num_children, 0), field_id, converted_type FROM parquet_schema({file_literal(path)})"
-    ).fetchall()
-    position = 0
-
-    def read() -> tuple[str, str]:
-        nonlocal position
-        name, children, id_, converted = nodes[position]
-        position += 1
-        names: Sequence[str] = ()
-        if converted in _REPEATED:  # what repeats is a group in between that has no name in SQL
-            names, children = _REPEATED[converted], nodes[position][1]
-            position += 1
-        inner = [read() for _ in range(children)]
-        if names:
-            inner = [(shown, spec) for shown, (_, spec) in zip(names, inner, strict=True)]
-        parts = [f"__duckdb_field_id: {id_}"] if id_ is not None else []
-        parts += [f"{identifier(child)}: {spec}" for child, spec in inner if spec]
-        return name, (str(id_) if id_ is not None else "") if not inner else "{" + ", ".join(parts) + "}"
-
-    root = nodes[position]
-    position += 1
-    found = dict(read() for _ in range(root[1]))
-    return {name: spec for name, spec in found.items() if spec and spec != "{}"}
 
 
 def _splits(info: Any) -> list[tuple[int, int]]:

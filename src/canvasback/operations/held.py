@@ -81,7 +81,11 @@ def held_files(image: Image, opened: Repository, findings: Findings) -> Relation
             findings.add(unused_point(point, error))
             continue
         files = files_relation(image.connection, opened.store, manifest)
-        select = f"SELECT kind, file_id, path, {CHECKSUM} AS checksum FROM ({files.select})"
+        # What lay outside of the data path lies inside of one that it was restored to, under the object's name.
+        select = (
+            f"SELECT kind, file_id, unnest(CASE WHEN elsewhere THEN [path, object] ELSE [path] END) AS path, "
+            f"{CHECKSUM} AS checksum FROM ({files.select})"
+        )
         names = ("kind", "file_id", "path", "checksum")
         return Relation("held", tuple(column for column in files.columns if column.name in names), select)
     return None

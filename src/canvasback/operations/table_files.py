@@ -19,11 +19,11 @@ from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
-from canvasback.model.words import either, many
+from canvasback.model.words import many
 from canvasback.operations.cutting import cut_files, refuse_uncuttable
 from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
 from canvasback.operations.file_sources import FileSource, PointFiles
-from canvasback.operations.inlined_rows import write_inlined_rows
+from canvasback.operations.inlined_rows import InlinedFile, write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -71,19 +71,21 @@ class TableFiles:
         self.straddlers: list[tuple[str, int]] = []
         self.deletes = DeletesThen()
 
-    def look(self, folders: Mapping[int, str], head: int) -> None:
+    def look(self, tables: Sequence[NewTable], folders: Mapping[int, str], head: int) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
 
         A lake that was taken back counts anew: rows with numbers of snapshots that are yet to come would not be there
         before these are, and deletes with such numbers would not hold.
 
         Args:
-            folders: The new folder of each table, absolute, by its old id.
+            tables: The tables.
+            folders: The new folder of each, absolute, by its old id.
             head: The lake's newest snapshot.
 
         Raises:
             RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
-                (``cannot-cut``).
+                (``cannot-cut``); inlined rows of an encrypted lake would lie in a file that is not
+                (``cannot-encrypt``), or a file cannot hold them, see `write_inlined_rows`.
         """
         self._folders = dict(folders)
         connection, at = self._source.connection, self._snapshot
@@ -115,10 +117,10 @@ class TableFiles:
         connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
         connection.execute("CREATE TABLE memory.folders (table_id BIGINT, folder VARCHAR)")
         connection.executemany("INSERT INTO memory.folders VALUES (?, ?)", [list(f) for f in self._folders.items()])
-        # DuckLake looks for partitions in the folders of a path. A copy gets a name that nothing has.
+        # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
-            "|| regexp_extract(p.target, '((?:[^/=]+=[^/]*/)*)[^/]*$', 1) || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), '') || 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
@@ -136,6 +138,9 @@ class TableFiles:
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
         self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
+        for table in tables:
+            with temporary_folder() as folder:
+                self._write_inlined(table, os.path.join(folder, "rows.parquet"))
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
@@ -151,7 +156,6 @@ class TableFiles:
 
         Raises:
             CorruptError: Some could not be restored (``table-incomplete``).
-            RefusedError: Inlined rows of an encrypted lake would lie in a file that is not (``cannot-encrypt``).
         """
         connection = self._source.connection
         findings = Findings()
@@ -207,16 +211,9 @@ class TableFiles:
         """Write the inlined rows to a file of the new table."""
         with temporary_folder() as folder:
             local = os.path.join(folder, "rows.parquet")
-            written = write_inlined_rows(self._source, table.source.table_id, self._snapshot, local)
+            written = self._write_inlined(table, local)
             if written is None:
                 return None, ()
-            if self._source.encrypted:
-                raise RefusedError(
-                    "cannot-encrypt",
-                    f"{many(written.rows, 'row')} of {table.source} {either(written.rows, 'is', 'are')} inlined in the "
-                    "catalog of an encrypted lake, and would lie in a file that is not",
-                    hint="Attach the point with --at-snapshot, and copy the table with SQL.",
-                )
             put = put_parquet(self._stores, local, self._folders[table.source.table_id])
         row: dict[str, Value] = {
             "path": put.name,
@@ -228,3 +225,15 @@ class TableFiles:
             "row_id_start": written.first,
         }
         return row, written.stats
+
+    def _write_inlined(self, table: NewTable, path: str) -> InlinedFile | None:
+        source = table.source
+        written = write_inlined_rows(self._source, source.table_id, str(source), self._snapshot, path)
+        if written is not None and self._source.encrypted:
+            raise RefusedError(
+                "cannot-encrypt",
+                f"{written.rows} rows of {source} are inlined in the catalog of an encrypted lake, and "
+                "would lie in a file that is not",
+                hint="Attach the point with --at-snapshot, and copy the table with SQL.",
+            )
+        return written

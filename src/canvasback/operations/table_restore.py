@@ -125,7 +125,7 @@ class _Run(msgspec.Struct):
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
             head = target.head()[0]
-        self.files.look(self.folders, head)
+        self.files.look(self.tables, self.folders, head)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""

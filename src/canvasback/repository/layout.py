@@ -91,7 +91,4 @@ def _short(text: str) -> str:
 def _last(path: str) -> str:
     """The file's name, and the folders above it that are partitions: DuckLake reads values from ``key=value``."""
     parts = [part for part in path.split("/") if part not in {"", ".", ".."}]
-    first = len(parts) - 1
-    while first > 0 and "=" in parts[first - 1]:
-        first -= 1
-    return "/".join(parts[first:]) or "file"
+    return "/".join([*(part for part in parts[:-1] if "=" in part), *parts[-1:]]) or "file"

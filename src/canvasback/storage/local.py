@@ -22,7 +22,7 @@ from canvasback.storage.flushing import flush_file_system, flush_folder
 from canvasback.storage.local_file import OpenFile
 from canvasback.storage.modes import PRIVATE, USUAL, as_open_as, belong_to_folder, owner_in, take_after
 from canvasback.storage.names import refuse_unsafe_name
-from canvasback.storage.staging import STAGED, staged_path
+from canvasback.storage.staging import is_staged, staged_path, with_suffix
 from canvasback.storage.store import Copied, Source, Stat, Store
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -163,7 +163,7 @@ class LocalStore:
         """See `Store.place_new`."""
         path = self.path(name)
         staged = staged_path(path)
-        staged_name = name + staged.removeprefix(path)
+        staged_name = name[: len(name) - len(path.rpartition("/")[2])] + staged.rpartition("/")[2]
         try:
             self._write(staged_name, Checked(source, size, checksum), size, None, modified_ns)
             if aside:
@@ -179,7 +179,7 @@ class LocalStore:
         """See `Store.move_aside`."""
         path = self.path(name)
         try:
-            os.link(path, path + suffix)  # fails where the name is taken, unlike rename
+            os.link(path, with_suffix(path, suffix))  # fails where the name is taken, unlike rename
             os.unlink(path)
         except OSError as error:
             _translate(error, path)
@@ -232,7 +232,7 @@ class LocalStore:
         for where, _, files in os.walk(top, onerror=fail):
             below = os.path.relpath(where, self.root)
             for file in files:
-                if not file.endswith(STAGED):
+                if not is_staged(file):
                     yield file if below == "." else f"{below}/{file}"
 
     def _write(self, name: str, source: Source, size: int, hasher: Hasher | None, modified_ns: int) -> int:

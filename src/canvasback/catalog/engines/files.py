@@ -22,7 +22,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
-from canvasback.storage.staging import staged_path, sweep
+from canvasback.storage.staging import staged_path, sweep, with_suffix
 
 
 def is_open_here(path: str) -> bool:
@@ -250,13 +250,14 @@ def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: da
     A log goes too, even of a catalog that is gone: the engine would replay it into the new one. For the same
     reason it loses its old name first. One that lies beside a symlink comes to lie beside the file.
     """
-    aside = f"{path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
+    replaced, room = f".replaced-{moment:%Y%m%dT%H%M%S%fZ}", max(map(len, logs))
+    aside = with_suffix(path, replaced, room)
     moved = {path + part: aside + part for part in (*logs, "") if os.path.lexists(path + part)}
     for link in links:
         for log in logs:
             if os.path.lexists(link + log):
                 taken = aside + log in moved.values()
-                moved = {link + log: f"{link}{aside.removeprefix(path)}{log}" if taken else aside + log, **moved}
+                moved = {link + log: with_suffix(link, replaced, room) + log if taken else aside + log, **moved}
     for old, new in moved.items():
         try:
             os.link(old, new, follow_symlinks=False)

@@ -21,10 +21,10 @@ from canvasback.catalog.files import prefixes_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.errors import CanvasbackError
-from canvasback.model.relation import file_literal, identifier, literal
-from canvasback.operations.cutting import field_ids
+from canvasback.model.relation import file_literal
 from canvasback.operations.healing.copies import UNSOURCED
 from canvasback.operations.new_parquet import footer_bytes
+from canvasback.operations.parquet_shape import field_ids, geography, write_parquet
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
@@ -164,13 +164,9 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
         f"file_row_number FROM read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
         for n, (path, snapshot) in enumerate(zip(paths, of, strict=True))
     )
-    ids = ", ".join(
-        f"{identifier(name)}: {spec}" for name, spec in [*fields.items(), (SNAPSHOT_ID, str(SNAPSHOT_ID_FIELD))]
-    )
-    connection.execute(
-        f"COPY (SELECT * EXCLUDE (file_number, file_row_number) FROM ({selects}) "
-        f"ORDER BY file_number, file_row_number) TO {literal(new)} (FORMAT parquet, FIELD_IDS {{{ids}}})"
-    )
+    select = f"SELECT * EXCLUDE (file_number, file_row_number) FROM ({selects}) ORDER BY file_number, file_row_number"
+    noted = next((note for path in paths if (note := geography(connection, path)) is not None), None)
+    write_parquet(connection, select, new, {**fields, SNAPSHOT_ID: str(SNAPSHOT_ID_FIELD)}, noted)
     return True
 
 
