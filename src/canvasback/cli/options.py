@@ -12,7 +12,7 @@ Repo = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many files are worked on at a time.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, max=1000, help="How many files are worked on at a time.")]
 DataPath = Annotated[
     str | None,
     typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),

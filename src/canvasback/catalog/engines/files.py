@@ -56,6 +56,8 @@ def _descriptor(process: str, path: str) -> int | None:
         descriptors = os.listdir(folder)
     except OSError:
         return None
+    if not stat.S_ISREG(wanted.st_mode):
+        return False  # everybody has /dev/null open
     for descriptor in descriptors:
         try:
             found = os.stat(f"{folder}/{descriptor}")
