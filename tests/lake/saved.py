@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import canvasback
 from tests.lake.values import tree_of
@@ -18,6 +19,11 @@ Engine = Literal["duckdb", "sqlite", "postgres"]
 
 ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
 LAKES = [name for name, _ in FIXTURES] + OTHER_ENGINES
+
+
+def read_here(*names: str) -> list[str | ParameterSet]:
+    """Lakes as parameters, each for the environment whose extension reads it in the test's own process."""
+    return [name if "-1.0" in name else pytest.param(name, marks=pytest.mark.previous) for name in names]
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,9 @@ def save(name: str, folder: Path, postgres: Server) -> Saved:
         canvasback.init(repository, attach)
         result = canvasback.backup(attach, repository)
     assert result.findings == ()
-    assert tree_of(Path(repository) / "data") == tree_of(fixture.data)
+    copied = tree_of(Path(repository) / "data")
+    assert copied
+    assert copied.items() <= tree_of(fixture.data).items()  # no catalog names the deletes that others took the place of
     return Saved(fixture, attach, repository)
 
 

@@ -432,6 +432,18 @@ def test_nothing_is_left_in_the_temporary_folder(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_text_with_nul_in_postgres(tmp_path: Path, postgres: Server) -> None:
+    """DuckLake 1.0 keeps inlined text there as bytes."""
+    attach, there = f"ducklake:{tmp_path}/main.ducklake", f"ducklake:postgres:{postgres.create()}"
+    write(
+        attach, tmp_path / "data", "CREATE TABLE lake.t (s VARCHAR)", "INSERT INTO lake.t VALUES ('a' || chr(0) || 'b')"
+    )
+    back_up(attach, tmp_path / "repository")
+    canvasback.restore(str(tmp_path / "repository"), there, shares_files=True)
+    assert read(there) == read(attach)
+
+
+@pytest.mark.previous
 def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> None:
     attach = f"ducklake:{tmp_path}/main.ducklake"
     write(

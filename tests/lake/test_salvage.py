@@ -95,7 +95,7 @@ def test_what_was_moved_aside_is_of_no_commit(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     lake.run(
         "CREATE TABLE lake.t AS SELECT i, 'v' || i AS s FROM range(20) r(i)",
-        "INSERT INTO lake.t SELECT i, 'v' || i FROM range(20, 30) r(i)",
+        "INSERT INTO lake.t SELECT i, 'v' || i FROM range(20, 35) r(i)",
     )
     lake.backup()
     truth = lake.read()

@@ -46,6 +46,7 @@ class Lake:
         connection = extension.for_lake(self._uri)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # stdout carries the answer only
             connection.execute("SET threads = 1")  # for many queries of little data, others would only wait
             self.attach(connection)
             yield connection
