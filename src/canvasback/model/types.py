@@ -102,8 +102,6 @@ def parse(type_: str) -> Any:
     Raises:
         RefusedError: DuckDB does not know it, or it is none that travels (``unknown-type``).
     """
-    if type_.startswith("ENUM("):
-        return None  # DuckDB reads no ENUM from text
     try:
         return duckdb.sqltype(type_)
     except duckdb.Error as error:
@@ -116,8 +114,6 @@ def kind(parsed: Any) -> Type:
     Raises:
         RefusedError: It is none that travels (``unknown-type``).
     """
-    if parsed is None:
-        return TYPES["ENUM"]
     name = "JSON" if str(parsed) == "JSON" else str(parsed.id).upper()
     if name not in TYPES:
         raise unknown(str(parsed))

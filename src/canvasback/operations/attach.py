@@ -8,7 +8,7 @@ from datetime import datetime
 
 import duckdb
 
-from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import edited
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
@@ -83,7 +83,7 @@ def attach(
     findings = Findings()
     with image_of(opened.store, manifest, by_url=True) as image:
         try:
-            shown = in_dialect(image, "duckdb")
+            shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
                 shown = edited(shown, rewind_edits(shown, commit.snapshot))

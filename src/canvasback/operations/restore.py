@@ -11,6 +11,7 @@ import msgspec
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.holding import fitting
 from canvasback.catalog.repoint import repoint
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -72,8 +73,9 @@ def restore(
         the same. Files at the data path that are newer than what comes back are one too (``newer-files``).
 
     Raises:
-        RefusedError: There is something where the lake should go, or no point holds the moment
-            (``moment-not-held``); nothing was changed.
+        RefusedError: There is something where the lake should go, no point holds the moment
+            (``moment-not-held``), or the catalog cannot hold inlined rows of the point (``not-inlinable``); nothing
+            was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
@@ -149,6 +151,7 @@ class Restoring(msgspec.Struct):
         check_with = 0 if self.checked else self.jobs or store.jobs
         with image_of(store, manifest, check_with=check_with) as image:
             past = Past(image, store, manifest, commit.snapshot)
+            fitting(past.uncut(), target.lake.engine)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
             remote = is_remote(target.root)
             listed = (remote or self.newer) and can_list(image, self.stores.open(target.root), self.progress)
@@ -165,7 +168,8 @@ class Restoring(msgspec.Struct):
             steps = self._steps(files, past, blind=self.newer and not listed)
             if not dry_run:
                 placer.execute(files, self.clock())
-                rewound = in_dialect(past.image(self.stores, self.progress), target.lake.engine)
+                rewound = fitting(past.image(self.stores, self.progress), target.lake.engine)
+                rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
                     rewound = repoint(rewound, manifest.data_root, target.root, past.moved)
                 self.guard()

@@ -267,9 +267,7 @@ def relation_of(
     return Relation(name, columns, f"SELECT {shown} {rows}", primary_key)
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection | None, rows: str, table: str, column: Column, form: str | None
-) -> str:
+def _read(connection: duckdb.DuckDBPyConnection | None, rows: str, table: str, column: Column, form: str | None) -> str:
     name = identifier(column.name)
     if has_variant(column.type) and tuple(map(int, duckdb.__version__.split(".")[:2])) < _VARIANT_SINCE:
         raise LakeError(

@@ -49,7 +49,9 @@ def forms_of(connection: duckdb.DuckDBPyConnection, relation: Relation) -> dict[
     Raises:
         RefusedError: Some value has a type of which it is not known how to keep it (``unknown-type``).
     """
-    return {c.name: _Tried(connection, relation, c.name, c.type).form() for c in relation.columns if has_variant(c.type)}
+    return {
+        c.name: _Tried(connection, relation, c.name, c.type).form() for c in relation.columns if has_variant(c.type)
+    }
 
 
 def stored_expression(

@@ -254,6 +254,8 @@ def _describe(connection: Connection, schema: str) -> dict[str, Relation]:
 
 def _shown(column: Column) -> str:
     name = identifier(column.name)
+    if column.declared == "interval":  # whose text has plus signs that DuckDB does not read
+        return f"replace({name}::text, '+', '')"
     return name if column.declared in POSTGRES_VALUES or column.declared in _TEXTS else f"{name}::text"
 
 
