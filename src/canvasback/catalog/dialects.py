@@ -43,7 +43,7 @@ def in_dialect(image: Image, dialect: Dialect) -> Image:
     """The image as a catalog of another engine holds it; the same image where it is of that engine already.
 
     Raises:
-        RefusedError: The engine holds no inlined rows of some type (``not-inlinable``); see `canvasback.catalog.holding`.
+        RefusedError: The engine holds no inlined rows of some type (``not-inlinable``).
     """
     record = image.record
     new = not is_old(record.version)
@@ -81,7 +81,7 @@ def _convert(relation: Relation, dialect: Dialect, *, new: bool) -> Relation:
 
 
 def _renewed(image: Image, dialect: Dialect) -> Image:
-    """The image with the types that DuckLake makes since 0.4, where a table of inlined rows still has those of before."""
+    """The image with the types that DuckLake makes since 0.4 where tables of inlined rows have those of before."""
     replaced = {}
     for name, relation in image.tables.items():
         columns = tuple(

@@ -1,7 +1,7 @@
 """Which inlined rows an engine can hold: asked before anything is written, and answered by table and column.
 
-SQLite and PostgreSQL hold no inlined VARIANT; PostgreSQL cuts names at 63 bytes and its texts have no NUL. The extension
-itself does not inline such rows there (`SupportsInlining`, `MaxIdentifierLength` of its metadata managers, 1.0).
+SQLite and PostgreSQL hold no inlined VARIANT; PostgreSQL cuts names at 63 bytes and its texts have no NUL. The
+extension itself does not inline such rows there (`SupportsInlining`, `MaxIdentifierLength` of its metadata managers).
 A table of inlined rows without a row never stands in the way: it is left out, and the extension makes it anew where
 it needs it.
 """

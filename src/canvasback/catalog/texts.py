@@ -1,4 +1,4 @@
-"""Values that an engine holds as text only: to spell them so that DuckDB reads them back, and to read what others wrote.
+"""Values that an engine holds as text only: to spell them so that DuckDB reads them back, and to read others' texts.
 
 DuckDB's own text of a nested value does not always read back: ``[['c]']]`` ends too early. It does where each value
 inside of another stands in quotes. What PostgreSQL writes of intervals and of years before Christ DuckDB reads wrongly
@@ -49,7 +49,7 @@ def read_text(expression: str, type_: str) -> str:
 
 
 def unreadable(connection: duckdb.DuckDBPyConnection, select: str, expression: str) -> list[Any]:
-    """The values of the first column of a SELECT of which an expression fails. TRY_CAST does not tell of nested ones."""
+    """The values in a SELECT's one column, ``value``, of which an expression fails. TRY_CAST makes NULL inside of them."""
     cursor = connection.cursor()
     try:
         with contextlib.suppress(duckdb.ConversionException, duckdb.InvalidInputException):
@@ -89,11 +89,11 @@ def _spell(expression: str, parsed: Any, depth: int) -> str:
     if not inside:
         return f"CAST({expression} AS VARCHAR)"
     if name == "STRUCT":
-        fields = [
-            f"{literal(_quoted(field) + ': ')} || {_inner(f'struct_extract({expression}, {literal(field)})', child, depth)}"
+        shown = " || ', ' || ".join(
+            f"{literal(_quoted(field) + ': ')} || "
+            + _inner(f"struct_extract({expression}, {literal(field)})", child, depth)
             for field, child in inside
-        ]
-        shown = " || ', ' || ".join(fields)
+        )
         return f"CASE WHEN {expression} IS NOT NULL THEN '{{' || {shown} || '}}' END"
     element = f"x{depth}"
     if name == "MAP":

@@ -1,4 +1,4 @@
-"""Which DuckDB types Parquet keeps to the bit, and what the others are stored as. The list is in `canvasback.model.types`.
+"""Which DuckDB types Parquet keeps to the bit, and what the others are stored as; see `canvasback.model.types`.
 
 DuckDB writes HUGEINT as DOUBLE, INTERVAL in milliseconds, and forgets the offset of a TIMETZ; their text reads back
 to the same value. VARIANT is another matter: see `canvasback.repository.variants`.

@@ -153,7 +153,7 @@ class PostgresEngine:
         with connection.cursor() as cursor:
             command(cursor, "SAVEPOINT canvasback")
             for name, table in tables.items():
-                shown = ", ".join(_shown(column) for column in table.columns)
+                shown = ", ".join(f"{_shown(column)} AS {identifier(column.name)}" for column in table.columns)
                 try:
                     loader.load(
                         cursor,
