@@ -27,7 +27,7 @@ demo: $(VENV)  ## Lose a lake and bring it back
 
 test: $(VENV) $(VENV_PREVIOUS) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with DuckLake 1.0, 0.3 and the newest duckdb
 	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
-	.venv-0.3/bin/python -m pytest tests -m versions --numprocesses=$(JOBS) --dist=loadfile
+	.venv-0.3/bin/python -m pytest tests -m 'versions or previous' --numprocesses=$(JOBS) --dist=loadfile
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest --numprocesses=$(JOBS) --dist=loadfile
 

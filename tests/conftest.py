@@ -35,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
+        "previous: is about lakes that DuckLake 1.0 does not read without migrating them; runs in .venv-0.3 only",
+    )
+    config.addinivalue_line(
+        "markers",
         "newest: needs pip's newest duckdb and no extension; `make test` runs these in .venv-newest",
     )
 

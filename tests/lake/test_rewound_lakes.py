@@ -73,10 +73,20 @@ class Life:
                 assert self.at(snapshot) == self.truths[snapshot], snapshot
 
     def same(self, *statements: str) -> None:
-        """Do what must not change what the lake shows."""
+        """Do what must not change what the lake shows.
+
+        But for row ids: DuckLake 1.0's own merge loses those of updated rows.
+        """
         before = self.read()
         self.do(*statements)
-        assert self.read() == before
+        assert rows_of(self.read()) == rows_of(before)
+
+
+def rows_of(seen: Contents) -> Contents:
+    """What a lake shows, without row ids."""
+    return {
+        table: [columns, *sorted(row.partition(": ")[2] for row in rows)] for table, (columns, *rows) in seen.items()
+    }
 
 
 GOES_ON = ("INSERT INTO lake.t SELECT i, 'new ' || i FROM range(500, 530) r(i)", "DELETE FROM lake.t WHERE i % 7 = 1",
@@ -151,6 +161,7 @@ def test_rows_of_a_flush_do_not_rise(life: Life) -> None:
     life.check()
 
 
+@pytest.mark.previous
 def test_what_a_flush_forgot_is_said(in_duckdb: Life) -> None:
     """DuckLake 0.3 flushes the rows that are there, and forgets those that had been."""
     in_duckdb.inlined = 10
@@ -166,6 +177,7 @@ def test_what_a_flush_forgot_is_said(in_duckdb: Life) -> None:
     assert [row.partition(": ")[2] for row in in_duckdb.read()["main.t"][1:]] == ["{'i': 2}", "{'i': 3}"]
 
 
+@pytest.mark.previous
 def test_what_a_flush_forgot_is_said_of_a_point_too(in_duckdb: Life, tmp_path: Path) -> None:
     """A point of before the flush has all, and is the one that is taken where none is named."""
     repository = str(tmp_path / "repository")
@@ -264,7 +276,7 @@ def test_partitions_views_macros_and_odd_names_of_then(life: Life) -> None:
 
     life.rewind(5)
 
-    with session(life.attach, f"DATA_PATH {literal(f'{life.data}/')}") as connection:
+    with session(life.attach, f"DATA_PATH {literal(f'{life.data}/')}", "DATA_INLINING_ROW_LIMIT 0") as connection:
         assert connection.execute("SELECT one FROM lake.v").fetchall() == [(1,)]
         connection.execute("""INSERT INTO lake."odd ☂"."t""s" VALUES (99, 'p 7')""")
         assert len(list(life.data.rglob("weird*col*=p*7"))) == 1
@@ -433,7 +445,8 @@ def test_a_commit_in_between_stops_it(life: Life, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_encrypted_merged_file_is_refused_and_can_be_looked_at(new_lake: Lake, tmp_path: Path) -> None:
-    with session(new_lake.attach, f"DATA_PATH {literal(new_lake.data_path)}", "ENCRYPTED") as connection:
+    options = (f"DATA_PATH {literal(new_lake.data_path)}", "ENCRYPTED", "DATA_INLINING_ROW_LIMIT 0")
+    with session(new_lake.attach, *options) as connection:
         connection.execute("LOAD httpfs")
         connection.execute("CREATE TABLE lake.t (i INTEGER)")
         for n in range(4):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
+
 __all__ = [
     "FIXTURES",
     "OTHER_ENGINES",
@@ -36,6 +38,9 @@ PYTHONS: dict[Version, Path] = {
     "1.4.4": ROOT / ".venv-0.3/bin/python",
     "1.5.5": ROOT / ".venv/bin/python",
 }
+
+OWN: Version = next((version for version in PYTHONS if version == duckdb.__version__), "1.5.5")
+"""The version that tests of this environment write with; that of users where it has no extension."""
 
 WITHOUT_OVERRIDE: set[Version] = {"1.3.0", "1.3.2"}
 
@@ -103,7 +108,7 @@ def load_fixture(name: str, target_dir: Path) -> Fixture:
 
 def read_lake(
     attach: str,
-    version: Version = "1.4.4",
+    version: Version = OWN,
     data_path: str | None = None,
     *,
     read_only: bool = True,
@@ -127,7 +132,7 @@ def read_lake(
 
 
 def write_lake(
-    attach: str, version: Version = "1.4.4", data_path: str | None = None, *, cwd: Path | None = None
+    attach: str, version: Version = OWN, data_path: str | None = None, *, cwd: Path | None = None
 ) -> Json:
     """Commit a CREATE TABLE with rows, an INSERT, a DELETE of one row and an ADD COLUMN, one after the other.
 
@@ -145,7 +150,7 @@ def write_lake(
 def conflict(
     attach: str,
     kind: Literal["delete", "alter"],
-    version: Version = "1.4.4",
+    version: Version = OWN,
     data_path: str | None = None,
     *,
     cwd: Path | None = None,
