@@ -49,7 +49,7 @@ def read_text(expression: str, type_: str) -> str:
 
 
 def unreadable(connection: duckdb.DuckDBPyConnection, select: str, expression: str) -> list[Any]:
-    """The values in a SELECT's one column, ``value``, of which an expression fails. TRY_CAST makes NULL inside of them."""
+    """The values of a SELECT's column ``value`` of which an expression fails; TRY_CAST makes NULL inside of others."""
     cursor = connection.cursor()
     try:
         with contextlib.suppress(duckdb.ConversionException, duckdb.InvalidInputException):

@@ -3,7 +3,7 @@
 Parquet has a VARIANT of its own, but not all types of DuckDB's are in it: an INTERVAL cannot be written, a UTINYINT
 comes back as SMALLINT, and the fields of an object in another order. So it is tried: where everything comes back as it
 was, a column is stored as VARIANT (form ``variant``), else as text that spells each value with its type (form
-``tree``). Inside of other types Parquet holds no VARIANT at all: then the whole value is stored as one.
+``tree``), as it is where a VARIANT is inside of another type, of which Parquet has none.
 
 A tree is JSON: ``["INT32", "1"]`` for a value, as `variant_typeof` and a cast to VARCHAR give it; ``null``;
 ``{"a": […]}`` for an array; ``{"o": [["name", …], …]}`` for an object.
@@ -11,7 +11,6 @@ A tree is JSON: ``["INT32", "1"]`` for a value, as `variant_typeof` and a cast t
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import tempfile
@@ -58,8 +57,7 @@ def stored_expression(
     connection: duckdb.DuckDBPyConnection, relation: Relation, column: str, type_: str, form: Form
 ) -> str:
     """An expression of the relation's column as it is stored."""
-    value = _as_variant(column, type_)
-    return value if form == "variant" else _trees(connection, relation.select, column, type_)
+    return identifier(column) if form == "variant" else _trees(connection, relation.select, column, type_)
 
 
 def read_expression(connection: duckdb.DuckDBPyConnection, select: str, column: str, type_: str, form: str) -> str:
@@ -77,7 +75,7 @@ def read_expression(connection: duckdb.DuckDBPyConnection, select: str, column: 
     """
     name = identifier(column)
     if form == "variant":
-        return name if type_ == "VARIANT" else f"CAST(CAST({name} AS {_without_json(parse(type_))}) AS {type_})"
+        return name
     texts = connection.execute(f"SELECT DISTINCT {name} FROM ({select}) WHERE {name} IS NOT NULL ORDER BY ALL")
     cases = "".join(f" WHEN {literal(text)} THEN {_value(text, type_)}" for (text,) in texts.fetchall())
     return f"CASE {name}{cases} END" if cases else f"CAST(NULL AS {type_})"
@@ -103,13 +101,8 @@ class _Tried:
                 )
                 rows = "FROM canvasback_variants"
                 before = self._texts(rows)
-                with contextlib.suppress(duckdb.Error):  # Parquet has no such type, or what it has cannot be cast back
-                    path = literal(os.path.join(folder, "variants.parquet"))
-                    self._cursor.execute(
-                        f"COPY (SELECT n, {_as_variant(self._column, self._type)} AS {name} {rows}) TO {path}"
-                    )
-                    if self._texts(self._back(f"FROM {path}", "variant")) == before:
-                        return "variant"
+                if self._type == "VARIANT" and self._is_in_parquet(os.path.join(folder, "variants.parquet"), before):
+                    return "variant"
                 trees = f"SELECT n, {_trees(self._cursor, rows, self._column, self._type)} AS {name} {rows}"
                 if self._texts(self._back(trees, "tree")) == before:
                     return "tree"
@@ -119,6 +112,13 @@ class _Tried:
                 self._cursor.execute("DROP TABLE IF EXISTS canvasback_variants")
                 self._cursor.close()
         raise self._not_kept("they do not come back as they were")
+
+    def _is_in_parquet(self, path: str, before: list[tuple[Any, ...]]) -> bool:
+        try:
+            self._cursor.execute(f"COPY (FROM canvasback_variants) TO {literal(path)}")
+            return self._texts(f"FROM {literal(path)}") == before
+        except duckdb.Error:
+            return False  # it has no such type
 
     def _back(self, stored: str, form: Form) -> str:
         shown = read_expression(self._cursor, stored, self._column, self._type, form)
