@@ -22,6 +22,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
 from canvasback.operations.forgotten import forgotten_findings
+from canvasback.operations.lost_types import lost_types
 from canvasback.operations.points import image_of, open_moment
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
@@ -82,6 +83,7 @@ def attach(
         )
     findings = Findings()
     with image_of(opened.store, manifest, by_url=True) as image:
+        findings.extend(lost_types(image, manifest))
         try:
             shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:

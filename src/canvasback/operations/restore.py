@@ -22,6 +22,7 @@ from canvasback.model.results import RestoreResult
 from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import refuse_nesting
 from canvasback.operations.defaults import now
+from canvasback.operations.lost_types import lost_types
 from canvasback.operations.moments import Commit
 from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
@@ -160,6 +161,7 @@ class Restoring(msgspec.Struct):
             )
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
+            findings.extend(lost_types(image, manifest))
             if self.newer and listed:
                 named = past.named()
                 if target.moving:
