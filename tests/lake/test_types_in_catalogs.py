@@ -9,7 +9,6 @@ import pytest
 
 import canvasback
 from canvasback.model.types import TYPES
-from tests import extension
 from tests.lake.builder import Lake, connect, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.postgres import Server
-
-pytestmark = pytest.mark.versions
-
-NEW = extension.DUCKLAKE == "1.0"
 
 VALUES = {
     "BOOLEAN": "true", "TINYINT": "-128", "SMALLINT": "-32768", "INTEGER": "7", "BIGINT": "-9223372036854775808",
@@ -51,10 +46,8 @@ ONLY_IN_DUCKDB = {
     "STRUCT(a VARCHAR[])": """{'a': ['x]', 'y}', 'it''s \\']}""",
 }  # fmt: skip
 """The same that the extension can write and read inlined in a catalog in DuckDB alone."""
-if not NEW:
-    del ONLY_IN_DUCKDB["TIME_NS"]
 
-FILES = {"GEOMETRY": "'POINT (1 2)'::GEOMETRY"} if NEW else {}
+FILES = {"GEOMETRY": "'POINT (1 2)'::GEOMETRY"}
 """Types of which the extension inlines nothing anywhere."""
 
 
@@ -90,17 +83,12 @@ def go_on(attach: str, groups: dict[str, Group]) -> None:
             connection.execute(f"UPDATE lake.{table} SET i = 10 WHERE i = 1")
 
 
-def plain() -> Group:
-    """The types that every engine inlines; 0.3 makes NULL of NaN in SQLite."""
-    return {type_: value for type_, value in VALUES.items() if NEW or not type_.startswith("DOUBLE")}
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_type_goes_from_an_engine_into_every_other_and_back(
     engine: Engine, tmp_path: Path, postgres: Server
 ) -> None:
-    groups = {"common": plain()} | ({"odd": ONLY_IN_DUCKDB} if engine == "duckdb" else {})
-    groups |= {"files": FILES} if FILES else {}
+    groups = {"common": VALUES} | ({"odd": ONLY_IN_DUCKDB} if engine == "duckdb" else {})
+    groups["files"] = FILES
     source = attach_string(engine, tmp_path, postgres)
     make(source, tmp_path, groups)
     truth = rows(source, groups)
@@ -134,8 +122,6 @@ def test_every_type_that_the_extension_takes_is_tried() -> None:
     """Or its rows would be lost without anybody knowing."""
     tried = {duckdb.sqltype(type_).id.upper() for type_ in VALUES | ONLY_IN_DUCKDB | FILES}
     nested = {"LIST", "STRUCT", "MAP"}
-    if not NEW:
-        tried |= {"TIME_NS", "VARIANT", "GEOMETRY"}
     assert {type_.name for type_ in TYPES.values() if type_.lake} - {"JSON", "VARIANT"} <= tried | nested
 
 
@@ -156,15 +142,13 @@ def test_the_list_spells_columns_as_the_extension_does(engine: Engine, tmp_path:
     folder.mkdir()
     native = attach_string(engine, folder, postgres)
     for attach, place in ((source, tmp_path), (native, folder)):
-        make(attach, place, {"common": plain()})
+        make(attach, place, {"common": VALUES})
     repository = str(tmp_path / "repository")
     canvasback.init(repository, source)
     canvasback.backup(source, repository)
     (tmp_path / "restored").mkdir()
     restored = attach_string(engine, tmp_path / "restored", postgres)
     canvasback.restore(repository, restored)
-    if engine == "sqlite" and not NEW:
-        return  # see `TYPES`: floats are kept as later versions do
     assert _declared(restored, postgres) == _declared(native, postgres)
 
 

@@ -16,7 +16,7 @@ from canvasback.catalog.texts import is_nested, read_text, respelled, spell
 from canvasback.errors import RefusedError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier
-from canvasback.model.types import TYPES, kind, parse
+from canvasback.model.types import NOT_INLINED, TYPES, contains, kind, parse
 
 Dialect = Literal["duckdb", "sqlite", "postgres"]
 
@@ -134,7 +134,7 @@ def in_engine(table: str, column: Column, dialect: Dialect, *, new: bool) -> Col
         return Column(column.name, meaning, column.nullable)
     of_lake = is_lake_column(table, column.name)
     declared = _sqlite(meaning, of_lake=of_lake) if dialect == "sqlite" else _postgres(meaning, new=new and of_lake)
-    if not declared:
+    if not declared or (of_lake and any(contains(meaning, name) for name in NOT_INLINED)):
         raise RefusedError(
             "not-inlinable",
             f"{table} has the column {column.name} of the type {meaning}, of which {dialect} holds no inlined rows",

@@ -89,6 +89,9 @@ def _types() -> Iterator[Type]:
 TYPES = {type_.name: type_ for type_ in _types()}
 """Every type that travels, by DuckDB's name without parameters."""
 
+NOT_INLINED = tuple(type_.name for type_ in TYPES.values() if type_.lake and not type_.sqlite)
+"""Types that only a catalog in DuckDB holds inlined, inside of others too."""
+
 NOT_HELD = frozenset({"UNION", "TUPLE", "NULL", '"NULL"', "TYPE", "TIMESTAMPTZ_NS"})
 """DuckDB's other types, which no column of a lake and of no catalog can have: they are refused by name."""
 
