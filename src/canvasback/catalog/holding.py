@@ -23,6 +23,7 @@ from canvasback.model.relation import Column, Relation, identifier
 
 _LONGEST_NAME = {"postgres": 63}
 _ENGINES = {"duckdb": "DuckDB", "sqlite": "SQLite", "postgres": "PostgreSQL"}
+_UNREADABLE = "The lake itself cannot read that value: correct or delete the row there, or restore within its engine."
 _REGISTERED = "ducklake_inlined_data_tables"
 
 
@@ -46,18 +47,18 @@ def fitting(image: Image, dialect: Dialect) -> Image:
         if image.rows(f"SELECT count(*) FROM {{{inlined.name}}} i") == [(0,)]:
             image = _without(image, inlined)
             continue
-        column, why, code = found
-        raise RefusedError(
-            code,
+        column, why, unread = found
+        message = (
             f"the table {_name(image, inlined)} has inlined rows that a catalog in {_ENGINES[dialect]} cannot hold: "
-            f"its column {column} {why}",
-            hint=FLUSH,
         )
+        if unread:
+            raise RefusedError("unreadable-value", f"{message}its column {column} {why}", hint=_UNREADABLE)
+        raise RefusedError("not-inlinable", f"{message}its column {column} {why}", hint=FLUSH)
     return image
 
 
-def _obstacles(image: Image, relation: Relation, dialect: Dialect) -> Iterator[tuple[str, str, str]]:
-    """The columns that cannot be held, why, and the code of that."""
+def _obstacles(image: Image, relation: Relation, dialect: Dialect) -> Iterator[tuple[str, str, bool]]:
+    """The columns that cannot be held, why, and whether nobody can read them at all."""
     if image.record.engine == dialect:
         return
     new = not is_old(image.record.version)
@@ -65,24 +66,24 @@ def _obstacles(image: Image, relation: Relation, dialect: Dialect) -> Iterator[t
         if not is_lake_column(relation.name, column.name):
             continue
         if len(column.name.encode()) > _LONGEST_NAME.get(dialect, 1 << 16):
-            yield column.name, f"has a name of more than {_LONGEST_NAME[dialect]} bytes", "not-inlinable"
+            yield column.name, f"has a name of more than {_LONGEST_NAME[dialect]} bytes", False
             continue
         try:
             fresh = in_engine(relation.name, column, dialect, new=new)
         except RefusedError:
-            yield column.name, f"has the type {column.meaning}", "not-inlinable"
+            yield column.name, f"has the type {column.meaning}", False
             continue
         yield from _values(image, relation, column, fresh)
 
 
-def _values(image: Image, relation: Relation, column: Column, fresh: Column) -> Iterator[tuple[str, str, str]]:
+def _values(image: Image, relation: Relation, column: Column, fresh: Column) -> Iterator[tuple[str, str, bool]]:
     held = f"SELECT {identifier(column.name)} AS value FROM ({relation.select}) WHERE {identifier(column.name)} NOTNULL"
     here = msgspec.structs.replace(column, name="value")
     there = msgspec.structs.replace(fresh, name="value")
     meant = converted(here, Column("value", column.meaning))
     odd = unreadable(image.connection, held, meant) if column.type != column.meaning else []
     if odd:
-        yield column.name, f"holds {str(odd[0])[:60]!r}, which is no {column.meaning}", "unreadable-value"
+        yield column.name, f"holds {str(odd[0])[:60]!r}, which is no {column.meaning}", True
         return
     if fresh.type != "VARCHAR" or not (is_nested(column.meaning) or fresh.declared == "character varying"):
         return
@@ -90,14 +91,14 @@ def _values(image: Image, relation: Relation, column: Column, fresh: Column) -> 
     if fresh.declared == "character varying" and image.connection.execute(
         f"SELECT count(*) FROM (SELECT {text} AS text FROM ({held})) WHERE contains(text, chr(0))"
     ).fetchall() != [(0,)]:
-        yield column.name, "holds a text with a NUL in it", "not-inlinable"
+        yield column.name, "holds a text with a NUL in it", False
         return
     again = converted(there, Column("value", column.meaning))
     spelled = f"SELECT {meant} AS meant, {text} AS value FROM ({held})"
     back = f"SELECT meant, {again} AS back FROM ({spelled})"
     lost = image.connection.execute(f"SELECT count(*) FROM ({back}) WHERE back IS DISTINCT FROM meant").fetchall()
     if lost != [(0,)]:
-        yield column.name, f"holds a {column.meaning} whose text does not read back", "not-inlinable"
+        yield column.name, f"holds a {column.meaning} whose text does not read back", False
 
 
 def _without(image: Image, inlined: InlinedTable) -> Image:
