@@ -8,7 +8,7 @@ from datetime import datetime
 
 import duckdb
 
-from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import edited
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
@@ -24,6 +24,7 @@ from canvasback.operations.defaults import now
 from canvasback.operations.deletes_shown import with_true_deletes
 from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
+from canvasback.operations.lost_types import lost_types
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.rows_shown import rows_shown
 from canvasback.operations.times import moment_of
@@ -89,8 +90,9 @@ def attach(
         )
     findings = Findings()
     with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
+        findings.extend(lost_types(image, manifest))
         try:
-            shown = in_dialect(image, "duckdb")
+            shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
                 sources = PointFiles(image, opened.store, manifest)

@@ -12,6 +12,7 @@ import msgspec
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.holding import fitting
 from canvasback.catalog.repoint import repoint
 from canvasback.errors import RefusedError
 from canvasback.model.finding import Finding, Findings
@@ -23,6 +24,7 @@ from canvasback.model.words import either, many, many_are
 from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import names_root, refuse_nesting
 from canvasback.operations.defaults import now
+from canvasback.operations.lost_types import lost_types
 from canvasback.operations.moments import Commit
 from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
@@ -84,9 +86,9 @@ def restore(
 
     Raises:
         RefusedError: There is something where the lake should go, no point holds the moment
-            (``moment-not-held``), the catalog is alive elsewhere with the same data path (``shares-files``), or it
-            names another data path than that at which its files were saved (``data-path-differs``); nothing was
-            changed.
+            (``moment-not-held``), the catalog is alive elsewhere with the same data path (``shares-files``), it names
+            another data path than that at which its files were saved (``data-path-differs``), or it cannot hold
+            inlined rows of the point (``not-inlinable``); nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
@@ -192,6 +194,7 @@ class Restoring(msgspec.Struct):
         others = [os.path.dirname(of(file)) for of in (os.path.abspath, os.path.realpath) if target.lake.is_file]
         with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
+            fitting(past.uncut(), target.lake.engine)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
             remote = is_remote(target.root)
             listed = (remote or self.newer) and can_list(image, self.stores.open(target.root), self.progress)
@@ -202,6 +205,7 @@ class Restoring(msgspec.Struct):
                 findings.add(self.sharing)  # where all files are put anew, nobody else's are there
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
+            findings.extend(lost_types(image, manifest))
             if self.newer and listed:
                 named = past.named()
                 if target.moving:
@@ -210,7 +214,8 @@ class Restoring(msgspec.Struct):
             steps = self._steps(files, past, blind=self.newer and not listed)
             if not dry_run:
                 placer.execute(files, self.clock())
-                rewound = in_dialect(past.image(self.stores, self.progress), target.lake.engine)
+                rewound = fitting(past.image(self.stores, self.progress), target.lake.engine)
+                rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
                     rewound = repoint(rewound, manifest.data_root, target.root, past.moved, target.spelled)
                 self.guard()

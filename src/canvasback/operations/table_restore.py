@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
@@ -87,7 +87,7 @@ def restore_tables(
     stores = stores or Stores()
     opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
-        source = in_dialect(stored, "duckdb")
+        source = in_dialect(readable(stored), "duckdb")
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
         files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
         names = _renamed(found, as_name)
