@@ -21,6 +21,7 @@ __all__ = [
     "FIXTURES",
     "OTHER_ENGINES",
     "Fixture",
+    "Json",
     "OracleError",
     "Version",
     "conflict",

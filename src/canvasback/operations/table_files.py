@@ -120,7 +120,8 @@ class TableFiles:
         # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
-            "|| array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), '') || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| coalesce(array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), ''), '') "
+            "|| 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
@@ -138,6 +139,7 @@ class TableFiles:
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
         self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
+        self._source.deletes[at] = self.deletes.rows
         for table in tables:
             with temporary_folder() as folder:
                 self._write_inlined(table, os.path.join(folder, "rows.parquet"))

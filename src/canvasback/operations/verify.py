@@ -19,6 +19,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results import VerifyResult
 from canvasback.model.words import many
 from canvasback.operations.footers import check_rows
+from canvasback.operations.lost_types import has_lost_types, lost_types
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
 from canvasback.operations.reach import reach_of
@@ -110,6 +111,10 @@ def verify(
             bytes_ = 0
         else:
             _check_content(connection, store, workers, progress, findings)
+    for manifest in sound:
+        if has_lost_types(manifest):
+            with image_of(store, manifest) as image:
+                findings.extend(lost_types(image, manifest))
     if level == "rows":
         for manifest in sound:
             _check_rows(store, manifest, findings, progress)

@@ -7,7 +7,7 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from blake3 import blake3
 
-FORMAT = 2
+FORMAT = 3
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
