@@ -57,7 +57,7 @@ def _descriptor(process: str, path: str) -> int | None:
     except OSError:
         return None
     if not stat.S_ISREG(wanted.st_mode):
-        return False  # everybody has /dev/null open
+        return None  # everybody has /dev/null open
     for descriptor in descriptors:
         try:
             found = os.stat(f"{folder}/{descriptor}")
