@@ -71,7 +71,7 @@ class Demo:
     def compare(self, lake: str, before: dict[str, str]) -> bool:
         """Show the fingerprints of a lake next to those that were recorded; answer whether they are equal.
 
-        The rows are one thing. `min`, `max` and filters DuckLake answers by its statistics, and those have to be right too.
+        Rows are read from files. `min`, `max` and filters are answered by statistics, which have to be right too.
         """
         after = self.fingerprints(lake)
         for table in TABLES:
