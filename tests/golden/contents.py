@@ -34,3 +34,15 @@ def files_of(lake: Path) -> dict[str, str]:
     return {
         str(path.relative_to(data)): blake3(path.read_bytes()).hexdigest() for path in sorted(data.rglob("*.parquet"))
     }
+
+
+def kinds(attach: str, *options: str) -> list[list[Any]]:
+    """The values of VARIANT in the golden lake, with their types."""
+    found: list[list[Any]] = []
+    with session(attach, "READ_ONLY", *options) as connection:
+        for table, columns in (("kinds", ["v"]), ("odd_kinds", ["v", "struct_extract(s, 'v')", "s"])):
+            shown = ", ".join(
+                f"CAST({c} AS VARCHAR), " + (f"variant_typeof({c})" if c != "s" else "''") for c in columns
+            )
+            found += map(list, connection.execute(f"SELECT i, {shown} FROM lake.main.{table} ORDER BY i").fetchall())
+    return found

@@ -12,7 +12,7 @@ import pytest
 import canvasback
 from canvasback.repository.layout import FORMAT
 from tests.cli.running import tree
-from tests.golden.contents import files_of, heads
+from tests.golden.contents import files_of, heads, kinds
 from tests.oracle import read_lake
 
 HERE = Path(__file__).parent
@@ -68,13 +68,23 @@ def test_it_is_listed_and_shown(repo: Path, format_: int) -> None:
     listed = canvasback.list_points(str(repo)).points
     assert [point.point for point in listed] == [point["point"] for point in expected(format_)]
     assert [point.problem for point in listed] == ["", "", ""]
-    assert [point.snapshot_id for point in listed] == [37, 42, 42]
+    assert [point.snapshot_id for point in listed] == ([37, 42, 42] if format_ < 3 else [42, 61, 61])
     for point in expected(format_):
         shown = canvasback.show(str(repo), point["point"])
         assert {f"{table.schema}.{table.table}" for table in shown.tables} == {*point["tables"], *lost(point)}
         assert shown.finding_counts == point["findings"]
         assert shown.absent == len(lost(point))
     assert tree(repo) == before
+
+
+def test_its_variants_are_values(tmp_path: Path) -> None:
+    """Those of a restored and of an attached point of format 3, with their types."""
+    repo, told = unpack(3, tmp_path), json.loads((HERE / "repository-format-3.json").read_text())["kinds"]
+    point = expected(3)[1]["point"]
+    canvasback.restore(str(repo), f"{tmp_path}/restored.ducklake", point, data_path=str(tmp_path / "data"))
+    attached = canvasback.attach(str(repo), point, out=str(tmp_path / "attached.ducklake"))
+    assert kinds(f"ducklake:{tmp_path}/restored.ducklake") == told
+    assert kinds(f"ducklake:{attached.file}") == told
 
 
 def lost(point: dict[str, Any]) -> set[str]:

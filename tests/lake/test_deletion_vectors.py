@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import canvasback
@@ -45,7 +46,9 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, postgres: Server) -> tu
     return lake, truth
 
 
-def count(attach: str, at: int | None = None, table: str = "t", connection=None) -> int:  # type: ignore[no-untyped-def]
+def count(
+    attach: str, at: int | None = None, table: str = "t", connection: duckdb.DuckDBPyConnection | None = None
+) -> int:
     """Count the rows by reading them, and not by what the catalog says."""
     if connection is None:
         with session(attach, "READ_ONLY") as opened:
@@ -86,14 +89,14 @@ def test_a_moment_of_which_deletes_are_forgotten_says_so(made: tuple[Lake, Truth
     lake.backup()
     for at in sorted(truth)[:-1]:
         out = str(tmp_path / f"look-{at}.ducklake")
-        results = [
-            canvasback.attach(lake.repository, at_snapshot=at, out=out),
-            canvasback.restore(lake.repository, f"ducklake:{tmp_path}/r/m.ducklake", at_snapshot=at, dry_run=True),
-            canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True),
-            canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True),
-        ]
+        looked = canvasback.attach(lake.repository, at_snapshot=at, out=out)
+        to = f"ducklake:{tmp_path}/restored/main.ducklake"
+        restored = canvasback.restore(lake.repository, to, at_snapshot=at, data_path=str(tmp_path / "f"), dry_run=True)
+        back = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True)
+        rewound = canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True)
+        found = [looked.findings, restored.findings, back.findings, rewound.findings]
         told = int(at in LOST)
-        assert [result.finding_counts.get("deletes-forgotten", 0) for result in results] == [told] * 4
+        assert [sum(f.code == "deletes-forgotten" for f in findings) for findings in found] == [told] * 4
         assert (count(f"ducklake:{out}") == truth[at]) == (at not in LOST)
 
 

@@ -75,7 +75,7 @@ def test_a_point_can_be_read_where_it_lies(saved: Saved, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("saved", ["sqlite-0.2", "sqlite-0.3", "sqlite-1.0"], indirect=True)
 def test_sqlite_comes_back_value_for_value(saved: Saved, tmp_path: Path) -> None:
-    canvasback.restore(saved.repository, f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(saved.repository, f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     assert values(tmp_path / "back.db") == values(saved.fixture.catalog)
 
 
@@ -98,6 +98,6 @@ def values(path: Path) -> dict[str, list[object]]:
 @pytest.mark.parametrize("saved", ["postgres-0.3", "postgres-1.0"], indirect=True)
 def test_postgres_comes_back_value_for_value(saved: Saved, postgres: Server) -> None:
     string = postgres.create()
-    canvasback.restore(saved.repository, f"ducklake:postgres:{string}")
+    canvasback.restore(saved.repository, f"ducklake:postgres:{string}", shares_files=True)
     database = saved.attach.partition("dbname=")[2].split()[0]
     assert postgres.dump(string.split()[0].removeprefix("dbname=")) == postgres.dump(database)

@@ -227,6 +227,22 @@ def test_a_moment_can_be_looked_at_as_it_was(saved: tuple[Lake, dict[int, Rows]]
         assert shown(f"ducklake:{out}", at) == {n: truth[n] for n in truth if n <= at}
 
 
+def test_what_an_encrypted_moment_cannot_show_is_said(made: Lake, tmp_path: Path) -> None:
+    """No file is written anew for it, and the view would have to name its key."""
+    made.options = ("DATA_INLINING_ROW_LIMIT 0", "ENCRYPTED")
+    truth = interleave(made)
+    made.backup()
+    attached = canvasback.attach(made.repository, at_snapshot=5, out=str(tmp_path / "look.ducklake"))
+    assert [(f.code, f.message) for f in attached.findings] == [
+        ("deletes-too-early", "says that snapshot 4 deleted rows that snapshot 6 deleted")
+    ]
+    [table] = [table for table in canvasback.tables(lake=made.attach, at_snapshot=5).tables if table.table == "t"]
+    assert (table.rows, table.exact) == (len(truth[5]), True)
+    with pytest.raises(canvasback.RefusedError) as caught:
+        canvasback.rewind(made.attach, to_snapshot=5, safety_point=False)
+    assert caught.value.code == "cannot-cut"
+
+
 def shown(attach: str, until: int) -> dict[int, Rows]:
     """What a lake shows at each snapshot from the second one on."""
     with session(attach, "READ_ONLY") as connection:

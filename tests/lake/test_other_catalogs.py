@@ -87,7 +87,7 @@ def test_a_sqlite_catalog_that_somebody_reads_and_writes(sqlite_lake: str, tmp_p
         other.execute("UPDATE ducklake_snapshot SET snapshot_time = 'nonsense'")
         assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
         other.rollback()
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         assert back.execute("PRAGMA journal_mode").fetchone() == (mode,)
@@ -112,7 +112,7 @@ def test_a_sqlite_writer_that_died_in_its_commit(sqlite_lake: str, tmp_path: Pat
     assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
 
     assert (path.read_bytes(), journal.read_bytes()) == before
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
 
 
@@ -208,7 +208,7 @@ def test_a_postgres_restore_that_fails_leaves_nothing(postgres_lake: str, tmp_pa
     postgres.psql(database, "CREATE TYPE ducklake_view AS (i int)")  # its name is taken when its turn comes
     before = postgres.dump(database)
     with pytest.raises(canvasback.LakeError):
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}")
+        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
     assert postgres.dump(database) == before
 
 
@@ -412,7 +412,7 @@ def test_values_that_their_column_does_not_announce(sqlite_lake: str, tmp_path: 
         )
         database.commit()
     back_up(sqlite_lake, tmp_path / "repository")
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         found = back.execute("SELECT a, b FROM ducklake_of_the_future").fetchall()
         assert sorted(map(str, found)) == sorted(str(row[:2]) for row in odd)
@@ -454,7 +454,7 @@ def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> Non
     database = string.split()[0].removeprefix("dbname=")
     before = postgres.dump(database)
     with pytest.raises(canvasback.LakeError) as refused:
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}")
+        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
     assert refused.value.code == "catalog-unreadable"
     assert postgres.dump(database) == before
 

@@ -22,7 +22,7 @@ import msgspec
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_deletes, own_column
-from canvasback.catalog.state import visible
+from canvasback.catalog.visible import visible
 
 _TABLE = "ducklake_delete_file"
 _DELETING = frozenset({"deleted_from_table", "inlined_delete", "merge_adjacent", "rewrite_delete", "compacted_table"})
@@ -63,12 +63,13 @@ class Span(msgspec.Struct, frozen=True):
         return self.first == self.last
 
 
-def folded_files(image: Image, where: str) -> list[FoldedFile]:
+def folded_files(image: Image, where: str, after: int = -1) -> list[FoldedFile]:
     """The delete files that may have deletes of several commits.
 
     Args:
         image: The catalog in DuckDB's dialect.
         where: A condition on them as ``f``.
+        after: Only those of which a commit after this snapshot may have made something.
     """
     if not image.has(_TABLE, "partial_max"):
         return []
@@ -83,7 +84,8 @@ def folded_files(image: Image, where: str) -> list[FoldedFile]:
         SELECT f.*, coalesce(g.snapshot_id, f.begin_snapshot), coalesce(d.begin_snapshot, f.begin_snapshot)
         FROM files f ASOF LEFT JOIN given g ON f.delete_file_id < g.next_file_id
         LEFT JOIN {{ducklake_data_file}} d ON d.data_file_id = f.data_file_id
-        WHERE f.partial_max IS NOT NULL OR g.snapshot_id > f.begin_snapshot ORDER BY 1
+        WHERE (f.partial_max IS NOT NULL OR g.snapshot_id > f.begin_snapshot)
+            AND greatest(f.partial_max, coalesce(g.snapshot_id, f.begin_snapshot)) > {after} ORDER BY 1
         """
     )
     return [FoldedFile(*row) for row in rows]
@@ -96,7 +98,7 @@ def late_deletes(image: Image, snapshot: int) -> list[int]:
         image: The catalog in DuckDB's dialect.
         snapshot: The snapshot.
     """
-    files = folded_files(image, visible("f", snapshot))
+    files = folded_files(image, visible("f", snapshot), snapshot)
     if not files:
         return []
     commits = DeletingCommits(image)

@@ -25,6 +25,9 @@ class Image:
         connection: The DuckDB connection in which the relations can be selected from.
         tables: The catalog's tables by name.
         record: What is known of the catalog besides its rows.
+        stored: The tables as the catalog's own engine holds them.
+        deletes: What somebody read of delete files: by snapshot and file, how many rows the file deletes then, the
+            fewest and the most that can be.
     """
 
     def __init__(
@@ -33,10 +36,13 @@ class Image:
         tables: Mapping[str, Relation],
         record: CatalogRecord,
         on_close: Callable[[], None] = lambda: None,
+        deletes: dict[int, Mapping[int, tuple[int, int]]] | None = None,
     ) -> None:
         self.connection = connection
         self.tables = dict(sorted(tables.items()))
         self.record = record
+        self.stored: Mapping[str, Relation] = self.tables
+        self.deletes = {} if deletes is None else deletes
         self._on_close = on_close
 
     def __enter__(self) -> Self:
@@ -56,12 +62,16 @@ class Image:
 
     def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
-        return Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
+        image = Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close, self.deletes)
+        image.stored = self.stored
+        return image
 
     def without(self, table: str) -> Image:
         """The same image without one of its tables. Closing either closes both."""
         left = {name: relation for name, relation in self.tables.items() if name != table}
-        return Image(self.connection, left, self.record, self._on_close)
+        image = Image(self.connection, left, self.record, self._on_close, self.deletes)
+        image.stored = self.stored
+        return image
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""

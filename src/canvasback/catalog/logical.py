@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from canvasback.model.relation import identifier
+from canvasback.model.types import is_of_lake, of_lake, unknown
 
 BOOLEAN = "BOOLEAN"
 UUID = "UUID"
@@ -31,16 +32,8 @@ _NAMES = {
 }
 """The columns of the specification's tables, in all versions, that are neither numbers nor text."""
 
-_TYPES = {
-    "boolean": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
-    "int128": "HUGEINT", "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
-    "uint128": "UHUGEINT", "float32": "FLOAT", "float64": "DOUBLE", "date": "DATE", "time": "TIME",
-    "timetz": "TIME WITH TIME ZONE", "timestamp": "TIMESTAMP", "timestamp_us": "TIMESTAMP",
-    "timestamp_ms": "TIMESTAMP_MS", "timestamp_ns": "TIMESTAMP_NS", "timestamp_s": "TIMESTAMP_S",
-    "timestamptz": TIMESTAMPTZ, "interval": "INTERVAL", "varchar": "VARCHAR", "json": "JSON", "blob": "BLOB",
-    "uuid": "UUID",
-}  # fmt: skip
-"""DuckLake's names of types and DuckDB's; source: the specification's page on data types."""
+_NO_BOUNDS = frozenset({"VARIANT", "GEOMETRY"})
+"""Types whose bounds in the statistics are no values of theirs."""
 
 _INLINED = re.compile(r"ducklake_inlined_data_(\d+)_(\d+)")
 _OWN = frozenset({"row_id", "begin_snapshot", "end_snapshot"} | {f"_ducklake_{n}" for n in
@@ -66,7 +59,11 @@ class LakeTypes:
         self._begins = begins
 
     def of(self, table_id: int, schema_version: int, name: str) -> str | None:
-        """The DuckDB type that a column had at a schema version; None where that cannot be told."""
+        """The DuckDB type that a column had at a schema version; None where that cannot be told.
+
+        Raises:
+            RefusedError: It has, or has inside of it, a type of DuckLake's that is not known (``unknown-type``).
+        """
         at = self._begins.get(schema_version)
         named = [c for c in self._columns.get(table_id, []) if c[4] is None and c[2].lower() == name.lower()]
         chosen = _visible(named, at)
@@ -75,7 +72,9 @@ class LakeTypes:
     def _type(self, column: LakeColumn, at: int | None) -> str | None:
         kind = column[3].lower()
         if kind not in {"list", "struct", "map"}:
-            return scalar_type(kind)
+            if not is_of_lake(kind):
+                raise unknown(column[3], f"the column {column[2]} of the table with the id {column[1]}")
+            return of_lake(kind)
         children = [c for c in self._columns[column[1]] if c[4] == column[0]]
         shown: list[tuple[str, str]] = []
         for column_id in sorted({c[0] for c in children}):
@@ -97,6 +96,9 @@ def logical_type(table: str, column: str, type_: str, lake: LakeTypes) -> str:
         column: The column's name.
         type_: The DuckDB type of the values that the engine holds; the answer where nothing else is known.
         lake: The lake's own columns.
+
+    Raises:
+        RefusedError: An inlined column has a type of DuckLake's that is not known (``unknown-type``).
     """
     inlined = _INLINED.fullmatch(table)
     if inlined is None:
@@ -107,13 +109,14 @@ def logical_type(table: str, column: str, type_: str, lake: LakeTypes) -> str:
 
 
 def scalar_type(kind: str) -> str | None:
-    """The DuckDB type that a type of DuckLake's means; None for a nested or an unknown one."""
-    return kind.upper() if kind.startswith("decimal") else _TYPES.get(kind)
+    """The DuckDB type in whose values the bounds of a type of DuckLake's are; None where there is none."""
+    type_ = of_lake(kind)
+    return None if type_ in _NO_BOUNDS else type_
 
 
 def duckdb_name(type_: str) -> str:
     """What DuckDB calls a type of DuckLake's that has no other inside of it; the same where it is not known."""
-    return _TYPES.get(type_.lower(), type_.upper())
+    return of_lake(type_) or type_.upper()
 
 
 def is_lake_column(table: str, column: str) -> bool:

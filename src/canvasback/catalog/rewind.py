@@ -83,7 +83,7 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 def rewind_edits(
-    image: Image, snapshot: int, cuts: Sequence[Cut] = (), counted: Mapping[FileKey, int] | None = None
+    image: Image, snapshot: int, cuts: Sequence[Cut] = (), counted: Mapping[int, int] | None = None
 ) -> list[Edit]:
     """What makes of a catalog what it was at a snapshot, with all the history before it.
 
@@ -92,7 +92,7 @@ def rewind_edits(
         snapshot: A snapshot that the catalog holds.
         cuts: Files that take the place of those which `straddling` lists. Without them the catalog is right for
             readers, but new snapshots would bring later rows of those files back.
-        counted: How many rows, or deletes, of the files which straddle it and are not cut the snapshot sees.
+        counted: How many rows of the data files which straddle it and are not cut the snapshot sees.
     """
     counted = counted or {}
     edits: list[Edit] = []
@@ -100,7 +100,10 @@ def rewind_edits(
     edits += _statistics(image, snapshot, cuts, counted)
     edits += _inlined(image, snapshot)
     edits += [_cut(image, cut) for cut in cuts]
-    edits += [_count(key, rows) for key, rows in counted.items()]
+    edits += [
+        Edit("ducklake_data_file", where=f"data_file_id = {file_id}", changes={"record_count": str(rows)})
+        for file_id, rows in counted.items()
+    ]
     edits += _versioned(image, snapshot)
     edits += _snapshots(image, snapshot)
     return edits
@@ -166,7 +169,7 @@ def _children(image: Image, snapshot: int, cuts: Sequence[Cut]) -> Iterator[Edit
         yield Edit("ducklake_metadata", keep=f"scope IS NULL OR NOT ({scopes})")
 
 
-def _statistics(image: Image, snapshot: int, cuts: Sequence[Cut], counted: Mapping[FileKey, int]) -> Iterator[Edit]:
+def _statistics(image: Image, snapshot: int, cuts: Sequence[Cut], counted: Mapping[int, int]) -> Iterator[Edit]:
     """The statistics of tables, with what is true of the files that hold later rows too."""
     data = {cut.file_id: cut for cut in cuts if cut.kind == "data"}
     whole = [file_id for kind, file_id in straddling(image, snapshot) if kind == "data" and file_id not in data]
@@ -180,11 +183,7 @@ def _statistics(image: Image, snapshot: int, cuts: Sequence[Cut], counted: Mappi
         for file_id, table, _ in tables
     ]
     sizes = {file_id: (cut.rows, cut.bytes) for file_id, cut in data.items()}
-    sizes |= {
-        int(file_id): (counted["data", file_id], int(bytes_))
-        for file_id, _, bytes_ in tables
-        if ("data", file_id) in counted
-    }
+    sizes |= {int(file_id): (counted[file_id], int(bytes_)) for file_id, _, bytes_ in tables if file_id in counted}
     yield from statistics_edits(image, snapshot, _gone("table", snapshot), replaced, sizes)
 
 
@@ -207,14 +206,6 @@ def _cut(image: Image, cut: Cut) -> Edit:
     changes = {name: literal_value(value) for name, value in cut.described().items() if image.has(table, name)}
     changes["path"] = f"{_folder('path')} || {literal(cut.name)}"
     return Edit(table, where=f"{key} = {cut.file_id}", changes=changes)
-
-
-def _count(key: FileKey, rows: int) -> Edit:
-    kind, file_id = key
-    table, id_ = KINDS[kind]
-    return Edit(
-        table, where=f"{id_} = {file_id}", changes={"record_count" if kind == "data" else "delete_count": str(rows)}
-    )
 
 
 def _versioned(image: Image, snapshot: int) -> Iterator[Edit]:

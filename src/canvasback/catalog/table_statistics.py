@@ -93,6 +93,9 @@ def column_statistics(
     told = _told(image, snapshot, tables, sources)
     files = _counts(image, snapshot, tables, sources)
     extras = _extras(image, snapshot, columns, sources)
+    for key in _once_narrower(image, columns):
+        if key in told:
+            told[key].unbounded = True
     found: list[dict[str, Value]] = []
     for table in sorted(columns):
         rows = [
@@ -144,6 +147,17 @@ def _row(
     if told.unbounded:
         return row if known in _UNASKED else None
     return {**row, "min_value": told.low, "max_value": told.high}
+
+
+def _once_narrower(image: Image, columns: Columns) -> list[tuple[int, int]]:
+    """The columns of doubles that were floats: the text of a float's bound is not quite its value as a double."""
+    doubles = {
+        (table, column.id) for table, of in columns.items() for column in of.values() if column.type == "float64"
+    }
+    rows = image.rows(
+        "SELECT DISTINCT table_id, column_id FROM {ducklake_column} c WHERE lower(column_type) = 'float32'"
+    )
+    return [key for key in rows if key in doubles]
 
 
 def _wanted(image: Image, columns: Columns) -> dict[int, list[int]]:

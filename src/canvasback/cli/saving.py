@@ -63,7 +63,7 @@ def backup(
         return canvasback.backup(
             named.lake,
             settings.find_repository(repo, named),
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             jobs=jobs,
             recheck=recheck,
             full=full,
@@ -78,7 +78,9 @@ def backup(
 def watch(
     lake: Lake,
     repo: Repo = None,
-    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for commits.")] = 1.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0.05, max=86_400, help="Seconds between two looks for commits.")
+    ] = 1.0,
     data_path: DataPath = None,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
@@ -96,7 +98,7 @@ def watch(
                 settings.find_repository(repo, named),
                 every=every,
                 stop=stop,
-                data_path=data_path or named.data_path,
+                data_path=named.find_data_path(data_path),
                 jobs=jobs,
                 stores=settings.stores(limit_rate),
                 progress=progress_for(quiet=quiet),
@@ -131,7 +133,7 @@ def run(
         made = canvasback.backup(
             named.lake,
             repository,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             jobs=jobs,
             stores=stores,
             progress=progress_for(quiet=quiet),

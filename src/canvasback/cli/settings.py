@@ -15,6 +15,7 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 
 _NAME = "canvasback.toml"
+_FASTEST = 1 << 62
 
 
 class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,6 +30,10 @@ class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
     lake: str
     repository: str | None = None
     data_path: str | None = None
+
+    def find_data_path(self, given: str | None) -> str | None:
+        """The data path: the option, else the file's."""
+        return self.data_path if given is None else given
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +55,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             UsageError: The rate cannot be understood (``rate-not-understood``).
         """
-        return Stores(self.storage, RateLimit(_bytes(limit_rate)) if limit_rate else None)
+        return Stores(self.storage, None if limit_rate is None else RateLimit(_bytes(limit_rate)))
 
     def lake(self, name: str) -> LakeSettings:
         """What a LAKE argument stands for: a name of the file, else an attach string."""
@@ -62,6 +67,12 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             UsageError: None of them names one (``no-repository``).
         """
+        if given == "":
+            raise UsageError(
+                "no-repository",
+                "the repository is named by an empty text",
+                hint="Say where it is; an unset variable of a script looks like that.",
+            )
         candidates = [given, os.environ.get("CANVASBACK_REPO"), lake.repository if lake else None, self.repository]
         if lake is None and len(self.lakes) == 1:
             candidates.append(next(iter(self.lakes.values())).repository)
@@ -77,14 +88,14 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 
 def _bytes(spelled: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?", spelled.strip().lower())
-    rate = int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " ")) if found else 0
-    if rate < 1:
+    rate = float(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0.0
+    if not 1 <= rate < _FASTEST:
         raise UsageError(
             "rate-not-understood",
             f"{spelled!r} is no rate",
             hint="Give bytes per second, like 500K, 50M or 1G; a K is 1024.",
         )
-    return rate
+    return int(rate)
 
 
 def read_settings() -> Settings:
@@ -97,8 +108,8 @@ def read_settings() -> Settings:
     for path in (Path(_NAME), Path(home) / "canvasback" / _NAME):
         try:
             content = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # who may not read a file that he did not name has no settings there
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 "settings-file", f"{path} cannot be read: {error}", hint="Correct it, or move it away."

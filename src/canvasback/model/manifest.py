@@ -67,6 +67,7 @@ class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
         hasher: The DuckDB release whose hash function made the fingerprints.
         chunks: Its chunks, by rising key, where they are few.
         index: The object that lists the chunks, where they are many.
+        forms: How chunks keep the columns that hold VARIANT; see docs/format.md.
     """
 
     name: str
@@ -76,6 +77,7 @@ class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
     hasher: str = ""
     chunks: tuple[Chunk, ...] = ()
     index: Index | None = None
+    forms: dict[str, str] = {}
 
 
 class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):

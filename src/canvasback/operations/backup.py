@@ -23,11 +23,12 @@ from canvasback.model.manifest import FileTotals, Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.operations.catalog_chunks import SavedCatalog, save_catalog
-from canvasback.operations.data_root import find_data_root, refuse_nesting
+from canvasback.operations.data_root import find_data_root, refuse_foreign, refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
 from canvasback.operations.previous import Previous, read_previous
+from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.sharing import origin_of
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
@@ -35,7 +36,7 @@ from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
-from canvasback.storage.locations import Stores
+from canvasback.storage.locations import Stores, folder_url
 
 _ATTEMPTS = 20
 
@@ -81,8 +82,8 @@ def backup(
         CanvasbackError: No point was made; every older one is as it was.
     """
     name = parse_lake(lake)
-    engine = open_engine(name)
     stores = stores or Stores()
+    engine = open_engine(name, stores)
     opened = open_repository(stores.open(repository))
     run = Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
     return run.back_up()
@@ -125,6 +126,8 @@ class Backup(msgspec.Struct):
     def back_up(self) -> BackupResult:
         """Make the point, with a lease of the repository. See `backup`."""
         began = time.monotonic()
+        if self.data_path is not None:
+            folder_url(self.data_path)  # what makes no sense is found out even where no point is made
         with hold_lease(self.repository.store, "backup", self.clock) as lease:
             manifest, made = self.make_point(lease)
         return BackupResult(
@@ -236,6 +239,8 @@ class Backup(msgspec.Struct):
         last = previous.manifest.data_root if previous.manifest else None
         root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
+        if self.data_path is not None:
+            refuse_foreign(image, root, self.stores)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
         lists.copy(self.stores, self.jobs, self.recheck, self.progress)
         return lists
@@ -271,6 +276,7 @@ class Backup(msgspec.Struct):
         lease: HeldLease,
     ) -> Manifest:
         _remark_version(image, findings)
+        findings.extend(repeated_snapshots(image))
         writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
         files, totals = lists.store(writer)
         snapshot_id, snapshot_time, snapshots = image.head()

@@ -33,7 +33,11 @@ def save_catalog(image: Image, repository: Repository, previous: Previous, jobs:
     chunks: dict[str, tuple[Chunk, ...]] = {}
     for name, relation in image.tables.items():
         before = previous.tables.get(name)
-        comparable = before is not None and before.table.columns == relation.columns
+        comparable = (
+            before is not None
+            and before.table.columns == relation.columns
+            and before.table.forms == writer.forms(relation)
+        )
         chunks[name] = writer.split(
             relation,
             chunk_key(name, {column.name: column.type for column in relation.columns}),

@@ -62,7 +62,7 @@ def check(
     stores = stores or Stores()
     refuse_without_repository(level, repository)
     name = parse_lake(lake)
-    with open_engine(name).read() as stored:
+    with open_engine(name, stores).read() as stored:
         image = in_dialect(stored, "duckdb")
         refuse_incomplete(image, str(name))
         snapshot, committed, _ = image.head()

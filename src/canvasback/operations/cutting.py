@@ -31,7 +31,7 @@ from canvasback.model.words import many
 from canvasback.operations.file_sources import FileSource
 from canvasback.operations.file_statistics import column_stats, fields_in
 from canvasback.operations.new_parquet import put_parquet
-from canvasback.operations.parquet_shape import field_ids, geography, write_parquet
+from canvasback.operations.parquet_shape import field_ids, geography, knows_geometries, write_parquet
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
@@ -41,12 +41,19 @@ def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
     """See that files can be cut, before anything is done.
 
     Raises:
-        RefusedError: One is encrypted or of another format than Parquet (``cannot-cut``).
+        RefusedError: One is encrypted or of another format than Parquet, or has geometries, which DuckDB knows from
+            1.5 on (``cannot-cut``).
     """
     for kind, file_id in found:
         row = _row(image, kind, file_id)
-        if row["encryption_key"] or row["format"].lower() != "parquet":
-            why = "is encrypted" if row["encryption_key"] else f"is of the format {row['format']}"
+        why = ""
+        if row["encryption_key"]:
+            why = "is encrypted"
+        elif row["format"].lower() != "parquet":
+            why = f"is of the format {row['format']}"
+        elif kind == "data" and _strange_geometries(image, row["table_id"]):
+            why = f"has geometries, which DuckDB {duckdb.__version__} does not know (1.5 does)"
+        if why:
             raise RefusedError(
                 "cannot-cut",
                 f"the file {row['path']} holds rows of before and after that snapshot, and {why}, "
@@ -54,6 +61,11 @@ def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
                 hint="Read that moment with attach --at-snapshot, which needs no new files; or go back to a snapshot "
                 "that is not in the middle of a merged file.",
             )
+
+
+def _strange_geometries(image: Image, table_id: int) -> bool:
+    columns = f"SELECT 1 FROM {{ducklake_column}} c WHERE lower(column_type) = 'geometry' AND table_id = {table_id}"
+    return bool(image.rows(columns)) and not knows_geometries(image.connection)
 
 
 def cutting_steps(found: Sequence[tuple[str, int]]) -> list[str]:

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from canvasback.catalog.deleting import late_deletes
 from canvasback.catalog.edits import Edit, edited
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules.deletes import early_deletes
 from canvasback.catalog.spec import SNAPSHOT_ID
-from canvasback.model.finding import Findings
+from canvasback.model.finding import Finding, Findings
 from canvasback.model.relation import Column, Relation, file_literal, identifier
 from canvasback.operations.deletes_then import deletes_then
 from canvasback.operations.file_sources import FileSources
@@ -41,7 +40,16 @@ def with_true_deletes(image: Image, past: Image, snapshot: int, sources: FileSou
     shown: dict[int, list[str]] = {}
     for file_id, table_id, data_file_id, key in rows:
         if key is not None:  # the view would have to name the key
-            findings.add(early_deletes.kind.at(files[file_id].place, _said(wrong[file_id], snapshot)))
+            findings.add(
+                Finding(
+                    "deletes-too-early",
+                    "warning",
+                    files[file_id].place,
+                    _said(wrong[file_id], snapshot),
+                    "The file is encrypted, so that the true number cannot be shown. A point that was made at that "
+                    "very snapshot has it: run list, and name it.",
+                )
+            )
             continue
         cases = " ".join(f"WHEN {number} THEN {commit}" for number, commit in sorted(wrong[file_id].items()))
         source = f"read_parquet({file_literal(files[file_id].place)}, hive_partitioning = false)"
@@ -50,6 +58,10 @@ def with_true_deletes(image: Image, past: Image, snapshot: int, sources: FileSou
             f"FROM {source}"
         )
         past = edited(past, [Edit("ducklake_delete_file", keep=f"delete_file_id <> {file_id}")])
+    for file_id, (_, rows_of_file) in then.rows.items():  # DuckLake counts by the catalog, see `rows_shown`
+        if file_id not in wrong:
+            of = f"delete_file_id = {file_id}"
+            past = edited(past, [Edit("ducklake_delete_file", where=of, changes={"delete_count": str(rows_of_file)})])
     for table_id, selects in shown.items():
         name = f"ducklake_inlined_delete_{table_id}"
         columns = tuple(Column(column, "BIGINT") for column in ("file_id", "row_id", "begin_snapshot"))

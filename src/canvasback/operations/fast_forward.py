@@ -17,7 +17,7 @@ import msgspec
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.image import Image
 from canvasback.errors import AccessDeniedError, CorruptError
@@ -166,7 +166,7 @@ def fast_forward(
     """
     began = time.monotonic()
     manifest = plan.manifest
-    engine = open_engine(plan.lake)
+    engine = open_to_change(plan.lake)
     replace = plan.expected is not None
     aside = engine.prepare(replace=replace)
     target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)

@@ -12,8 +12,11 @@ from canvasback.catalog.logical import scalar_type
 from canvasback.model.relation import file_literal, identifier
 from canvasback.operations.salvage.fields import RESERVED, Field, Node, fields_of, stored_as
 
-_UNBOUNDED = frozenset({"interval", "timetz", "int128", "uint128", "list", "map", "struct"})
-"""Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs."""
+_UNBOUNDED = frozenset({"boolean", "interval", "timetz", "int128", "uint128", "list", "map", "struct"})
+"""Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs.
+
+Of truth values 1.0 notes digits; 0.3 notes none, and where it finds some it finds no rows.
+"""
 
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|(.)", re.DOTALL)
 
@@ -55,6 +58,8 @@ def column_stats(
     found = []
     for name, field in leaves.items():
         groups = [row[1:] for row in rows if row[0] == name]
+        if not groups and rows:  # a VARIANT is a group of columns
+            continue
         type_ = types.get(field.id, field.type).lower()
         lows, highs = [g[1] for g in groups], [g[2] for g in groups]
         counted = not field.repeated and all(g[3] is not None for g in groups)
@@ -110,9 +115,5 @@ def _hex(shown: str | None) -> str | None:
     return "".join(hexed or f"{ord(letter):02X}" for hexed, letter in _ESCAPED.findall(shown)).upper()
 
 
-def _digit(shown: str | None) -> str | None:
-    return None if shown is None else str(int(shown == "true"))
-
-
-_SPELLED = {"blob": _hex, "boolean": _digit}
+_SPELLED = {"blob": _hex}
 """Types whose bounds DuckLake spells otherwise than DuckDB shows those of a file."""

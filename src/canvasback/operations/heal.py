@@ -12,7 +12,7 @@ from canvasback.catalog.acceptance import Unreadable, acceptance_edits
 from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
 from canvasback.model.finding import Findings
@@ -122,7 +122,7 @@ class _Heal:
         clock: Callable[[], datetime],
     ) -> None:
         self.lake = lake
-        self.engine = open_engine(lake)
+        self.engine = open_to_change(lake)
         self.repository = repository
         self.source = source
         self.level = level
@@ -163,7 +163,7 @@ class _Heal:
                 self._make_safe()
                 done.repairs = repair_file_rows(self.engine, image)
         if diagnosis.faults:
-            done.repairs += repair_rules(self.engine)
+            done.repairs += repair_rules(self.engine, self.root, self.stores)
         if unreadable:
             self._accept(unreadable)
         with self.engine.read() as stored:

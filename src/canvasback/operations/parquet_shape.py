@@ -57,6 +57,17 @@ def geography(connection: duckdb.DuckDBPyConnection, path: str) -> str | None:
     return str(found[0][0]) if found else None
 
 
+def knows_geometries(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether DuckDB has the type itself, from 1.5 on. Else it would write anew what DuckLake cannot read as one."""
+    return bool(connection.execute("SELECT 1 FROM duckdb_types() WHERE type_name = 'geometry'").fetchall())
+
+
+def has_geometries(connection: duckdb.DuckDBPyConnection, path: str) -> bool:
+    """Whether a file has columns of that type."""
+    nodes = f"FROM parquet_schema({file_literal(path)}) WHERE starts_with(logical_type, 'GeometryType')"
+    return bool(connection.execute(f"SELECT 1 {nodes}").fetchall())
+
+
 def write_parquet(
     connection: duckdb.DuckDBPyConnection,
     select: str,

@@ -98,6 +98,12 @@ class Past:
                 replaced[table] = msgspec.structs.replace(old, select=select)
         return duck.transformed(replaced)
 
+    def uncut(self) -> Image:
+        """The image at the snapshot as far as it depends on no file: with straddling files as they are."""
+        if self.wanted is None:
+            return self._image
+        return edited(self._image, rewind_edits(in_dialect(self._image, "duckdb"), self._snapshot))
+
     def image(self, stores: Stores, progress: Progress) -> Image:
         """The image at the snapshot; files that straddle it are cut, and the new ones are in place.
 

@@ -85,7 +85,14 @@ def image_of(
             check_objects(store, sorted(objects), check_with)
         tables = {
             table.name: relation_of(
-                store, table.name, table.columns, chunks[table.name], table.primary_key, by_url=by_url
+                store,
+                table.name,
+                table.columns,
+                chunks[table.name],
+                table.primary_key,
+                by_url=by_url,
+                forms=table.forms,
+                connection=connection,
             )
             for table in manifest.tables
         }

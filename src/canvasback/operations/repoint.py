@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import folders_elsewhere, repoint_statements
@@ -16,10 +17,11 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RepointResult
+from canvasback.model.words import either, many_are
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 from canvasback.storage.store import Store
 
 _BATCH = 4096
@@ -35,6 +37,7 @@ def repoint(
     *,
     verify: bool = False,
     keep_elsewhere: bool = False,
+    relative: bool | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -51,6 +54,8 @@ def repoint(
         data_path: Where its files are now.
         verify: First see that every file of the catalog is there with its size.
         keep_elsewhere: Leave files outside of the data path where they are, instead of refusing.
+        relative: Let the catalog name the folder relatively, for a lake that travels with its files: DuckLake takes it
+            as relative to the folder in which a program runs. None for as it is given, as with DATA_PATH in ATTACH.
         dry_run: Look only; what is missing there are findings.
         jobs: How many files are looked at a time where there may be no listing; None for what suits the storage.
         stores: How to reach object stores; by each cloud's own configuration if None.
@@ -63,9 +68,12 @@ def repoint(
     """
     began = time.monotonic()
     name = parse_lake(lake)
-    engine = open_engine(name)
+    engine = open_to_change(name)
     stores = stores or Stores()
     new = folder_url(data_path)
+    if relative is None:
+        relative = not is_remote(data_path) and not os.path.isabs(data_path.removeprefix("file://"))
+    spelled = relative_folder(data_path) if relative else ""
     findings = Findings()
     with engine.read() as stored:
         image = in_dialect(stored, "duckdb")
@@ -75,8 +83,8 @@ def repoint(
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
-                f"{len(elsewhere)} files and folders of the lake lie outside of its data path {old}: "
-                f"{', '.join(elsewhere[:_SHOWN])}",
+                f"{_places(elsewhere)} of the lake {either(len(elsewhere), 'lies', 'lie')} outside of its data path "
+                f"{old}: {', '.join(elsewhere[:_SHOWN])}",
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
             )
@@ -90,24 +98,34 @@ def repoint(
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
             raise RefusedError(
                 "files-not-there",
-                f"{missing} of the lake's files are not at {new}: {first}",
+                f"{missing:,} of the lake's files {either(missing, 'is', 'are')} not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
-        statements = repoint_statements(stored, old, new)
+        statements = repoint_statements(stored, old, new, spelled)
     if not dry_run:
         engine.change(statements)
     steps = [
         f"the data path of {name} changes from {old} to {new}",
-        f"{files} files are named there" + (", and each was found with its size" if verify and not missing else ""),
+        f"{many_are(files, 'file')} named there"
+        + (", and each was found with its size" if verify and not missing else ""),
         "whoever has the lake attached has to attach it again",
     ]
+    if spelled:
+        steps.insert(1, f"the catalog names it as {spelled}, relative to where it is attached")
     if elsewhere:
-        steps.append(f"{len(elsewhere)} files and folders outside of the data path stay where they are")
+        steps.append(
+            f"{_places(elsewhere)} outside of the data path "
+            f"{either(len(elsewhere), 'stays where it is', 'stay where they are')}"
+        )
     return RepointResult(
         str(name), old, new, tuple(steps), dry_run, files, round(time.monotonic() - began, 3),
         findings.kept, findings.counts,
     )  # fmt: skip
+
+
+def _places(elsewhere: Sequence[str]) -> str:
+    return f"{len(elsewhere):,} {either(len(elsewhere), 'file or folder', 'files and folders')}"
 
 
 def _list_files(image: Image, root: str) -> None:

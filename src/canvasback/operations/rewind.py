@@ -11,7 +11,7 @@ import msgspec
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
@@ -96,7 +96,7 @@ def rewind(
             hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
         )
     name = parse_lake(lake)
-    run = _Rewind(name, open_engine(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
+    run = _Rewind(name, open_to_change(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
     made = ""
     for _ in range(_ATTEMPTS):
         with run.engine.read() as stored:
@@ -164,6 +164,7 @@ class _Rewind(msgspec.Struct):
         refuse_uncuttable(image, plan.straddlers)
         sources = LakeFiles(image, plan.root, self.stores)
         plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
+        image.deletes[target.snapshot] = plan.deletes.rows
         plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
@@ -264,6 +265,8 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
                 today.rows if today else 0,
                 then.rows if then else 0,
                 (then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then.fewest if then else 0,
+                then.most if then else 0,
                 then.name if then and today and then.name != today.name else "",
             )
         )

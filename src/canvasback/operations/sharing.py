@@ -38,8 +38,12 @@ def origin_of(lake: LakeName, image: Image) -> Origin | None:
     elif lake.target == ":memory:":
         target = None
     else:
-        target = lake.target if is_remote(lake.target) else os.path.realpath(lake.target)
-    return None if target is None else Origin(lake.engine, target, image.record.schema, socket.gethostname())
+        target = os.path.realpath(lake.target) if lake.is_file else lake.shown_target
+    return (
+        None
+        if target is None or "***" in target
+        else Origin(lake.engine, target, image.record.schema, socket.gethostname())
+    )
 
 
 def find_sharing(store: Store, manifest: Manifest, lake: LakeName, engine: Engine) -> Finding | None:

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.graft import graft_edits
 from canvasback.catalog.grafts import NewTable, Schema, folder_of
@@ -87,11 +87,11 @@ def restore_tables(
     stores = stores or Stores()
     opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
-        source = in_dialect(stored, "duckdb")
+        source = in_dialect(readable(stored), "duckdb")
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
         files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_engine(lake), opened, manifest, then, source, names, data_path, files, clock)
+        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
         run.look()
         if not dry_run:
             run.engine.change(())  # who is locked out need not wait for the files to hear of it
@@ -158,7 +158,8 @@ class _Run(msgspec.Struct):
         restored = tuple(
             RestoredTable(
                 str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
-                states[old.table_id].files, states[old.table_id].bytes,
+                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
+                states[old.table_id].most,
             )
             for old, (schema, name) in self.names.items()
         )  # fmt: skip

@@ -61,13 +61,17 @@ def tables(
     moment = moment_of(at_snapshot, at_time, clock())
     with Catalogs(stores, repository, lake, clock) as catalogs:
         viewed = _view(catalogs, point, moment, live=lake is not None)
+        catalogs.tell_deletes(viewed, viewed.snapshot)
         found = [
-            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes)
+            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes, s.fewest, s.most)
             for s in table_states(viewed.image, viewed.snapshot)
         ]
         gone = None
         if dropped:
             commands = _Commands(catalogs, repository, lake)
+            for table in dropped_tables(viewed.image, viewed.snapshot):
+                if table.last is not None and table.state is not None and not table.state.rows_exact:
+                    catalogs.tell_deletes(viewed, table.last)
             gone = tuple(_told(table, commands) for table in dropped_tables(viewed.image, viewed.snapshot))
         return TablesResult(viewed.side, tuple(found), gone)
 
@@ -121,6 +125,8 @@ def _told(table: Dropped, commands: _Commands) -> DroppedTable:
         table.last,
         table.state.rows if table.state else None,
         table.state.rows_exact if table.state else False,
+        table.state.fewest if table.state else 0,
+        table.state.most if table.state else None,
         commands.restore(table),
     )
 

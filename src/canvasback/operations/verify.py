@@ -17,7 +17,9 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
 from canvasback.model.results import VerifyResult
+from canvasback.model.words import many
 from canvasback.operations.footers import check_rows
+from canvasback.operations.lost_types import has_lost_types, lost_types
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
 from canvasback.operations.reach import reach_of
@@ -109,6 +111,10 @@ def verify(
             bytes_ = 0
         else:
             _check_content(connection, store, workers, progress, findings)
+    for manifest in sound:
+        if has_lost_types(manifest):
+            with image_of(store, manifest) as image:
+                findings.extend(lost_types(image, manifest))
     if level == "rows":
         for manifest in sound:
             _check_rows(store, manifest, findings, progress)
@@ -142,9 +148,8 @@ def _collect(
             _collect_point(connection, store, manifest)
             sound.append(manifest)
             if manifest.totals.absent:
-                message = (
-                    f"{manifest.totals.absent} of its {manifest.totals.count} files could not be saved by its backup"
-                )
+                count = many(manifest.totals.count, "file")
+                message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
                 findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
         except (CorruptError, RefusedError) as error:
             findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import msgspec
 from blake3 import blake3
 
-from canvasback.errors import CorruptError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
+from canvasback.errors import CorruptError, LakeError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
 from canvasback.model.manifest import Chunk, Index, StoredTable
 from canvasback.model.relation import Column, Relation, file_literal, identifier, literal
 from canvasback.repository import layout
 from canvasback.repository.ranges import TOP, WHOLE, Range, dyadic, first_shift, in_ranges
 from canvasback.repository.rows import one_row, rows_json, rows_select
-from canvasback.repository.types import stored_type
+from canvasback.repository.types import has_variant, stored_type
+from canvasback.repository.variants import Form, forms_of, read_expression, stored_expression
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 
@@ -30,6 +31,9 @@ _PARQUET = (
     "DICTIONARY_SIZE_LIMIT 0, WRITE_BLOOM_FILTER false"
 )
 """Differences of neighbouring values compress ids and names better, and faster, than dictionaries do."""
+
+_VARIANT_SINCE = (1, 5)
+"""The release of DuckDB whose tables can hold VARIANT."""
 
 _INDEX = {
     "hash": "VARCHAR",
@@ -55,6 +59,7 @@ class ChunkWriter:
         self._connection = connection
         self._store = store
         self._jobs = jobs
+        self._forms: dict[str, dict[str, Form]] = {}
         self.written = 0
         self.written_bytes = 0
 
@@ -74,7 +79,7 @@ class ChunkWriter:
             key: The BIGINT column that divides them; None keeps them in one chunk.
             order: The columns that order the rows of a chunk; empty leaves them as they come.
             limit: The most rows of a chunk, unless one key has more.
-            previous: The table's chunks in the point before, if its columns were the same.
+            previous: The table's chunks in the point before, if its columns and their forms were the same.
             hasher: The DuckDB release that made the previous fingerprints; ignored chunks if another.
 
         Returns:
@@ -96,13 +101,7 @@ class ChunkWriter:
         """Write one chunk per range."""
         if not ranges:
             return []
-        columns = ", ".join(
-            f"CAST({identifier(c.name)} AS {stored}) AS {identifier(c.name)}"
-            if stored != c.type
-            else identifier(c.name)
-            for c in relation.columns
-            for stored in [stored_type(c.type)]
-        )
+        columns = ", ".join(self._shown(relation, column) for column in relation.columns)
         by = f"ORDER BY {', '.join(map(identifier, order))}" if order else ""
         with temporary_folder() as folder:
 
@@ -125,6 +124,23 @@ class ChunkWriter:
             finally:
                 self._connection.execute("RESET threads")
 
+    def forms(self, relation: Relation) -> dict[str, Form]:
+        """How the relation's variants are stored, by column; see `canvasback.repository.variants`.
+
+        Raises:
+            RefusedError: They cannot be (``unknown-type``).
+        """
+        if relation.name not in self._forms:
+            self._forms[relation.name] = forms_of(self._connection, relation)
+        return self._forms[relation.name]
+
+    def _shown(self, relation: Relation, column: Column) -> str:
+        name, form = identifier(column.name), self.forms(relation).get(column.name)
+        if form is not None:
+            return f"{stored_expression(self._connection, relation, column.name, column.type, form)} AS {name}"
+        stored = stored_type(column.type)
+        return name if stored == column.type else f"CAST({name} AS {stored}) AS {name}"
+
     def store(self, relation: Relation, chunks: tuple[Chunk, ...]) -> StoredTable:
         """Record a table's chunks, through an index object where they are many."""
         table = StoredTable(
@@ -134,6 +150,7 @@ class ChunkWriter:
             relation.primary_key,
             duckdb.__version__,
             chunks,
+            forms=dict(self.forms(relation)),
         )
         if len(chunks) <= layout.INLINE_CHUNKS:
             return table
@@ -150,6 +167,7 @@ class ChunkWriter:
             table.primary_key,
             table.hasher,
             index=Index(hash_, size, len(chunks)),
+            forms=table.forms,
         )
 
     def _ranges(self, relation: Relation, key: str | None, limit: int) -> dict[Range, tuple[int, str]]:
@@ -228,6 +246,8 @@ def relation_of(
     primary_key: tuple[str, ...] = (),
     *,
     by_url: bool = False,
+    forms: Mapping[str, str] | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> Relation:
     """The rows of chunks with the types of the table: what a point is read through.
 
@@ -238,23 +258,37 @@ def relation_of(
         chunks: Its chunks.
         primary_key: Its primary key.
         by_url: Read the chunks by their URLs, see `canvasback.storage.urls`; not as files of this machine.
+        forms: How they keep the columns that hold VARIANT.
+        connection: Where those can be read; needed if there are any.
 
     Raises:
-        CorruptError: A chunk cannot be fetched (``chunk-missing``).
+        CorruptError: A chunk cannot be fetched (``chunk-missing``), or holds no such value (``chunk-corrupt``).
+        LakeError: The installed DuckDB has no such type (``duckdb-too-old``).
     """
     if not chunks:
         nothing = ", ".join(f"CAST(NULL AS {c.type}) AS {identifier(c.name)}" for c in columns)
         return Relation(name, columns, f"SELECT {nothing} WHERE false", primary_key)
-    shown = ", ".join(
-        identifier(c.name)
-        if stored_type(c.type) == c.type
-        else f"CAST({identifier(c.name)} AS {c.type}) AS {identifier(c.name)}"
-        for c in columns
-    )
     hashes = [c.hash for c in chunks]
     paths = [store.url + layout.chunk_name(h) for h in hashes] if by_url else _local_paths(store, hashes)
-    files = ", ".join(map(file_literal, paths))
-    return Relation(name, columns, f"SELECT {shown} FROM read_parquet([{files}])", primary_key)
+    rows = f"FROM read_parquet([{', '.join(map(file_literal, paths))}])"
+    shown = ", ".join(_read(connection, rows, name, c, (forms or {}).get(c.name)) for c in columns)
+    return Relation(name, columns, f"SELECT {shown} {rows}", primary_key)
+
+
+def _read(connection: duckdb.DuckDBPyConnection | None, rows: str, table: str, column: Column, form: str | None) -> str:
+    name = identifier(column.name)
+    if has_variant(column.type) and tuple(map(int, duckdb.__version__.split(".")[:2])) < _VARIANT_SINCE:
+        raise LakeError(
+            "duckdb-too-old",
+            f"the column {column.name} of {table} has the type {column.type}, which the installed DuckDB "
+            f"{duckdb.__version__} cannot hold",
+            hint="Install a DuckDB that can: pip install 'duckdb>=1.5'.",
+        )
+    if form is not None:
+        assert connection is not None  # whoever passes forms passes it
+        return f"{read_expression(connection, rows, column.name, column.type, form)} AS {name}"
+    stored = stored_type(column.type)
+    return name if stored == column.type else f"CAST({name} AS {column.type}) AS {name}"
 
 
 def _local_paths(store: Store, hashes: Iterable[str]) -> list[str]:

@@ -193,6 +193,10 @@ class LocalStore:
                 handle = os.open(folder, os.O_RDONLY)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    continue  # nothing was ever put there
+                raise
             try:
                 device = os.fstat(handle).st_dev
                 if device not in synced:
@@ -335,4 +339,10 @@ def _translate(error: OSError, path: str) -> NoReturn:
         raise NoSpaceError(path) from error
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         raise AccessDeniedError(path) from error
+    if error.errno == errno.ENAMETOOLONG:
+        raise StorageError(
+            f"the name {path} is too long for the file system",
+            code="name-too-long",
+            hint="Name a place with a shorter path, or a bucket.",
+        ) from error
     raise StorageError(f"cannot access {path}: {error.strerror or error}") from error

@@ -69,21 +69,7 @@ class DuckDBEngine:
         else:
             read_header(self.path)  # says clearly what is wrong with a file that is no catalog
             copy = copy_hot(self.path, folder)
-        header = read_header(copy)
-        connection = connect(folder)
-        try:
-            # Only a database without a log can be opened read-only by every release.
-            logged = any(name.endswith(".wal") for name in os.listdir(folder))
-            connection.execute(f"ATTACH {literal(copy)} AS image" + ("" if logged else " (READ_ONLY)"))
-            schema = find_schema(connection, "image", self.schema, f"{self.path} is a DuckDB database")
-            tables = read_tables(connection, "image", schema)
-            version = connection.execute(
-                f"SELECT value FROM ({tables['ducklake_metadata'].select}) WHERE key = 'version'"
-            ).fetchone()
-        except duckdb.Error as error:
-            raise translate_open_error(error, self.path) from error
-        record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
-        return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
+        return image_of_copy(copy, folder, self.path, self.schema)
 
     def place(self) -> Hashable:
         """See `Engine.place`."""
@@ -165,6 +151,35 @@ class DuckDBEngine:
                 return False
             found = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'target'").fetchone()
             return found is not None and found[0] == 0
+
+
+def image_of_copy(copy: str, folder: str, path: str, schema: str) -> Image:
+    """The image of a catalog from a copy of its file.
+
+    Args:
+        copy: The copy; its log lies beside it.
+        folder: A temporary folder with nothing else in it, which goes when the image is closed.
+        path: The original, for messages.
+        schema: The schema that holds the catalog; empty for the only one that does.
+
+    Raises:
+        LakeError: It is no catalog, or DuckDB cannot read it.
+    """
+    header = read_header(copy, path)
+    connection = connect(folder)
+    try:
+        # Only a database without a log can be opened read-only by every release.
+        logged = any(name.endswith(".wal") for name in os.listdir(folder))
+        connection.execute(f"ATTACH {literal(copy)} AS image" + ("" if logged else " (READ_ONLY)"))
+        schema = find_schema(connection, "image", schema, f"{path} is a DuckDB database")
+        tables = read_tables(connection, "image", schema)
+        version = connection.execute(
+            f"SELECT value FROM ({tables['ducklake_metadata'].select}) WHERE key = 'version'"
+        ).fetchone()
+    except duckdb.Error as error:
+        raise translate_open_error(error, path, copy) from error
+    record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
+    return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def write_tables(image: Image, path: str) -> list[str]:

@@ -39,8 +39,12 @@ class FileHeader(msgspec.Struct, frozen=True):
     library: str
 
 
-def read_header(path: str) -> FileHeader:
+def read_header(path: str, shown: str = "") -> FileHeader:
     """Read the header of a DuckDB file.
+
+    Args:
+        path: The file.
+        shown: What to call it in messages, if it is a copy.
 
     Raises:
         LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
@@ -50,7 +54,7 @@ def read_header(path: str) -> FileHeader:
         sqlite = page.startswith(b"SQLite format 3")
         raise LakeError(
             "not-a-duckdb-file",
-            f"{path} is {'a SQLite' if sqlite else 'not a DuckDB'} database",
+            f"{shown or path} is {'a SQLite' if sqlite else 'not a DuckDB'} database",
             hint="Name it ducklake:sqlite:… if SQLite holds the catalog."
             if sqlite
             else "Name the file that you put after ducklake: in ATTACH; a damaged one restores from a point.",
@@ -142,11 +146,11 @@ def _copy_present(source: str, target: str) -> bool:
     return True
 
 
-def translate_open_error(error: duckdb.Error, path: str) -> Exception:
-    """Say in our words why DuckDB could not open a database file."""
+def translate_open_error(error: duckdb.Error, path: str, copy: str = "") -> Exception:
+    """Say in our words why DuckDB could not open a database file, or a copy of it."""
     text = str(error)
     if "version number" in text or "newer version of DuckDB" in text:
-        header = read_header(path)
+        header = read_header(copy or path)
         return LakeError(
             "duckdb-too-old",
             f"{path} was written by DuckDB {header.library} (storage version {header.storage_version}), which the "
@@ -159,6 +163,8 @@ def translate_open_error(error: duckdb.Error, path: str) -> Exception:
             f"another process has {path} open",
             hint="Close the programs that have the lake attached, and run the command again.",
         )
+    if "Permission denied" in text or "Read-only file system" in text:
+        return AccessDeniedError(path)
     if "encrypt" in text.lower():
         return LakeError(
             "catalog-encrypted",

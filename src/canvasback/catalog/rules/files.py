@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
+from canvasback.catalog.lake_tables import table_names
 from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, rule
 from canvasback.model.relation import literal
 
@@ -39,20 +40,23 @@ def _names_differ(image: Image) -> bool:
 @rule(
     "path-in-two-rows",
     "error",
-    explanation="Two rows name one file. Its rows may count twice, and when one of the two rows expires, DuckLake's "
-    "cleanup deletes the file that the other still needs.",
-    example="A file was added twice, or rows were copied to bring back an old state.",
+    explanation="Two rows name one file, of one table or of two. Its rows may count twice, and when one of the two "
+    "rows expires, DuckLake's cleanup deletes the file that the other still needs.",
+    example="ducklake_add_data_files added a file twice, or to two tables; or rows were copied to bring back an old "
+    "state.",
     cure="Copy the file to a new name and let one of the rows name that; or restore the table from a point.",
 )
 def paths_in_two_rows(image: Image) -> Iterator[Fault]:
     """Look for files that two rows name."""
     if _names_differ(image):
         return
-    for place, rows, first, table_id in image.rows(
-        "SELECT place, count(*), min(kind || ' file ' || file_id), min(table_id) "
+    names = table_names(image)
+    for place, rows, first, tables in image.rows(
+        "SELECT place, count(*), min(kind || ' file ' || file_id), list_sort(list(DISTINCT table_id)) "
         f"FROM ({_places(image)}) GROUP BY place HAVING count(*) > 1 ORDER BY place"
     ):
-        yield Fault(first, f"{rows} rows name {place}", table_id)
+        of_tables = f" of {', '.join(str(names.get(id_, id_)) for id_ in tables)}" if len(tables) > 1 else ""
+        yield Fault(first, f"{rows} rows{of_tables} name {place}", tables[0])
 
 
 def _unschedule(_: Image, faults: Sequence[Fault]) -> list[Edit]:

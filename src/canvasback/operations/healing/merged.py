@@ -24,7 +24,7 @@ from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal
 from canvasback.operations.healing.copies import UNSOURCED
 from canvasback.operations.new_parquet import footer_bytes
-from canvasback.operations.parquet_shape import field_ids, geography, write_parquet
+from canvasback.operations.parquet_shape import field_ids, geography, has_geometries, knows_geometries, write_parquet
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
@@ -153,6 +153,8 @@ _COMMITS = (
 def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[str], new: str) -> bool:
     fields = field_ids(connection, paths[0])
     if any(field_ids(connection, path) != fields for path in paths) or SNAPSHOT_ID in fields:
+        return False
+    if has_geometries(connection, paths[0]) and not knows_geometries(connection):
         return False
     ends = list(_ends(connection, paths))
     bounds = [end for _, end in merged.splits]

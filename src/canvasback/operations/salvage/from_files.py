@@ -12,7 +12,7 @@ from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
@@ -63,7 +63,7 @@ def salvage_files(
     began = time.monotonic()
     name = parse_lake(lake)
     stores = stores or Stores()
-    engine = open_engine(name)
+    engine = open_to_change(name)
     if new_catalog:
         return _make(name, engine, data_path, began, stores, progress, clock, dry_run=dry_run)
     with engine.read() as stored:
