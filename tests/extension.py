@@ -39,7 +39,7 @@ def connect(*extensions: Extension) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def for_lake(attach: str, data_path: str = "") -> duckdb.DuckDBPyConnection:
+def for_lake(attach: str, data_path: str = "", *, needs: tuple[Extension, ...] = ()) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB that can attach a lake, whatever engine holds its catalog and whatever store its files."""
     needed: dict[str, Extension] = {
         "ducklake:sqlite:": "sqlite_scanner",
@@ -50,4 +50,6 @@ def for_lake(attach: str, data_path: str = "") -> duckdb.DuckDBPyConnection:
         "az://": "azure",
     }
     named = (attach, data_path)
-    return connect(*{name for start, name in needed.items() if any(text.startswith(start) for text in named)})
+    return connect(
+        *{*needs, *(name for start, name in needed.items() if any(text.startswith(start) for text in named))}
+    )

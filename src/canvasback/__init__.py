@@ -69,6 +69,7 @@ from canvasback.model.watching import (
 )
 from canvasback.operations.attach import attach
 from canvasback.operations.backup import backup
+from canvasback.operations.backup_attached import backup_attached
 from canvasback.operations.check import check
 from canvasback.operations.diff import diff
 from canvasback.operations.heal import heal
@@ -152,6 +153,7 @@ __all__ = [
     "__version__",
     "attach",
     "backup",
+    "backup_attached",
     "check",
     "diff",
     "heal",

@@ -102,7 +102,7 @@ def test_a_sound_lake(place: Place) -> None:
     head, where, looked = ran.out.splitlines()
     assert head.startswith("ducklake:lake/main.ducklake at snapshot 14 of ")
     assert head.endswith(": sound")
-    assert where == f"  DuckLake 0.3 in duckdb, data path {place.lake}/data/"
+    assert where == f"  DuckLake 1.0 in duckdb, data path {place.lake}/data/"
     assert looked.startswith("  level footers, 13 files (")
     assert looked.endswith("; nothing was changed")
 
@@ -150,7 +150,7 @@ def test_the_page_of_a_lake_with_odd_names(tmp_path: Path) -> None:
     place = Place(tmp_path)
     odd = '</td><script src="http://x/">&amp;\'"'
     name = '"' + odd.replace('"', '""') + '"'
-    lake = Lake(place.lake)
+    lake = Lake(place.lake, options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run(
         f"CREATE SCHEMA lake.{name}",
         f"CREATE TABLE lake.{name}.{name} AS SELECT i, '&' AS {name} FROM range(9) r(i)",
@@ -268,7 +268,7 @@ def writing(attach: str, data: Path) -> Iterator[Callable[[], None]]:
     script = (
         "import sys\n"
         "from tests import extension\n"
-        "c = extension.connect()\n"
+        f"c = extension.for_lake('{attach}')\n"
         f"c.execute(\"ATTACH '{attach}' AS lake (DATA_PATH '{data}/', DATA_INLINING_ROW_LIMIT 0)\")\n"
         "for line in sys.stdin:\n"
         "    c.execute(line)\n"

@@ -179,7 +179,7 @@ def test_text_of_every_command(place: Place, stages: Stages) -> None:
     shown = said("show", id_[:12], "-r", "new")
     assert shown.startswith(f"point {id_}\n")
     assert re.search(r"^s +parts +40 ", shown, re.MULTILINE)
-    assert "DuckLake 0.3 in duckdb" in shown
+    assert "DuckLake 1.0 in duckdb" in shown
     assert said("verify", "-r", "new", "--level", "rows").startswith(f"{id_}: sound at level rows (")
     assert said("verify", "-r", "repo", "--all").startswith("2 points: sound at level exists (")
     dry = said("restore", "-r", "new", "--to", "r.ducklake", "--data-path", "r", "--dry-run")

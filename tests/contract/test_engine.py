@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import SETTLED, open_engine
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import CatalogRecord

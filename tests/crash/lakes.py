@@ -92,13 +92,16 @@ def _write(folder: str, stage: str, outside: str) -> None:
     if not Path(outside).exists():
         quoted = outside.replace("'", "''")
         connection.execute(f"COPY (SELECT 2000 + i::INTEGER AS i, 'outside' AS s FROM range(9) r(i)) TO '{quoted}'")
-    connection.execute("ATTACH 'ducklake:main.ducklake' AS lake (DATA_PATH 'data/', DATA_INLINING_ROW_LIMIT 4)")
     for statement in STAGES[stage]:
+        limit = 4 if "inlined" in statement else 0  # 1.0 would inline small deletes and updates too
+        connection.execute(
+            f"ATTACH 'ducklake:main.ducklake' AS lake (DATA_PATH 'data/', DATA_INLINING_ROW_LIMIT {limit})"
+        )
         connection.execute(statement.format(outside=outside.replace("'", "''")))
-    if stage == "unclosed":
-        sys.stdout.flush()
-        os._exit(0)
-    connection.execute("DETACH lake")
+        if stage == "unclosed":
+            sys.stdout.flush()
+            os._exit(0)
+        connection.execute("DETACH lake")
 
 
 if __name__ == "__main__":

@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import canvasback
 from tests.lake.values import tree_of
-from tests.oracle import FIXTURES, OTHER_ENGINES, Fixture, load_fixture
+from tests.oracle import FIXTURES, OTHER_ENGINES, Fixture, Version, load_fixture
 from tests.oracle.reader import Json
 from tests.postgres import Server
 
 Engine = Literal["duckdb", "sqlite", "postgres"]
 
 ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
-LAKES = [name for name, version in FIXTURES if version] + OTHER_ENGINES
-"""Those that an extension on pip reads."""
+LAKES = [name for name, _ in FIXTURES] + OTHER_ENGINES
+
+
+def read_here(*names: str) -> list[str | ParameterSet]:
+    """Lakes as parameters, each for the environment whose extension reads it in the test's own process."""
+    return [name if "-1.0" in name else pytest.param(name, marks=pytest.mark.previous) for name in names]
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,23 @@ class Saved:
         return self.fixture.path.name.partition("-")[0]
 
     @property
+    def reader(self) -> Version:
+        """The DuckDB whose extension is asked: the older ones know no other engines than DuckDB."""
+        return self.fixture.reader_version if self.fixture.reader_version == "1.5.5" else "1.4.4"
+
+    @property
+    def migrates(self) -> bool:
+        """Whether that extension migrates the lake before it reads it."""
+        return self.fixture.ducklake_version not in {"0.3", "1.0"}
+
+    @property
     def snapshots(self) -> list[int]:
         """The snapshots of which the writer's truth is known."""
-        return sorted(map(int, self.fixture.expected["snapshots"]))
+        return sorted(map(int, self.fixture.truth))
 
     def truth(self, snapshot: int) -> Json:
         """What the writer saw at a snapshot and at all earlier ones."""
-        return {at: seen for at, seen in self.fixture.expected["snapshots"].items() if int(at) <= snapshot}
+        return {at: seen for at, seen in self.fixture.truth.items() if int(at) <= snapshot}
 
 
 def save(name: str, folder: Path, postgres: Server) -> Saved:
@@ -58,7 +73,9 @@ def save(name: str, folder: Path, postgres: Server) -> Saved:
         canvasback.init(repository, attach)
         result = canvasback.backup(attach, repository)
     assert result.findings == ()
-    assert tree_of(Path(repository) / "data") == tree_of(fixture.data)
+    copied = tree_of(Path(repository) / "data")
+    assert copied
+    assert copied.items() <= tree_of(fixture.data).items()  # no catalog names the deletes that others took the place of
     return Saved(fixture, attach, repository)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from canvasback.catalog.blank import Version, blank_catalog
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.image import Image
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import session
 from tests.lake.saved import ENGINES, Engine, attach_string

@@ -14,7 +14,8 @@ import pytest
 import canvasback
 from canvasback.model.difference import DiffResult, TableDifference
 from tests.lake.builder import Lake, session
-from tests.oracle import FIXTURES, load_fixture
+from tests.lake.saved import LAKES
+from tests.oracle import load_fixture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -277,10 +278,7 @@ def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
     assert untold == 0
 
 
-ALL = [pytest.param(name, marks=() if version else pytest.mark.newest, id=name) for name, version in FIXTURES]
-
-
-@pytest.mark.parametrize("name", [*ALL, "sqlite-0.2", "sqlite-0.3", "postgres-0.3"])
+@pytest.mark.parametrize("name", LAKES)
 def test_lakes_of_all_versions(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A table that is not listed has the same rows, and what is exact is what the writers counted."""
     fixture = load_fixture(name, tmp_path)

@@ -190,7 +190,7 @@ def test_a_catalog_comes_forward_into_another_engine(tmp_path: Path, postgres: S
     kept.do(*HISTORY, save=(4, HEAD))
     truth = kept.read()
     kept.attach = attach_string("postgres", tmp_path, postgres)
-    restored = canvasback.restore(kept.repository, kept.attach, kept.points[0])
+    restored = canvasback.restore(kept.repository, kept.attach, kept.points[0], shares_files=True)
     assert restored.finding_counts == {"newer-files": 1}
 
     assert kept.forward().from_snapshot == 4

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from hypothesis import settings
 
 import canvasback
 from tests.lake.values import (
@@ -26,10 +27,17 @@ from tests.oracle import FIXTURES, Fixture, Version, conflict, load_fixture, rea
 Way = Literal["in place", "moved", "attached"]
 Level = Literal["exists", "checksum", "rows"]
 
-ALL = [pytest.param(name, marks=() if version else pytest.mark.newest, id=name) for name, version in FIXTURES]
-READABLE = [name for name, version in FIXTURES if version]
+READABLE = [name for name, _ in FIXTURES]
+NEWEST = [
+    pytest.param(name, marks=pytest.mark.newest, id=f"{name} by the newest duckdb")
+    for name in READABLE
+    if name.startswith("duckdb-1.0")
+]
+ALL = [*READABLE, *NEWEST]
 WAYS: list[Way] = ["in place", "moved", "attached"]
 KINDS: list[Literal["delete", "alter"]] = ["delete", "alter"]
+SAMPLES = 10_000 if settings.get_current_profile_name() == "soak" else 5
+"""Of so many snapshots it is seen what the extension shows."""
 LEVELS: list[Level] = ["exists", "checksum", "rows"]
 
 
@@ -46,7 +54,6 @@ class Saved:
     @property
     def version(self) -> Version:
         """The DuckDB whose extension reads it."""
-        assert self.fixture.reader_version is not None
         return self.fixture.reader_version
 
     def come_back(self, way: Way, folder: Path) -> str:
@@ -126,7 +133,7 @@ def test_every_table_reads_as_the_writer_saw_it(saved: Saved, way: Way, tmp_path
     """And a lake that can be written to goes on: of two commits that conflict exactly one comes through."""
     back = saved.come_back(way, tmp_path)
 
-    assert read_lake(back, saved.version, cwd=saved.fixture.path) == saved.fixture.expected
+    saved.fixture.check(read_lake(back, saved.version, cwd=saved.fixture.path, at=saved.fixture.some(SAMPLES)))
     if way == "attached":
         return
     for kind in KINDS:

@@ -14,11 +14,9 @@ from canvasback.model.lake import parse_lake
 from canvasback.operations.file_checks import check_files, stray_files
 from canvasback.storage.locations import Stores
 from tests.lake.builder import Lake
-from tests.oracle import FIXTURES, load_fixture
+from tests.lake.saved import LAKES
+from tests.oracle import load_fixture
 from tests.postgres import Server
-
-NEWEST = [name for name, version in FIXTURES if version is None]
-OTHERS = [name for name, version in FIXTURES if version] + ["sqlite-0.2", "sqlite-0.3", "postgres-0.3"]
 
 
 def findings(image: Image, data: Path) -> list[object]:
@@ -31,7 +29,7 @@ def findings(image: Image, data: Path) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", LAKES)
 def test_a_sound_lake_has_no_damaged_file(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     fixture = load_fixture(name, tmp_path)
     attach = fixture.attach
@@ -41,14 +39,6 @@ def test_a_sound_lake_has_no_damaged_file(name: str, tmp_path: Path, request: py
         postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
         attach = f"ducklake:postgres:{string}"
     with open_engine(parse_lake(attach)).read() as image:
-        assert findings(image, fixture.data) == []
-
-
-@pytest.mark.newest
-@pytest.mark.parametrize("name", NEWEST)
-def test_a_sound_lake_of_1_0_has_no_damaged_file(name: str, tmp_path: Path) -> None:
-    fixture = load_fixture(name, tmp_path)
-    with open_engine(parse_lake(fixture.attach)).read() as image:
         assert findings(image, fixture.data) == []
 
 

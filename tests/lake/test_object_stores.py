@@ -76,7 +76,9 @@ def test_a_few_files_are_lost_and_come_back(backed: Backed, tmp_path: Path) -> N
     store.delete(found[0])
     store.delete(found[1])
     store.put_new(found[1], b"something else")
-    result = canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores)
+    result = canvasback.restore(
+        backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores, shares_files=True
+    )
     assert not result.findings
     assert (result.restored_files, result.kept_files) == (2, backed.made.files - 2)
     backed.is_whole(f"ducklake:{tmp_path}/new.ducklake")
@@ -145,7 +147,7 @@ def test_later_commits_are_backed_up_and_the_old_point_stays(backed: Backed, tmp
     assert not made.findings
     assert 0 < made.new_files < 3
     empty(backed.stores, backed.data_path)
-    canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores)
+    canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores, shares_files=True)
     found = read(backed.cloud, f"ducklake:{tmp_path}/new.ducklake", {**backed.truth, **later})
     assert comparable(found) == comparable({**backed.truth, **later})
     old = f"ducklake:{tmp_path}/old.ducklake"
@@ -258,7 +260,7 @@ def test_an_encrypted_lake(where: Cloud, tmp_path: Path) -> None:
     assert not canvasback.verify(repository, level="rows", stores=stores).findings
     empty(stores, data_path)
     back = f"ducklake:{tmp_path}/back.ducklake"
-    assert not canvasback.restore(repository, back, stores=stores).findings
+    assert not canvasback.restore(repository, back, stores=stores, shares_files=True).findings
     assert comparable(read(where, back, truth)) == comparable(truth)
 
 

@@ -1,4 +1,4 @@
-"""Catalogs in SQLite and PostgreSQL: in use, damaged, out of reach, and read from inside of the application."""
+"""Catalogs in SQLite and PostgreSQL: in use, damaged, and out of reach."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_sqlite_catalog_that_somebody_reads_and_writes(sqlite_lake: str, tmp_p
         other.execute("UPDATE ducklake_snapshot SET snapshot_time = 'nonsense'")
         assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
         other.rollback()
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         assert back.execute("PRAGMA journal_mode").fetchone() == (mode,)
@@ -112,7 +112,7 @@ def test_a_sqlite_writer_that_died_in_its_commit(sqlite_lake: str, tmp_path: Pat
     assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
 
     assert (path.read_bytes(), journal.read_bytes()) == before
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
 
 
@@ -134,38 +134,6 @@ def test_reading_a_postgres_catalog_hinders_no_flush(postgres_lake: str, tmp_pat
     with Watching(parse_lake(postgres_lake)).read() as image:
         assert "ducklake_snapshot" in image.tables
     assert [count.strip() for count in locks] == ["0", "0"]
-
-
-# From inside of the application
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "sqlite", "postgres"])
-def test_the_application_backs_up_its_own_lake(kind: str, tmp_path: Path, postgres: Server) -> None:
-    attach = {
-        "duckdb": f"ducklake:{tmp_path}/main.ducklake",
-        "sqlite": f"ducklake:sqlite:{tmp_path}/main.db",
-        "postgres": f"ducklake:postgres:{postgres.create()}",
-    }[kind]
-    repository = str(tmp_path / "repository")
-    with session(attach, f"DATA_PATH {literal(str(tmp_path / 'data'))}", "DATA_INLINING_ROW_LIMIT 5") as connection:
-        for statement in STATEMENTS:
-            connection.execute(statement)
-        canvasback.init(repository, attach)
-        connection.execute("BEGIN")
-        connection.execute("INSERT INTO lake.t VALUES (5000, 'not committed')")
-        first = canvasback.backup(connection, "lake", repository)
-        connection.execute("COMMIT")
-        second = canvasback.backup(connection, "lake", repository)
-        connection.execute("INSERT INTO lake.t VALUES (5001, 'the lake goes on')")
-        assert connection.execute("SELECT count(*) FROM lake.t").fetchall() == [(20,)]
-        with pytest.raises(canvasback.UsageError) as refused:
-            canvasback.backup(connection, "another", repository)
-        assert refused.value.code == "not-attached"
-    assert first.findings == second.findings == ()
-    for point, rows in ((first.point, 18), (second.point, 19)):
-        to = f"ducklake:{tmp_path}/{point}/main.ducklake"
-        canvasback.restore(repository, to, point, data_path=str(tmp_path / point / "files"))
-        assert len(read(to)["main.t"]) == 1 + rows
 
 
 # A catalog that is in the way
@@ -240,7 +208,7 @@ def test_a_postgres_restore_that_fails_leaves_nothing(postgres_lake: str, tmp_pa
     postgres.psql(database, "CREATE TYPE ducklake_view AS (i int)")  # its name is taken when its turn comes
     before = postgres.dump(database)
     with pytest.raises(canvasback.LakeError):
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}")
+        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
     assert postgres.dump(database) == before
 
 
@@ -444,7 +412,7 @@ def test_values_that_their_column_does_not_announce(sqlite_lake: str, tmp_path: 
         )
         database.commit()
     back_up(sqlite_lake, tmp_path / "repository")
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db")
+    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         found = back.execute("SELECT a, b FROM ducklake_of_the_future").fetchall()
         assert sorted(map(str, found)) == sorted(str(row[:2]) for row in odd)
@@ -464,6 +432,18 @@ def test_nothing_is_left_in_the_temporary_folder(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_text_with_nul_in_postgres(tmp_path: Path, postgres: Server) -> None:
+    """DuckLake 1.0 keeps inlined text there as bytes."""
+    attach, there = f"ducklake:{tmp_path}/main.ducklake", f"ducklake:postgres:{postgres.create()}"
+    write(
+        attach, tmp_path / "data", "CREATE TABLE lake.t (s VARCHAR)", "INSERT INTO lake.t VALUES ('a' || chr(0) || 'b')"
+    )
+    back_up(attach, tmp_path / "repository")
+    canvasback.restore(str(tmp_path / "repository"), there, shares_files=True)
+    assert read(there) == read(attach)
+
+
+@pytest.mark.previous
 def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> None:
     attach = f"ducklake:{tmp_path}/main.ducklake"
     write(
@@ -474,7 +454,7 @@ def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> Non
     database = string.split()[0].removeprefix("dbname=")
     before = postgres.dump(database)
     with pytest.raises(canvasback.LakeError) as refused:
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}")
+        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
     assert refused.value.code == "catalog-unreadable"
     assert postgres.dump(database) == before
 

@@ -330,12 +330,12 @@ def test_the_safety_point_holds_what_was_undone(life: Life, tmp_path: Path) -> N
     canvasback.backup(life.attach, repository)
     points = canvasback.list_points(repository).points
     assert [(point.timeline, point.snapshot_id) for point in points] == [(1, 3), (2, 4)]
-    canvasback.restore(repository, f"ducklake:{tmp_path}/old.ducklake", result.safety_point)
+    canvasback.restore(repository, f"ducklake:{tmp_path}/old.ducklake", result.safety_point, shares_files=True)
     assert read(f"ducklake:{tmp_path}/old.ducklake") == undone
     with pytest.raises(RefusedError) as caught:
         canvasback.restore(repository, f"ducklake:{tmp_path}/which.ducklake", at_snapshot=3)
     assert caught.value.code == "ambiguous-snapshot"
-    canvasback.restore(repository, f"ducklake:{tmp_path}/new.ducklake", "latest", at_snapshot=3)
+    canvasback.restore(repository, f"ducklake:{tmp_path}/new.ducklake", "latest", at_snapshot=3, shares_files=True)
     assert read(f"ducklake:{tmp_path}/new.ducklake") == life.at(3)
 
 
@@ -456,7 +456,9 @@ def test_an_encrypted_merged_file_is_refused_and_can_be_looked_at(new_lake: Lake
     new_lake.backup()
     for refused in (
         lambda: canvasback.rewind(new_lake.attach, to_snapshot=3, safety_point=False),
-        lambda: canvasback.restore(new_lake.repository, f"ducklake:{tmp_path}/x.ducklake", at_snapshot=3),
+        lambda: canvasback.restore(
+            new_lake.repository, f"ducklake:{tmp_path}/x.ducklake", at_snapshot=3, shares_files=True
+        ),
     ):
         with pytest.raises(RefusedError) as caught:
             refused()

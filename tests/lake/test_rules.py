@@ -77,11 +77,12 @@ class Damage:
 NO_KEY = frozenset({"primary-key-missing"})
 
 DAMAGES = [
-    Damage("duplicate-id", "data file 0", "main.t", unkeyed("ducklake_data_file") + "; INSERT INTO ducklake_data_file "
+    Damage("duplicate-row", "data file 0", "main.t", unkeyed("ducklake_data_file") + "; INSERT INTO ducklake_data_file "
            "SELECT * FROM ducklake_data_file WHERE data_file_id = 0",
            frozenset({"primary-key-missing", "path-in-two-rows", "row-ids-overlap"})),
     Damage("duplicate-id", "snapshot 2", "", unkeyed("ducklake_snapshot") + "; INSERT INTO ducklake_snapshot "
-           "SELECT * FROM ducklake_snapshot WHERE snapshot_id = 2", NO_KEY),
+           "SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id + 1 "
+           "FROM ducklake_snapshot WHERE snapshot_id = 2", NO_KEY),
     Damage("primary-key-missing", "ducklake_snapshot", "", unkeyed("ducklake_snapshot")),
     Damage("snapshot-without-changes", "snapshot 3", "",
            "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = 3"),
@@ -152,6 +153,8 @@ DAMAGES = [
            f"UPDATE ducklake_table_stats SET next_row_id = 7 WHERE table_id = {table('t')}"),
     Damage("row-ids-overlap", "data file 1", "main.t",
            "UPDATE ducklake_data_file SET row_id_start = 19 WHERE data_file_id = 1"),
+    Damage("table-stats-missing", "ducklake_table_stats", "main.t",
+           f"DELETE FROM ducklake_table_stats WHERE table_id = {table('t')}"),
     Damage("column-stats-missing", "ducklake_table_column_stats", "main.t",
            f"DELETE FROM ducklake_table_column_stats WHERE table_id = {table('t')}"),
     Damage("table-bounds-unfit", "column 1", "main.t", "UPDATE ducklake_table_column_stats SET max_value = 'zebra' "
@@ -242,10 +245,11 @@ def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Pat
         healed = canvasback.heal(attach, repository if sound.engine == "duckdb" else None, level="catalog")
         assert {repair.code for repair in healed.repairs} == {damage.code}
     elif sound.engine == "duckdb":
-        canvasback.restore(repository, attach, sound.point, replace=True)
+        canvasback.restore(repository, attach, sound.point, replace=True, shares_files=True)
     else:
         return  # how a catalog comes back is not the rule's
-    assert canvasback.check(attach).findings == ()
+    left = damage.also & NO_KEY if rule.repair else set()  # a key comes back with the catalog alone
+    assert {finding.code for finding in canvasback.check(attach).findings} == left
     assert read(attach) == sound.truth
 
 
@@ -291,4 +295,5 @@ def test_rows_that_say_nothing_are_refused_by_name(column: str, sound: Sound, tm
 
 
 def test_each_rule_has_a_damage() -> None:
-    assert {damage.code for damage in DAMAGES} == {rule.kind.code for rule in RULES}
+    elsewhere = {"inlined-types-old", "deletes-too-early"}  # in files of their own: no statement alone makes them
+    assert {damage.code for damage in DAMAGES} | elsewhere == {rule.kind.code for rule in RULES}

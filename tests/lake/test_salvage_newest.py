@@ -1,7 +1,4 @@
-"""Salvage on lakes of DuckLake 1.0, which inlines by default: what only files tell is exact, and all else is named.
-
-No extension for them is on pip, so a reader of our own looks at them, which test_rewind_1_0.py proves.
-"""
+"""Salvage on lakes of DuckLake 1.0, which inlines by default: what only files tell is exact, and all else is named."""
 
 from __future__ import annotations
 
@@ -13,10 +10,7 @@ import pytest
 
 import canvasback
 from canvasback import SalvageResult
-from tests.oracle import Fixture, load_fixture
-from tests.oracle.reference import Json, read_snapshots
-
-pytestmark = pytest.mark.newest
+from tests.oracle import Fixture, Json, load_fixture, read_lake
 
 TOLD = {"inserted_into_table", "deleted_from_table", "compacted_table"}
 """Changes that leave files, as the catalog calls them."""
@@ -35,7 +29,7 @@ def stale(fixture: Fixture, at: int) -> Path:
     """The catalog as it was at a snapshot, beside the files of later ones."""
     path = fixture.path / f"stale-{at}.ducklake"
     repository = str(fixture.path.parent / "repository")
-    canvasback.restore(repository, f"ducklake:{path}", data_path=str(fixture.data), at_snapshot=at)
+    canvasback.restore(repository, f"ducklake:{path}", data_path=str(fixture.data), at_snapshot=at, shares_files=True)
     return path
 
 
@@ -77,7 +71,7 @@ def test_an_older_catalog_of_1_0_gets_what_files_tell(tmp_path: Path, monkeypatc
     for at in snapshots[5::12]:
         path = stale(fixture, at)
         result = canvasback.salvage(f"ducklake:{path}")
-        shown = read_snapshots(path, fixture.data)[str(result.snapshot_id)]
+        shown = read_lake(f"ducklake:{path}", "1.5.5", cwd=fixture.path, at=[])["snapshots"][str(result.snapshot_id)]
         sure = {table for table, id_ in ids(fixture).items() if id_ not in untold(fixture, at)} - named(result)
         assert {table: shown.get(table) for table in sure} == {table: truth[table] for table in sure}, at
         assert {loss.kind for loss in result.losses} >= {"inlined-rows", "whole-file-deletes", "definitions"}
@@ -95,7 +89,7 @@ def test_a_lost_catalog_of_1_0_is_one_of_1_0_again(name: str, tmp_path: Path) ->
 
     with duckdb.connect(str(new), read_only=True) as catalog:
         assert catalog.execute("SELECT value FROM ducklake_metadata WHERE key = 'version'").fetchall() == [("1.0",)]
-    shown = read_snapshots(new, fixture.data)[str(result.snapshot_id)]
+    shown = read_lake(f"ducklake:{new}", "1.5.5", cwd=fixture.path, at=[])["snapshots"][str(result.snapshot_id)]
     assert {table.table for table in result.tables} == shown.keys()
     assert canvasback.check(f"ducklake:{new}", level="catalog").findings == ()
     assert canvasback.salvage(f"ducklake:{new}", dry_run=True).commits == ()

@@ -218,11 +218,11 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
     canvasback.init(there, fixture.attach)
     canvasback.backup(fixture.attach, there, data_path=str(fixture.data))
     to, url = place(engine, tmp_path / "to", postgres)
-    canvasback.restore(there, to)
+    canvasback.restore(there, to, shares_files=True)
 
     with ducklake.connect(url, readonly=True) as lake:
         assert {snapshot.id for snapshot in lake.list_snapshots()} == {int(n) for n in fixture.expected["snapshots"]}
     canvasback.init(back, to)
     assert canvasback.backup(to, back, data_path=str(fixture.data)).findings == ()
-    canvasback.restore(back, f"ducklake:{tmp_path}/back.ducklake")
+    canvasback.restore(back, f"ducklake:{tmp_path}/back.ducklake", shares_files=True)
     assert catalog_of(tmp_path / "back.ducklake") == catalog_of(fixture.catalog)

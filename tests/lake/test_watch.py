@@ -122,7 +122,7 @@ def test_a_postgres_server_that_restarts(tmp_path: Path) -> None:
             watch.wait_for(OutageEnded)
             assert watch.wait_for(PointMade, 2).commits == 1
             assert watch.stop() == 0
-        canvasback.restore(str(repository), f"ducklake:{tmp_path}/back.ducklake")
+        canvasback.restore(str(repository), f"ducklake:{tmp_path}/back.ducklake", shares_files=True)
         assert rows_of(f"ducklake:{tmp_path}/back.ducklake") == digest(list(range(100)))
 
 

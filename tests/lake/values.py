@@ -71,8 +71,13 @@ def catalog_of(path: Path) -> Catalog:
         found: Catalog = {}
         for (schema, table), described in columns.items():
             names = [quoted(name) for name, _, _ in described]
+            # A VARIANT that is equal may be laid out differently, and then has another hash.
+            hashed = [
+                f"variant_typeof({quoted(name)})" if type_ == "VARIANT" else quoted(name)
+                for name, type_, _ in described
+            ]
             rows = connection.execute(
-                f"SELECT hash({', '.join(names)}), {', '.join(f'{name}::VARCHAR' for name in names)} "
+                f"SELECT hash({', '.join(hashed)}), {', '.join(f'{name}::VARCHAR' for name in names)} "
                 f"FROM catalog.{quoted(schema)}.{quoted(table)}"
             ).fetchall()
             found[table] = (tuple(described), tuple(keys.get(table, ())), Counter(rows))

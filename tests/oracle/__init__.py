@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import tarfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ __all__ = [
     "FIXTURES",
     "OTHER_ENGINES",
     "Fixture",
+    "Json",
     "OracleError",
     "Version",
     "conflict",
@@ -44,7 +46,7 @@ OWN: Version = next((version for version in PYTHONS if version == duckdb.__versi
 
 WITHOUT_OVERRIDE: set[Version] = {"1.3.0", "1.3.2"}
 
-FIXTURES: list[tuple[str, Version | None]] = [
+FIXTURES: list[tuple[str, Version]] = [
     ("duckdb-0.1", "1.3.0"),
     ("duckdb-0.2", "1.3.2"),
     ("duckdb-0.3", "1.4.4"),
@@ -53,9 +55,10 @@ FIXTURES: list[tuple[str, Version | None]] = [
     ("duckdb-1.0", "1.5.5"),
     ("duckdb-1.0-encrypted", "1.5.5"),
     ("duckdb-1.0-maintained", "1.5.5"),
+    ("duckdb-1.0-migrated", "1.5.5"),
 ]
-OTHER_ENGINES = ["sqlite-0.2", "sqlite-0.3", "postgres-0.3"]
-"""The lakes of tests/fixtures: those in DuckDB with the version that reads them without migrating, if pip has one."""
+OTHER_ENGINES = ["sqlite-0.2", "sqlite-0.3", "sqlite-1.0", "postgres-0.3", "postgres-1.0"]
+"""The lakes of tests/fixtures: those in DuckDB with the version that reads them without migrating."""
 
 
 class OracleError(Exception):
@@ -75,7 +78,39 @@ class Fixture:
     expected: Json
     """What the writer saw: `expected["snapshots"]["42"]["main.events"] == {"rows": …, "md5": …}`."""
     ducklake_version: str
-    reader_version: Version | None
+    reader_version: Version
+
+    @property
+    def truth(self) -> Json:
+        """By snapshot: what the writer saw of each table when it had committed it."""
+        snapshots: Json = self.expected["snapshots"]
+        return snapshots
+
+    @property
+    def shown(self) -> Json:
+        """By snapshot: what the extension shows of it at the end, which forgot some of it."""
+        later = self.expected.get("at", {})
+        return {at: {**tables, **later.get(at, {})} for at, tables in self.truth.items()}
+
+    @property
+    def head(self) -> int:
+        """The newest snapshot."""
+        return max(map(int, self.truth))
+
+    def some(self, count: int) -> list[int]:
+        """So many of the snapshots, evenly spread, and those of which the extension forgot some."""
+        every = sorted(map(int, self.truth))
+        return sorted({*every[:: max(1, len(every) // count)], *map(int, self.expected.get("at", {}))})
+
+    def check(self, seen: Json) -> None:
+        """See that an answer of `read_lake` is what this lake shows, with its row ids where they are known."""
+        assert {"duckdb": seen["duckdb"], "ducklake": seen["ducklake"]} == {
+            "duckdb": self.reader_version,
+            "ducklake": self.ducklake_version,
+        }
+        assert seen["snapshots"] == {at: self.shown[at] for at in seen["snapshots"]}
+        known = self.expected.get("exact", {}).get(str(self.head))
+        assert known is None or seen["exact"] == known
 
 
 def load_fixture(name: str, target_dir: Path) -> Fixture:
@@ -86,7 +121,7 @@ def load_fixture(name: str, target_dir: Path) -> Fixture:
             for whoever loads it to make.
         target_dir: Where the copy may live, a test's `tmp_path` as a rule.
     """
-    reader_version = dict(FIXTURES).get(name, "1.4.4")
+    reader_version = dict(FIXTURES).get(name, "1.5.5" if name.endswith("1.0") else "1.4.4")
     with tarfile.open(Path(__file__).parent.parent / "fixtures" / f"{name}.tar.gz") as archive:
         # Early releases of Python 3.11 have no filters; the archives are this project's own.
         archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
@@ -113,8 +148,9 @@ def read_lake(
     *,
     read_only: bool = True,
     cwd: Path | None = None,
+    at: Collection[int] | None = None,
 ) -> Json:
-    """Read every table at every snapshot, in the shape of expected.json.
+    """Read every table at every snapshot, in the shape of expected.json, and judge what the head answers.
 
     Args:
         attach: The string a user puts in ATTACH, such as `ducklake:/path/main.ducklake`.
@@ -124,16 +160,23 @@ def read_lake(
             which the 1.3 versions neither know nor need.
         read_only: Whether the lake is attached READ_ONLY.
         cwd: The folder that a relative data path is relative to.
+        at: The snapshots to read, if not all; the head always is.
 
     Raises:
-        OracleError: The extension refused the lake or one of its tables at one of its snapshots.
+        OracleError: The extension refused the lake or one of its tables at one of its snapshots, or answers a question
+            about the head in another way than the rows of the head do.
     """
-    return _ask({"do": "read"}, attach, version, data_path, read_only=read_only, cwd=cwd)
+    return _ask(
+        {"do": "read", "at": None if at is None else sorted(at)},
+        attach,
+        version,
+        data_path,
+        read_only=read_only,
+        cwd=cwd,
+    )
 
 
-def write_lake(
-    attach: str, version: Version = OWN, data_path: str | None = None, *, cwd: Path | None = None
-) -> Json:
+def write_lake(attach: str, version: Version = OWN, data_path: str | None = None, *, cwd: Path | None = None) -> Json:
     """Commit a CREATE TABLE with rows, an INSERT, a DELETE of one row and an ADD COLUMN, one after the other.
 
     Returns:

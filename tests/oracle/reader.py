@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tests import extension
+from tests.lake.answers import wrong_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,8 @@ class Lake:
         connection = extension.for_lake(self._uri)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # stdout carries the answer only
+            connection.execute("SET threads = 1")  # for many queries of little data, others would only wait
             self.attach(connection)
             yield connection
             # After a commit that lost a race, 1.4.4 keeps the catalog's file open past close() and no later
@@ -88,12 +91,53 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str, 
     except duckdb.Error as error:
         message = f"{schema}.{table}{at}: {error}"
         raise RuntimeError(message) from error
-    return {"rows": len(rows), "md5": hashlib.md5("\n".join(rows).encode()).hexdigest()}
+    return {"rows": len(rows), "md5": digest(rows)}
+
+
+def exact(connection: duckdb.DuckDBPyConnection, schema: str, table: str, at: str = "") -> tuple[Json, str]:
+    """Fingerprint a table, and hash its rows with their row ids and what the text of a VARIANT does not tell.
+
+    Raises:
+        RuntimeError: The extension cannot read the table.
+    """
+    table_ = name("lake", schema, table)
+    try:
+        variants = [row[0] for row in connection.execute(f"DESCRIBE {table_}{at}").fetchall() if row[1] == "VARIANT"]
+        typed = "".join(f" || ' ' || coalesce(variant_typeof(t.{name(column)}), '')" for column in variants)
+        rows = connection.execute(f"SELECT t::VARCHAR, t.rowid || ''{typed} FROM {table_}{at} t").fetchall()
+    except duckdb.Error as error:
+        message = f"{schema}.{table}{at}: {error}"
+        raise RuntimeError(message) from error
+    texts = sorted(str(text) for text, _ in rows)
+    whole = sorted(f"{more}: {text}" for text, more in rows)
+    return {"rows": len(rows), "md5": digest(texts)}, digest(whole)
+
+
+def digest(lines: list[str]) -> str:
+    """Hash lines."""
+    return hashlib.md5("\n".join(lines).encode()).hexdigest()
 
 
 def head(connection: duckdb.DuckDBPyConnection) -> Head:
-    """Fingerprint every table at the newest snapshot."""
+    """Fingerprint every table at the newest snapshot.
+
+    Raises:
+        RuntimeError: The extension cannot read a table, or its answers contradict the rows.
+    """
+    judge(connection)
     return {f"{schema}.{table}": fingerprint(connection, schema, table) for schema, table in tables(connection)}
+
+
+def judge(connection: duckdb.DuckDBPyConnection) -> None:
+    """See that the extension answers questions as the rows do.
+
+    Raises:
+        RuntimeError: It does not.
+    """
+    wrong = wrong_answers(connection, thorough=False)
+    if wrong:
+        message = "wrong answers: " + "; ".join(wrong)
+        raise RuntimeError(message)
 
 
 def newest(connection: duckdb.DuckDBPyConnection) -> int:
@@ -101,14 +145,21 @@ def newest(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchall()[0][0])
 
 
-def read(lake: Lake, _action: Json) -> Json:
-    """Fingerprint every table at every snapshot, in the shape of expected.json."""
+def read(lake: Lake, action: Json) -> Json:
+    """Fingerprint every table at every snapshot asked for and at the head, in the shape of expected.json.
+
+    Raises:
+        RuntimeError: The extension cannot read a table, or the head's answers contradict its rows.
+    """
     with lake.attached() as connection:
         version = connection.execute(
             "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key = 'version'"
         ).fetchall()[0][0]
         query = "SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY 1"
         ids = [int(row[0]) for row in connection.execute(query).fetchall()]
+        newest_id = ids[-1]
+        if action["at"] is not None:
+            ids = [snapshot for snapshot in ids if snapshot in {newest_id, *action["at"]}]
         # The list of a snapshot's tables is asked of the extension too, not of ducklake_table. A DuckDB
         # catalog cannot be attached twice at a time, hence the lists first and the contents afterwards.
         visible: dict[int, list[tuple[str, str]]] = {}
@@ -125,7 +176,9 @@ def read(lake: Lake, _action: Json) -> Json:
             }
             for snapshot in ids
         }
-    return {"duckdb": duckdb.__version__, "ducklake": version, "snapshots": snapshots}
+        whole = {f"{schema}.{table}": exact(connection, schema, table)[1] for schema, table in visible[newest_id]}
+        judge(connection)
+    return {"duckdb": duckdb.__version__, "ducklake": version, "snapshots": snapshots, "exact": whole}
 
 
 def target_of(state: Head, connection: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:

@@ -166,8 +166,9 @@ class History:
 
     def write(self, changes_: list[Change]) -> None:
         """Commit all."""
-        options = f"DATA_PATH {literal(f'{self.folder}/data/')}"
-        with session(f"ducklake:{self.folder}/main.ducklake", options) as self._connection:
+        # Small commits lie in the catalog else, and go with it; see tests/lake/test_salvage_1_0.py.
+        options = (f"DATA_PATH {literal(f'{self.folder}/data/')}", "DATA_INLINING_ROW_LIMIT 0")
+        with session(f"ducklake:{self.folder}/main.ducklake", *options) as self._connection:
             self._tables = [Table(name, bool(p)) for name, p in zip("tu", self._partitionings, strict=True)]
             for table, by in zip(self._tables, self._partitionings, strict=True):
                 self._do(f"CREATE TABLE lake.{table.name} (i INTEGER, s VARCHAR, d DATE, n INTEGER)", kept=False)

@@ -23,7 +23,7 @@ def file(**known: Any) -> File:
 
 def state(rows: int, *, exact: bool = True) -> TableState:
     """A table of so many rows."""
-    return TableState("main", "t", 1, "uuid", rows, exact, 1, 1000)
+    return TableState("main", "t", 1, "uuid", rows, exact, 1, 1000, rows, rows)
 
 
 def flow(before: TableState, after: int, seen: int, *pairs: FilePair, **known: Any) -> Flow:

@@ -42,8 +42,8 @@ def manifest(created: datetime = NOON, snapshot: int = 7) -> Manifest:
         relative_to="/",
         encrypted=False,
         tables=(
-            StoredTable("ducklake_data_file", columns, 3, ("file_id",), "1.4.4", (chunk,)),
-            StoredTable("ducklake_many", columns, 3, index=Index("cd" * 32, 500, 40)),
+            StoredTable("ducklake_metadata", columns, 3, ("file_id",), "1.4.4", (chunk,)),
+            StoredTable("ducklake_snapshot", columns, 3, index=Index("cd" * 32, 500, 40)),
         ),
         files=(StoredTable("data", columns, 3, chunks=(chunk,)),),
         totals=FileTotals(3, 300, 1, 0),

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from canvasback.catalog.edits import Edit
+from canvasback.catalog.edits import Edit, edited
 from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
+from canvasback.catalog.moment_statistics import newest_statistics
 from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
@@ -285,26 +286,15 @@ class Adoption:
         self._ends.append((name, f"{column} IN ({ids}) AND {end} IS NULL", end, self.snapshot))
         self._changes.append(f"deleted_from_table:{table_id}")
 
-    def finish(self, stats: Mapping[int, Row], columns: Mapping[tuple[int, int], Row]) -> list[Edit]:
+    def finish(self, next_row_ids: Mapping[int, int]) -> list[Edit]:
         """All edits of the catalog.
 
         Args:
-            stats: What ``ducklake_table_stats`` says from now on of tables.
-            columns: What ``ducklake_table_column_stats`` says of table and column.
+            next_row_ids: The next row id of each table whose rows are others now.
         """
         edits = [Edit(table, where=where, changes={end: str(snapshot)}) for table, where, end, snapshot in self._ends]
         edits += [Edit(name, rows=tuple(rows)) for name, rows in self._rows.items() if rows]
-        if stats:
-            ids = ", ".join(map(str, stats))
-            edits.append(self._replace("ducklake_table_stats", f"table_id NOT IN ({ids})", stats.values()))
-        if columns:
-            keep = " AND ".join(f"NOT (table_id = {table} AND column_id = {column})" for table, column in columns)
-            edits.append(self._replace("ducklake_table_column_stats", keep, columns.values()))
-        return edits
-
-    def _replace(self, name: str, keep: str, rows: Iterable[Row]) -> Edit:
-        names = [column.name for column in self._image.tables[name].columns]
-        return Edit(name, keep=keep, rows=tuple({n: row.get(n) for n in names} for row in rows))
+        return edits + newest_statistics(edited(self._image, edits), next_row_ids)
 
     def _end(self, table: str, key: str, id_: str, table_id: int | None = None) -> None:
         of_table = f" AND table_id = {table_id}" if table_id is not None else ""

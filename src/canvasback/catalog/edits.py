@@ -35,6 +35,7 @@ class Edit(msgspec.Struct, frozen=True):
         rows: New rows, by column; the other columns are NULL.
         drop: Whether the whole table goes away.
         create: Columns and types of a table that is to be made first; for live catalogs only.
+        distinct: Whether of rows that are the same in every column one stays.
     """
 
     table: str
@@ -44,6 +45,7 @@ class Edit(msgspec.Struct, frozen=True):
     rows: tuple[Mapping[str, Value], ...] = ()
     drop: bool = False
     create: Mapping[str, str] = {}
+    distinct: bool = False
 
 
 def edited(image: Image, edits: Sequence[Edit]) -> Image:
@@ -72,6 +74,8 @@ def statements(edits: Sequence[Edit]) -> list[str]:
         if edit.create:
             columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in edit.create.items())
             found.append(f"CREATE TABLE {edit.table} ({columns})")
+        if edit.distinct:
+            found += _once(edit.table)
         if edit.keep != "true":
             found.append(f"DELETE FROM {edit.table} WHERE NOT ({_plain(edit.keep)})")
         if edit.changes and edit.where != "false":
@@ -93,7 +97,7 @@ def _edited(relation: Relation, edit: Edit, before: Image) -> Relation:
         else identifier(c.name)
         for c in relation.columns
     )
-    select = f"SELECT {shown} FROM ({relation.select}) AS {edit.table}" + (
+    select = f"SELECT {'DISTINCT ' if edit.distinct else ''}{shown} FROM ({relation.select}) AS {edit.table}" + (
         "" if edit.keep == "true" else f" WHERE {spliced(edit.keep)}"
     )
     if edit.rows:
@@ -103,6 +107,17 @@ def _edited(relation: Relation, edit: Edit, before: Image) -> Relation:
         )
         select += f" UNION ALL SELECT * FROM (VALUES {values})"
     return Relation(relation.name, relation.columns, select, relation.primary_key)
+
+
+def _once(table: str) -> list[str]:
+    """Statements that all engines understand, none of which has a word of its own for the place of a row."""
+    other = f"{table}_once"
+    return [
+        f"CREATE TABLE {other} AS SELECT DISTINCT * FROM {table}",
+        f"DELETE FROM {table}",
+        f"INSERT INTO {table} SELECT * FROM {other}",
+        f"DROP TABLE {other}",
+    ]
 
 
 def _insert(table: str, rows: Sequence[Mapping[str, Value]]) -> str:

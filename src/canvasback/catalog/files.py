@@ -45,8 +45,8 @@ def files_select(image: Image, kind: str, data_root: str) -> str:
             FROM (
                 SELECT f.{key} AS file_id, f.file_size_bytes AS expected,
                     (NOT coalesce(f.path_is_relative, true) OR coalesce(p.absolute, false)) AS absolute,
-                    CASE WHEN coalesce(f.path_is_relative, true) THEN coalesce(p.prefix, '') || f.path ELSE f.path END
-                        AS whole,
+                    CASE WHEN coalesce(f.path_is_relative, true) THEN coalesce(p.prefix, '') ELSE '' END
+                        || coalesce(f.path, '') AS whole,
                     CASE WHEN starts_with(whole, 'file://') THEN substr(whole, 8) ELSE whole END AS spelled
                 FROM ({image.tables[table].select}) f LEFT JOIN ({prefixes_select(image)}) p USING (table_id)
             )

@@ -16,9 +16,9 @@ from canvasback.catalog.files import statistics_table
 from canvasback.catalog.grafts import NewFile, NewTable, Schema
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
-from canvasback.catalog.rewind import unfit_bounds
 from canvasback.catalog.spec import FILE_STATISTICS
 from canvasback.catalog.state import visible
+from canvasback.catalog.table_statistics import Replaced, column_statistics
 from canvasback.model.relation import identifier
 
 Row = dict[str, Any]
@@ -67,7 +67,6 @@ class _Graft:
         self._version = version + 1
         rows = target.rows(f"SELECT schema_name, schema_id FROM {{ducklake_schema}} s WHERE {visible('s', head)}")
         self._schemas = {str(name).lower(): int(id_) for name, id_ in rows}
-        self._unfit = unfit_bounds(source, snapshot)
         self._rows: dict[str, list[Row]] = {}
         self._created: dict[str, Mapping[str, str]] = {}
         self._changes: list[str] = []
@@ -108,7 +107,7 @@ class _Graft:
         files = self._files(table, new, partitions, self._mappings(old, new))
         self._rows_file(table, new)
         self._inlined_deletes(old, new, files)
-        self._statistics(old, new)
+        self._statistics(table, new)
         for row in self._read("ducklake_metadata", f"scope = 'table' AND scope_id = {old}", "scope"):
             self._add("ducklake_metadata", {**row, "scope_id": new})
         self._add(
@@ -181,8 +180,8 @@ class _Graft:
                 self._add("ducklake_sort_expression", {**part, "sort_id": sort_id, "table_id": new})
             self._add("ducklake_sort_info", {**row, "sort_id": sort_id, "table_id": new, **self._now()})
 
-    def _mappings(self, old: int, new: int) -> dict[int, int]:
-        ids: dict[int, int] = {}
+    def _mappings(self, old: int, new: int) -> dict[int | None, int]:
+        ids: dict[int | None, int] = {}  # the first one is 0
         for row in self._read("ducklake_column_mapping", f"table_id = {old}"):
             ids[row["mapping_id"]] = self._file_id()  # DuckLake counts them with the files
             self._add("ducklake_column_mapping", {**row, "mapping_id": ids[row["mapping_id"]], "table_id": new})
@@ -191,7 +190,7 @@ class _Graft:
         return ids
 
     def _files(
-        self, table: NewTable, new: int, partitions: Mapping[int, int], mappings: Mapping[int, int]
+        self, table: NewTable, new: int, partitions: Mapping[int, int], mappings: Mapping[int | None, int]
     ) -> dict[int, int]:
         ids: dict[int, int] = {}
         placed = {(file.kind, file.file_id): file for file in table.files}
@@ -210,7 +209,7 @@ class _Graft:
                     "path": file.path,
                     "path_is_relative": True,
                     "partition_id": partitions.get(row["partition_id"]),
-                    "mapping_id": mappings.get(row.get("mapping_id") or -1),
+                    "mapping_id": mappings.get(row.get("mapping_id")),
                     **self._now(),
                 },
             )
@@ -234,7 +233,11 @@ class _Graft:
         for name in ("ducklake_file_partition_value", "ducklake_file_variant_stats", *FILE_STATISTICS):
             for row in self._read(name, wanted):
                 to = statistics_table(self._target) if name in FILE_STATISTICS else name
-                self._add(to, {**row, "data_file_id": ids[row["data_file_id"]], "table_id": new})
+                if name not in FILE_STATISTICS or not placed["data", row["data_file_id"]].stats:
+                    self._add(to, {**row, "data_file_id": ids[row["data_file_id"]], "table_id": new})
+        for file in table.files:
+            for told in file.stats:
+                self._add(statistics_table(self._target), {**told, "data_file_id": ids[file.file_id], "table_id": new})
         return ids
 
     def _rows_file(self, table: NewTable, new: int) -> None:
@@ -259,7 +262,8 @@ class _Graft:
             self._created[created] = dict.fromkeys(rows[0], "BIGINT")
             self._rows[created] = rows
 
-    def _statistics(self, old: int, new: int) -> None:
+    def _statistics(self, table: NewTable, new: int) -> None:
+        old = table.source.table_id
         counted = self._read("ducklake_table_stats", f"table_id = {old}")
         if not counted:
             return
@@ -273,12 +277,9 @@ class _Graft:
                 "file_size_bytes": sum(row["file_size_bytes"] for row in files),
             },
         )
-        shown = {row["column_id"] for row in self._rows["ducklake_column"] if row["table_id"] == new}
-        for row in self._read("ducklake_table_column_stats", f"table_id = {old}"):
-            if row["column_id"] in shown:
-                unfit = (old, row["column_id"]) in self._unfit
-                bounds = {"min_value": None, "max_value": None} if unfit else {}
-                self._add("ducklake_table_column_stats", {**row, **bounds, "table_id": new})
+        replaced = [Replaced(old, file.file_id, tuple(file.stats)) for file in table.files if file.stats]
+        for row in column_statistics(self._source, self._snapshot, [old], replaced):
+            self._add("ducklake_table_column_stats", {**row, "table_id": new})
 
     def _defaults(self, row: Row) -> Row:
         """What later versions say of a default that earlier ones could only mean."""

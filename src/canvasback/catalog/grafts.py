@@ -21,12 +21,14 @@ class NewFile(msgspec.Struct, frozen=True):
         file_id: Its id in the catalog from which it comes.
         path: Where it is now, below the new table's folder.
         changes: What else the catalog says otherwise of it, by column, because it was written anew.
+        stats: The statistics of its columns, as rows of ``ducklake_file_column_stats``, if they are others too.
     """
 
     kind: str
     file_id: int
     path: str
     changes: Mapping[str, Value] = {}
+    stats: tuple[Mapping[str, Value], ...] = ()
 
 
 class NewTable(msgspec.Struct, frozen=True):

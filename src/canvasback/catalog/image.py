@@ -25,6 +25,9 @@ class Image:
         connection: The DuckDB connection in which the relations can be selected from.
         tables: The catalog's tables by name.
         record: What is known of the catalog besides its rows.
+        stored: The tables as the catalog's own engine holds them.
+        deletes: What somebody read of delete files: by snapshot and file, how many rows the file deletes then, the
+            fewest and the most that can be.
     """
 
     def __init__(
@@ -33,10 +36,13 @@ class Image:
         tables: Mapping[str, Relation],
         record: CatalogRecord,
         on_close: Callable[[], None] = lambda: None,
+        deletes: dict[int, Mapping[int, tuple[int, int]]] | None = None,
     ) -> None:
         self.connection = connection
         self.tables = dict(sorted(tables.items()))
         self.record = record
+        self.stored: Mapping[str, Relation] = self.tables
+        self.deletes = {} if deletes is None else deletes
         self._on_close = on_close
 
     def __enter__(self) -> Self:
@@ -56,17 +62,24 @@ class Image:
 
     def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
-        return Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close)
+        image = Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close, self.deletes)
+        image.stored = self.stored
+        return image
 
     def without(self, table: str) -> Image:
         """The same image without one of its tables. Closing either closes both."""
         left = {name: relation for name, relation in self.tables.items() if name != table}
-        return Image(self.connection, left, self.record, self._on_close)
+        image = Image(self.connection, left, self.record, self._on_close, self.deletes)
+        image.stored = self.stored
+        return image
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a query in which ``{name}`` stands for the relation of the table of that name."""
-        spliced = re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
-        return self.connection.execute(spliced, parameters or None).fetchall()
+        return self.connection.execute(self.spliced(sql), parameters or None).fetchall()
+
+    def spliced(self, sql: str) -> str:
+        """The SQL with the relations of the catalog's tables for ``{name}``."""
+        return re.sub(r"\{(ducklake_\w+)\}", lambda found: f"({self.tables[found[1]].select})", sql)
 
     def has(self, table: str, column: str) -> bool:
         """Whether the catalog has that table with that column."""
@@ -110,24 +123,6 @@ class Image:
         """The ``schema_uuid`` of every schema, the dropped ones included, by ``schema_id``."""
         found = self.rows("SELECT schema_id, schema_uuid::VARCHAR FROM {ducklake_schema} s ORDER BY 1")
         return {int(schema_id): str(uuid) for schema_id, uuid in found}
-
-
-def connect(folder: str, *, memory: str = "512MB") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection of our own that spills to the folder and loads no extension by itself."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory,
-            "temp_directory": folder,
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # Tables have no order, and DuckDB writes them a third faster without keeping one.
-            "preserve_insertion_order": "false",
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would be drawn on stdout
-    return connection
 
 
 def select_all(database: str, schema: str, table: str) -> str:

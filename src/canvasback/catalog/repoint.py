@@ -14,7 +14,7 @@ _SCHEDULED = "ducklake_files_scheduled_for_deletion"
 _URL = "file://"
 
 
-def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Image:
+def repoint(image: Image, old_root: str, new_root: str, moved: str | None, spelled: str = "") -> Image:
     """The image with its data path at ``new_root``.
 
     Args:
@@ -23,10 +23,14 @@ def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Im
         new_root: Where it is now, likewise.
         moved: A SELECT of ``kind``, ``file_id`` and ``location``, an absolute path, for the files whose new
             place does not follow from the data path; None where there are none.
+        spelled: How the catalog is to spell the new data path, if not absolutely; it ends in a slash.
     """
     tables = image.tables
-    # Who writes paths as URLs reads only URLs.
-    new_root = (_URL if image.data_path.startswith(_URL) and new_root.startswith("/") else "") + new_root
+    if spelled and moved is not None:
+        below = f"starts_with(location, {literal(new_root)})"
+        shown = f"{literal(spelled)} || substr(location, {len(new_root) + 1})"
+        moved = f"SELECT kind, file_id, CASE WHEN {below} THEN {shown} ELSE location END AS location FROM ({moved})"
+    new_root = spelled or _written(image, new_root)
     replaced = {
         "ducklake_metadata": _with(
             tables["ducklake_metadata"],
@@ -46,7 +50,7 @@ def repoint(image: Image, old_root: str, new_root: str, moved: str | None) -> Im
     return image.transformed(replaced)
 
 
-def repoint_statements(image: Image, old_root: str, new_root: str) -> list[str]:
+def repoint_statements(image: Image, old_root: str, new_root: str, spelled: str = "") -> list[str]:
     """Statements that do the same in place, to a live lake whose files are at the new place already.
 
     Files outside of the data path stay where they are. What was scheduled for deletion stays so at the new place;
@@ -56,8 +60,10 @@ def repoint_statements(image: Image, old_root: str, new_root: str) -> list[str]:
         image: The catalog as it is.
         old_root: Where the data path was: an absolute folder or URL that ends in a slash.
         new_root: Where it is now, likewise.
+        spelled: How the catalog is to spell that, if not absolutely; it ends in a slash.
     """
-    spelled = (_URL if image.data_path.startswith(_URL) and new_root.startswith("/") else "") + new_root
+    new_root = spelled or new_root
+    spelled = spelled or _written(image, new_root)
     scope = ' AND "scope" IS NULL' if image.has("ducklake_metadata", "scope") else ""
     statements = [f'UPDATE ducklake_metadata SET "value" = {literal(spelled)} WHERE "key" = \'data_path\'{scope}']
     absolute = "NOT coalesce(path_is_relative, true)"
@@ -74,6 +80,11 @@ def repoint_statements(image: Image, old_root: str, new_root: str) -> list[str]:
             f"DELETE FROM {_SCHEDULED} WHERE {absolute} AND substr(path, 1, {len(new_root)}) <> {literal(new_root)}"
         )
     return statements
+
+
+def _written(image: Image, root: str) -> str:
+    """Who writes paths as URLs reads only URLs."""
+    return (_URL if image.data_path.startswith(_URL) and root.startswith("/") else "") + root
 
 
 def folders_elsewhere(image: Image, old_root: str) -> list[str]:

@@ -10,16 +10,18 @@ table is never taken for one that was abandoned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from canvasback.catalog.deleting import folded_files, late_deletes
 from canvasback.catalog.edits import Edit, Value, literal_value
-from canvasback.catalog.files import KINDS
+from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_deletes, inlined_tables, own_column
-from canvasback.catalog.logical import scalar_type
+from canvasback.catalog.moment_statistics import statistics_edits
 from canvasback.catalog.state import partial_rows, visible
+from canvasback.catalog.table_statistics import Replaced
 from canvasback.model.relation import identifier, literal
 
 _CHILDREN = (
@@ -39,6 +41,10 @@ _TAGS = {"ducklake_tag": ("object_id",), "ducklake_column_tag": ("table_id", "co
          "ducklake_view_column_tag": ("view_id", "column_id")}  # fmt: skip
 
 
+FileKey = tuple[str, int]
+"""The kind of a file, ``data`` or ``delete``, and its id."""
+
+
 class Cut(msgspec.Struct, frozen=True):
     """A file with rows of before and after a snapshot, and the file without the later ones that takes its place.
 
@@ -51,6 +57,7 @@ class Cut(msgspec.Struct, frozen=True):
         footer_bytes: The length of its Parquet footer.
         latest: The newest snapshot of which it has rows, if they are of several and say so themselves.
         splits: What 0.3's ``partial_file_info`` says of it, if its rows are of several snapshots and do not.
+        stats: Of a file of rows, the statistics of its columns, as rows of ``ducklake_file_column_stats``.
     """
 
     kind: str
@@ -61,6 +68,7 @@ class Cut(msgspec.Struct, frozen=True):
     footer_bytes: int
     latest: int | None = None
     splits: str = ""
+    stats: tuple[Mapping[str, Value], ...] = ()
 
     def described(self) -> dict[str, Value]:
         """What the catalog says of it, in columns of all versions, but for its path."""
@@ -74,7 +82,9 @@ class Cut(msgspec.Struct, frozen=True):
         }
 
 
-def rewind_edits(image: Image, snapshot: int, cuts: Sequence[Cut] = ()) -> list[Edit]:
+def rewind_edits(
+    image: Image, snapshot: int, cuts: Sequence[Cut] = (), counted: Mapping[int, int] | None = None
+) -> list[Edit]:
     """What makes of a catalog what it was at a snapshot, with all the history before it.
 
     Args:
@@ -82,12 +92,18 @@ def rewind_edits(image: Image, snapshot: int, cuts: Sequence[Cut] = ()) -> list[
         snapshot: A snapshot that the catalog holds.
         cuts: Files that take the place of those which `straddling` lists. Without them the catalog is right for
             readers, but new snapshots would bring later rows of those files back.
+        counted: How many rows of the data files which straddle it and are not cut the snapshot sees.
     """
+    counted = counted or {}
     edits: list[Edit] = []
-    edits += _children(image, snapshot)
-    edits += _statistics(image, snapshot)
+    edits += _children(image, snapshot, cuts)
+    edits += _statistics(image, snapshot, cuts, counted)
     edits += _inlined(image, snapshot)
     edits += [_cut(image, cut) for cut in cuts]
+    edits += [
+        Edit("ducklake_data_file", where=f"data_file_id = {file_id}", changes={"record_count": str(rows)})
+        for file_id, rows in counted.items()
+    ]
     edits += _versioned(image, snapshot)
     edits += _snapshots(image, snapshot)
     return edits
@@ -98,17 +114,13 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
 
     With a file of rows, its earlier deletes: they name rows by their places in it, which a cut moves.
     """
-    newest = {"data": partial_rows(image, snapshot)[0]}
-    if image.has("ducklake_delete_file", "partial_max"):
-        newest["delete"] = "coalesce(f.partial_max, f.begin_snapshot)"
-    found: list[tuple[str, int]] = []
-    for kind, expression in newest.items():
-        table, key = KINDS[kind]
-        rows = image.rows(
-            f"SELECT {key} FROM {{{table}}} f WHERE {visible('f', snapshot)} AND {expression} > {snapshot} ORDER BY 1"
-        )
-        found += [(kind, int(file_id)) for (file_id,) in rows]
-    data = ", ".join(str(file_id) for kind, file_id in found if kind == "data")
+    rows = image.rows(
+        f"SELECT data_file_id FROM {{ducklake_data_file}} f WHERE {visible('f', snapshot)} "
+        f"AND {partial_rows(image, snapshot)[0]} > {snapshot} ORDER BY 1"
+    )
+    found = [("data", int(file_id)) for (file_id,) in rows]
+    data = ", ".join(str(file_id) for _, file_id in found)
+    found += [("delete", file_id) for file_id in late_deletes(image, snapshot)]
     if data:
         deletes = image.rows(
             "SELECT delete_file_id FROM {ducklake_delete_file} f "
@@ -118,14 +130,38 @@ def straddling(image: Image, snapshot: int) -> list[tuple[str, int]]:
     return found
 
 
-def _children(image: Image, snapshot: int) -> Iterator[Edit]:
+def numbered_past(image: Image, snapshot: int, limit: int) -> list[tuple[str, int]]:
+    """The kind and id of each file that a snapshot sees and whose rows have numbers of snapshots past a limit.
+
+    Args:
+        image: The catalog, with the types that a catalog in DuckDB has.
+        snapshot: The snapshot.
+        limit: The newest snapshot that the rows may speak of.
+    """
+    last, _, _ = partial_rows(image, snapshot)
+    seen = visible("f", snapshot)
+    rows = image.rows(
+        f"SELECT data_file_id FROM {{ducklake_data_file}} f WHERE {seen} AND {last} > {limit} "
+        f"AND {last} > begin_snapshot ORDER BY 1"
+    )
+    return [("data", int(file_id)) for (file_id,) in rows] + [
+        ("delete", file.file_id)
+        for file in folded_files(image, seen)
+        if (file.made if file.newest is None else file.newest) > limit
+    ]
+
+
+def _children(image: Image, snapshot: int, cuts: Sequence[Cut]) -> Iterator[Edit]:
     """What hangs on rows that go away, or nothing would: an id without its parent means nothing."""
     if "ducklake_name_mapping" in image.tables:
         gone = f"SELECT mapping_id FROM {{ducklake_column_mapping}} m WHERE table_id IN ({_gone('table', snapshot)})"
         yield Edit("ducklake_name_mapping", keep=f"mapping_id NOT IN ({gone})")
     for table, key, parent in _CHILDREN:
         if table in image.tables and parent in image.tables:
-            yield Edit(table, keep=f"{key} NOT IN ({_later(parent, key, snapshot)})")
+            told = [cut for cut in cuts if cut.stats] if table == statistics_table(image) else []
+            but = f" AND {key} NOT IN ({', '.join(str(cut.file_id) for cut in told)})" if told else ""
+            rows = tuple({**row, key: cut.file_id} for cut in told for row in cut.stats)
+            yield Edit(table, keep=f"{key} NOT IN ({_later(parent, key, snapshot)}){but}", rows=rows)
     if image.has("ducklake_metadata", "scope"):
         scopes = " OR ".join(
             f"(scope = '{scope}' AND scope_id IN ({_gone(scope, snapshot)}))" for scope in ("schema", "table")
@@ -133,84 +169,22 @@ def _children(image: Image, snapshot: int) -> Iterator[Edit]:
         yield Edit("ducklake_metadata", keep=f"scope IS NULL OR NOT ({scopes})")
 
 
-def _statistics(image: Image, snapshot: int) -> Iterator[Edit]:
-    """Statistics of tables are not versioned. What DuckLake keeps only grows, so it holds for the past as well.
-
-    But a value that does not fit the type that a column had makes every scan of the table fail: then nothing is said
-    of the column. ``next_row_id`` stays as it is, so that no row id is given out a second time.
-    """
-    unfit = [f"(table_id = {table} AND column_id = {column})" for table, column in unfit_bounds(image, snapshot)]
-    new = [
-        f"(table_id = {table_id} AND column_id = {column_id})"
-        for table_id, column_id in image.rows(
-            "SELECT table_id, column_id FROM {ducklake_column} c GROUP BY ALL "
-            f"HAVING min(begin_snapshot) > {snapshot} AND table_id NOT IN ({_gone('table', snapshot)}) ORDER BY ALL"
-        )
+def _statistics(image: Image, snapshot: int, cuts: Sequence[Cut], counted: Mapping[int, int]) -> Iterator[Edit]:
+    """The statistics of tables, with what is true of the files that hold later rows too."""
+    data = {cut.file_id: cut for cut in cuts if cut.kind == "data"}
+    whole = [file_id for kind, file_id in straddling(image, snapshot) if kind == "data" and file_id not in data]
+    listed = ", ".join(map(str, [*data, *whole]))
+    tables = image.rows(
+        "SELECT data_file_id, table_id, file_size_bytes FROM {ducklake_data_file} f "
+        f"WHERE data_file_id IN ({listed or 'NULL'})"
+    )
+    replaced = [
+        Replaced(int(table), int(file_id), data[file_id].stats if file_id in data else ())
+        for file_id, table, _ in tables
     ]
-    yield Edit(
-        "ducklake_table_column_stats",
-        keep=f"table_id NOT IN ({_gone('table', snapshot)})" + (f" AND NOT ({' OR '.join(new)})" if new else ""),
-        where=" OR ".join(unfit) or "false",
-        changes={"min_value": "NULL", "max_value": "NULL"},
-    )
-    counted = list(_counts(image, snapshot))
-    touched = ", ".join(str(row["table_id"]) for row in counted)
-    also = f" AND table_id NOT IN ({touched})" if touched else ""
-    yield Edit("ducklake_table_stats", keep=f"table_id NOT IN ({_gone('table', snapshot)}){also}", rows=tuple(counted))
-
-
-def unfit_bounds(image: Image, snapshot: int) -> list[tuple[int, int]]:
-    """Table and column of the statistics whose bounds do not fit the type that the column had at a snapshot."""
-    columns = image.rows(
-        f"""
-        SELECT c.table_id, c.column_id, c.column_type, s.min_value, s.max_value
-        FROM {{ducklake_table_column_stats}} s JOIN {{ducklake_column}} c USING (table_id, column_id)
-        WHERE {visible("c", snapshot)}
-            AND EXISTS (FROM {{ducklake_column}} later WHERE later.table_id = c.table_id
-                AND later.column_id = c.column_id AND later.begin_snapshot > {snapshot})
-        """
-    )
-    return [
-        (int(table_id), int(column_id))
-        for table_id, column_id, type_, *bounds in columns
-        if not all(_fits(image, bound, type_) for bound in bounds if bound is not None)
-    ]
-
-
-def _fits(image: Image, bound: str, type_: str) -> bool:
-    known = scalar_type(type_)
-    return known is None or image.rows(f"SELECT TRY_CAST(? AS {known}) IS NOT NULL", bound)[0][0]
-
-
-def _counts(image: Image, snapshot: int) -> Iterator[dict[str, Value]]:
-    """The statistics of the tables whose files or inlined rows change."""
-    seen = visible("f", snapshot)
-    inlined = " UNION ALL ".join(
-        f"SELECT {table_id} AS table_id, count(*) FILTER ({_visible(image, name, snapshot)}) AS rows, "
-        f"count(*) FILTER ({own_column(image, name, 'begin_snapshot')} > {snapshot}) AS later FROM {{{name}}} i"
-        for name, table_id, _ in inlined_tables(image)
-    )
-    none = "SELECT NULL::BIGINT AS table_id, 0 AS rows, 0 AS later WHERE false"
-    yield from (
-        {"table_id": table_id, "record_count": int(rows), "next_row_id": next_row_id, "file_size_bytes": int(bytes_)}
-        for table_id, rows, next_row_id, bytes_ in image.rows(
-            f"""
-            WITH files AS (
-                SELECT table_id, coalesce(sum(record_count) FILTER ({seen}), 0) AS rows,
-                    coalesce(sum(file_size_bytes) FILTER ({seen}), 0) AS bytes,
-                    bool_or(begin_snapshot > {snapshot} OR coalesce(end_snapshot > {snapshot}, false)) AS changed
-                FROM {{ducklake_data_file}} f GROUP BY table_id
-            ), inlined AS (
-                SELECT table_id, sum(rows) AS rows, sum(later) AS later FROM ({inlined or none}) GROUP BY table_id
-            )
-            SELECT s.table_id, coalesce(f.rows, 0) + coalesce(i.rows, 0), s.next_row_id, coalesce(f.bytes, 0)
-            FROM {{ducklake_table_stats}} s LEFT JOIN files f USING (table_id) LEFT JOIN inlined i USING (table_id)
-            WHERE (coalesce(f.changed, false) OR coalesce(i.later, 0) > 0)
-                AND s.table_id NOT IN ({_gone("table", snapshot)})
-            ORDER BY 1
-            """
-        )
-    )
+    sizes = {file_id: (cut.rows, cut.bytes) for file_id, cut in data.items()}
+    sizes |= {int(file_id): (counted[file_id], int(bytes_)) for file_id, _, bytes_ in tables if file_id in counted}
+    yield from statistics_edits(image, snapshot, _gone("table", snapshot), replaced, sizes)
 
 
 def _inlined(image: Image, snapshot: int) -> Iterator[Edit]:
@@ -268,11 +242,6 @@ def _snapshots(image: Image, snapshot: int) -> Iterator[Edit]:
         where=f"snapshot_id = {snapshot}",
         changes={"next_catalog_id": str(ids[0]), "next_file_id": str(ids[1])},
     )
-
-
-def _visible(image: Image, table: str, snapshot: int) -> str:
-    begin, end = own_column(image, table, "begin_snapshot"), own_column(image, table, "end_snapshot")
-    return f"{begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
 
 
 def _later(table: str, key: str, snapshot: int) -> str:

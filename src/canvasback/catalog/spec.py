@@ -20,6 +20,9 @@ ROW_ID_FIELD = 2_147_483_540
 SNAPSHOT_ID = "_ducklake_internal_snapshot_id"
 """The column of a merged Parquet file that says by which snapshot each row came."""
 
+SNAPSHOT_IDS = (SNAPSHOT_ID, "snapshot_id")
+"""What the column of a Parquet file of several commits is called, in a delete file of 0.4 too."""
+
 SNAPSHOT_ID_FIELD = 2_147_483_539
 """Its field id."""
 

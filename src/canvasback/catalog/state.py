@@ -15,9 +15,13 @@ Source: the extension's `GetFilesForTable`, `ParsePartialFileInfo`, `GetCompacti
 
 from __future__ import annotations
 
+from canvasback.catalog.deleting import forgotten_deletes, late_deletes
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_deletes, inlined_tables, own_column
+from canvasback.catalog.visible import visible
 from canvasback.model.state import TableState
+
+__all__ = ["MARK", "files_select", "forgotten", "inlined_select", "partial_rows", "table_states", "visible"]
 
 MARK = "partial_max:"
 """How 0.3 begins what it says of a file whose newest snapshot is all that is known."""
@@ -34,32 +38,31 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
         f"""
         WITH counted AS (
             SELECT table_id, count(*) AS files, sum(bytes) AS bytes, sum(rows - deletes) AS rows,
-                bool_and(exact) AS exact
+                bool_and(exact) AS exact, sum(fewest) AS fewest, sum(most) AS most
             FROM ({files_select(image, snapshot)}) GROUP BY table_id
         ), inlined AS (
             SELECT table_id, count(*) AS rows FROM ({inlined_select(image, snapshot)}) GROUP BY table_id
         )
         SELECT s.schema_name, t.table_name, t.table_id, CAST(t.table_uuid AS VARCHAR),
             coalesce(c.rows, 0) + coalesce(i.rows, 0), coalesce(c.exact, true), coalesce(c.files, 0),
-            coalesce(c.bytes, 0)
+            coalesce(c.bytes, 0), coalesce(c.fewest, 0) + coalesce(i.rows, 0), coalesce(c.most, 0) + coalesce(i.rows, 0)
         FROM {{ducklake_table}} t JOIN {{ducklake_schema}} s ON s.schema_id = t.schema_id AND {visible("s", snapshot)}
         LEFT JOIN counted c ON c.table_id = t.table_id LEFT JOIN inlined i ON i.table_id = t.table_id
         WHERE {visible("t", snapshot)} ORDER BY 1, 2
         """
     )
-    lost = forgotten(image, snapshot)
-    return tuple(
-        TableState(
-            str(schema), str(table), int(id_), str(uuid), int(count), exact and id_ not in lost, files, int(bytes_)
-        )
-        for schema, table, id_, uuid, count, exact, files, bytes_ in rows
-    )
-
-
-def visible(alias: str, snapshot: int) -> str:
-    """The condition that a versioned row is seen by a snapshot."""
-    ends = f"{alias}.end_snapshot"
-    return f"({alias}.begin_snapshot <= {snapshot} AND ({ends} IS NULL OR {ends} > {snapshot}))"
+    lost, back = forgotten(image, snapshot), forgotten_deletes(image, snapshot)
+    states = []
+    for schema, table, id_, uuid, count, exact, files, bytes_, *bounds in rows:
+        known = exact and id_ not in lost and id_ not in back
+        fewest, most = max(0, int(bounds[0]) - back.get(id_, 0)), int(bounds[1])
+        near = min(max(int(count), fewest), most)
+        state = TableState(
+            str(schema), str(table), int(id_), str(uuid), near, known, files, int(bytes_), fewest,
+            None if id_ in lost else most,
+        )  # fmt: skip
+        states.append(state)
+    return tuple(states)
 
 
 def files_select(image: Image, snapshot: int, where: str = "") -> str:
@@ -67,7 +70,8 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
 
     Its columns are ``table_id``, ``file_id``, ``path``, ``bytes``, ``begins``, ``ends``; ``last``, the newest
     snapshot whose rows are in it; ``rows`` before deletes; ``deletes``, and ``delete_mark``, which tells them from as
-    many others; ``exact``, whether the catalog can tell the two; ``anonymous``, whether its row ids stand in the file
+    many others; ``exact``, whether the two are known; ``fewest`` and ``most``, the live rows that it can have;
+    ``anonymous``, whether its row ids stand in the file
     alone, as those of rewritten files do; ``splits``, what 0.3 says of rows of several snapshots; and ``merged``,
     whether it may have such rows.
 
@@ -79,17 +83,26 @@ def files_select(image: Image, snapshot: int, where: str = "") -> str:
     last, rows, exact = partial_rows(image, snapshot)
     splits = "f.partial_file_info" if _splits(image) else "CAST(NULL AS VARCHAR)"
     merged = "f.partial_max" if image.has("ducklake_data_file", "partial_max") else splits
-    deletes_exact = f"coalesce(max(d.partial_max) <= {snapshot}, true)" if _partial_deletes(image) else "true"
+    read = image.deletes.get(snapshot, {})
+    counted = {file_id: read.get(file_id, (0, None)) for file_id in late_deletes(image, snapshot)}
+    listed = ", ".join(f"({id_}, {fewest}, {'NULL' if most is None else most})"
+                       for id_, (fewest, most) in counted.items())  # fmt: skip
+    told = f"(VALUES {listed or '(-1, 0, 0)'}) k(delete_file_id, fewest, most)"
     deletes = f"""
-        SELECT d.data_file_id AS file_id, sum(d.delete_count) AS deletes, max(d.path) AS path, {deletes_exact} AS exact
-        FROM ({image.tables["ducklake_delete_file"].select}) d WHERE {visible("d", snapshot)} GROUP BY 1
+        SELECT d.data_file_id AS file_id, sum(coalesce(k.most, d.delete_count)) AS deletes, max(d.path) AS path,
+            sum(coalesce(k.fewest, d.delete_count)) AS fewest,
+            sum(coalesce(k.fewest, d.delete_count)) = sum(coalesce(k.most, d.delete_count)) AS exact
+        FROM ({image.tables["ducklake_delete_file"].select}) d LEFT JOIN {told} USING (delete_file_id)
+        WHERE {visible("d", snapshot)} GROUP BY 1
     """
     return f"""
         SELECT f.table_id, f.data_file_id AS file_id, f.path, f.file_size_bytes AS bytes,
             f.begin_snapshot AS begins, f.end_snapshot AS ends, {last} AS last, {rows} AS rows,
             coalesce(d.deletes, 0) + coalesce(i.deletes, 0) AS deletes, {exact} AND coalesce(d.exact, true) AS exact,
             f.row_id_start IS NULL AS anonymous, {splits} AS splits, {merged} IS NOT NULL AS merged,
-            concat_ws('+', d.path, i.rows) AS delete_mark
+            concat_ws('+', d.path, i.rows) AS delete_mark,
+            greatest(0, CASE WHEN {exact} THEN {rows} ELSE 0 END - coalesce(d.deletes, 0) - coalesce(i.deletes, 0))
+                AS fewest, {rows} - coalesce(d.fewest, 0) - coalesce(i.deletes, 0) AS most
         FROM ({image.tables["ducklake_data_file"].select}) f LEFT JOIN ({deletes}) d ON d.file_id = f.data_file_id
         LEFT JOIN ({_inlined_deletes(image, snapshot)}) i ON i.file_id = f.data_file_id
         WHERE {where or visible("f", snapshot)}
@@ -163,10 +176,6 @@ def _inlined_deletes(image: Image, snapshot: int) -> str:
 
 def _splits(image: Image) -> bool:
     return image.has("ducklake_data_file", "partial_file_info")
-
-
-def _partial_deletes(image: Image) -> bool:
-    return image.has("ducklake_delete_file", "partial_max")
 
 
 def partial_rows(image: Image, snapshot: int) -> tuple[str, str, str]:

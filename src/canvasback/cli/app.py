@@ -9,6 +9,7 @@ import typer
 import canvasback
 from canvasback.cli import changing, comparing, looking, mending, saving
 from canvasback.cli.batch import BatchCommand
+from canvasback.cli.letters import spell_unknown_letters
 
 app = typer.Typer(
     name="canvasback",
@@ -53,4 +54,5 @@ def _options(
 
 def main() -> None:
     """The console script."""
+    spell_unknown_letters()
     app()

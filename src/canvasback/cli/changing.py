@@ -45,8 +45,15 @@ def restore(
         str | None,
         typer.Option("--data-path", help="Put all files here; with --table, where the lake's data path is."),
     ] = None,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Let the catalog name the folder of --data-path relatively, as given.")
+    ] = False,
     level: Annotated[RestoreLevel | None, typer.Option(help="What counts as damaged; exists by default.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Move a catalog that is there aside first.")] = False,
+    shares_files: Annotated[
+        bool,
+        typer.Option("--shares-files", help="Share the files with the lake's catalog that is alive elsewhere."),
+    ] = False,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
@@ -59,7 +66,15 @@ def restore(
         settings = read_settings()
         named = settings.lake(to)
         if table is not None:
-            _refuse_together("--table", {"--level": level is not None, "--replace": replace})
+            _refuse_together(
+                "--table",
+                {
+                    "--level": level is not None,
+                    "--replace": replace,
+                    "--shares-files": shares_files,
+                    "--relative": relative,
+                },
+            )
             return canvasback.restore_tables(
                 settings.find_repository(repo, named),
                 named.lake,
@@ -68,7 +83,7 @@ def restore(
                 as_name=as_name,
                 at_snapshot=at_snapshot,
                 at_time=at_time,
-                data_path=data_path or named.data_path,
+                data_path=named.find_data_path(data_path),
                 dry_run=dry_run,
                 jobs=jobs,
                 stores=settings.stores(limit_rate),
@@ -82,8 +97,10 @@ def restore(
             at_snapshot=at_snapshot,
             at_time=at_time,
             data_path=data_path,
+            relative=relative,
             level=(level or RestoreLevel.exists).value,
             replace=replace,
+            shares_files=shares_files,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),
@@ -131,7 +148,7 @@ def rewind(
             repository=repository,
             safety_point=safety_point,
             keep_files=keep_files,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),
@@ -150,6 +167,10 @@ def repoint(
     keep_elsewhere: Annotated[
         bool, typer.Option("--keep-elsewhere", help="Leave files outside of the data path where they are.")
     ] = False,
+    relative: Annotated[
+        bool | None,
+        typer.Option("--relative/--absolute", help="How the catalog names the folder; as it is given by default."),
+    ] = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     quiet: Quiet = False,
@@ -164,6 +185,7 @@ def repoint(
             data_path,
             verify=verify,
             keep_elsewhere=keep_elsewhere,
+            relative=relative,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(),

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from canvasback.cli.mending_text import verdict
 from canvasback.cli.text import size
+from canvasback.cli.visible import all_visible
 from canvasback.model.checking import CheckResult
 from canvasback.model.moment import spelled
 from canvasback.model.words import many
@@ -17,6 +18,7 @@ _SHOWN = 500
 
 def check_page(result: CheckResult) -> str:
     """The page. It names nothing outside of itself: no script, no font, no picture is fetched."""
+    result = all_visible(result)
     environment = Environment(
         loader=PackageLoader("canvasback.cli", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,

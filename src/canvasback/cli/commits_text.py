@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from canvasback.cli.text import table
 from canvasback.model.commit import CommitSummary
+from canvasback.model.moment import in_utc
 
 _SHOWN = 20
 _NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')
@@ -42,7 +43,7 @@ def _commit(commit: CommitSummary, names: Mapping[int, str]) -> tuple[str, ...]:
             what = names.get(int(what), f"table {what}")
         return f"{_KINDS.get(kind, kind.replace('_', ' '))} {what}{', ' if comma else ''}"
 
-    time = f"{commit.time:%Y-%m-%d %H:%M:%S}"
+    time = in_utc(commit.time)
     changes = _NOTED.sub(said, _line(commit.changes))
     return str(commit.snapshot_id), time, _line(commit.author), _line(commit.message), changes
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from canvasback.cli.commits_text import commit_lines
+from canvasback.cli.counts_text import count
 from canvasback.cli.text import size, table
 from canvasback.model.difference import (
     Change,
@@ -16,7 +17,7 @@ from canvasback.model.difference import (
     TableDifference,
     TablesResult,
 )
-from canvasback.model.moment import spelled
+from canvasback.model.moment import in_utc, spelled
 
 
 def _diff(result: DiffResult) -> str:
@@ -48,17 +49,24 @@ def _row(one: TableDifference) -> tuple[str, ...]:
     name = f"{one.schema}.{one.table}"
     if "renamed" in one.kinds:
         name = f"{one.old_schema}.{one.old_table} → {name}"
+    before = count(one.rows_before, one.before_fewest, one.before_most)
+    after = count(one.rows_after, one.after_fewest, one.after_most)
+    told = _told(one)
     about = "" if one.exact else "about "
-    rows = f"{one.rows_before:,} → {one.rows_after:,}" if one.rows_before != one.rows_after else f"{one.rows_after:,}"
     return (
         name,
         ", ".join(one.kinds),
-        about + rows,
-        f"{about}+{one.rows_added:,}" if one.rows_added or about else "",
-        f"{about}-{one.rows_removed:,}" if one.rows_removed or about else "",
+        f"{before} → {after}" if before != after else after,
+        (f"{about}+{one.rows_added:,}" if one.rows_added or about else "") if told else "?",
+        (f"{about}-{one.rows_removed:,}" if one.rows_removed or about else "") if told else "?",
         _both(f"{one.files_added:,}" if one.files_added else "", f"{one.files_removed:,}" if one.files_removed else ""),
         _both(size(one.bytes_added) if one.files_added else "", size(one.bytes_removed) if one.files_removed else ""),
     )
+
+
+def _told(one: TableDifference) -> bool:
+    """Whether it is known how many rows a table had on either side."""
+    return one.before_fewest == one.before_most and one.after_fewest == one.after_most
 
 
 def _both(added: str, removed: str) -> str:
@@ -90,12 +98,16 @@ def _totals(result: DiffResult) -> Iterator[str]:
     counts += [(totals.altered, "altered"), (totals.data, "with other data"), (totals.unchanged, "unchanged")]
     yield "tables  " + ", ".join(f"{count:,} {what}" for count, what in counts if count)
     about = "" if totals.exact else "about "
-    yield f"rows    {about}{totals.rows_added:,} added, {about}{totals.rows_removed:,} removed"
+    unknown = not all(_told(one) for one in result.tables)
+    if unknown:
+        yield "rows    not known of all tables"
+    else:
+        yield f"rows    {about}{totals.rows_added:,} added, {about}{totals.rows_removed:,} removed"
     yield (
         f"files   {totals.files_added:,} added ({size(totals.bytes_added)}), "
         f"{totals.files_removed:,} removed ({size(totals.bytes_removed)})"
     )
-    if about:
+    if about and not unknown:
         yield "about   where rows of several snapshots are in one file, the catalog alone cannot tell all numbers"
 
 
@@ -112,7 +124,7 @@ def _tables(result: TablesResult) -> str:
     lines = [f"at    {_side(result.at)}", ""]
     rows = [("SCHEMA", "TABLE", "ROWS", "FILES", "SIZE")]
     rows += [
-        (one.schema, one.table, _about(one.rows, exact=one.exact), f"{one.files:,}", size(one.bytes))
+        (one.schema, one.table, count(one.rows, one.fewest, one.most), f"{one.files:,}", size(one.bytes))
         for one in result.tables
     ]
     lines.append(table(rows) if result.tables else "no tables")
@@ -127,10 +139,10 @@ def _dropped(dropped: tuple[DroppedTable, ...]) -> Iterator[str]:
         return
     rows = [("SCHEMA", "TABLE", "DROPPED BY", "DROPPED (UTC)", "LAST SEEN", "ROWS THEN")]
     for one in dropped:
-        time = f"{one.dropped_at:%Y-%m-%d %H:%M:%S}" if one.dropped_at else "?"
+        time = in_utc(one.dropped_at) if one.dropped_at else "?"
         last = "expired" if one.last_snapshot is None else f"snapshot {one.last_snapshot}"
         rows.append(
-            (one.schema, one.table, f"snapshot {one.dropped_by}", time, last, _about(one.rows, exact=one.exact))
+            (one.schema, one.table, f"snapshot {one.dropped_by}", time, last, count(one.rows, one.fewest, one.most))
         )
     yield table(rows)
     commands = [one.restore for one in dropped if one.restore]
@@ -138,12 +150,6 @@ def _dropped(dropped: tuple[DroppedTable, ...]) -> Iterator[str]:
         yield ""
         yield "to bring back:"
         yield from (f"  {command}" for command in commands)
-
-
-def _about(rows: int | None, *, exact: bool) -> str:
-    if rows is None:
-        return "?"
-    return f"{rows:,}" if exact else f"about {rows:,}"
 
 
 FORMATS: dict[type, Callable[[Any], str]] = {DiffResult: _diff, TablesResult: _tables}

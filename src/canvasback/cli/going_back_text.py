@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from canvasback.cli.commits_text import commit_lines
+from canvasback.cli.counts_text import counted
 from canvasback.cli.text import findings_lines, size
 from canvasback.model.moment import spelled
 from canvasback.model.rewinding import RewindResult, RewoundTable
@@ -36,15 +37,15 @@ def _rewind_lines(result: RewindResult) -> list[str]:
 
 def _rewound(table: RewoundTable) -> str:
     name = f"{table.schema}.{table.table}"
-    about = "" if table.exact else "about "
+    then = counted(table.rows_then, table.then_fewest, table.then_most)
     if table.change == "goes":
-        return f"{name} goes, with {about}{many(table.rows_now, 'row')}"
+        return f"{name} goes, with {many(table.rows_now, 'row')}"
     if table.change == "returns":
-        return f"{name} comes back, with {about}{many(table.rows_then, 'row')}"
+        return f"{name} comes back, with {then}"
     renamed = f", and is called {table.name_then} again" if table.name_then else ""
-    if table.rows_now == table.rows_then:
-        return f"{name} keeps {about}{many(table.rows_now, 'row')}, but some of them, or its columns, differ{renamed}"
-    return f"{name} has {about}{many(table.rows_then, 'row')} instead of {table.rows_now:,}{renamed}"
+    if table.rows_now == table.rows_then and table.then_fewest == table.then_most:
+        return f"{name} keeps {then}, but some of them, or its columns, differ{renamed}"
+    return f"{name} has {then} instead of {table.rows_now:,}{renamed}"
 
 
 def _restore_tables(result: TableRestoreResult) -> str:
@@ -52,7 +53,7 @@ def _restore_tables(result: TableRestoreResult) -> str:
     lines = [f"{head} from {result.point}, as of snapshot {result.snapshot_id}, into {result.lake}:"]
     for table in result.tables:
         named = f" as {table.restored_as}" if table.restored_as != table.table else ""
-        rows = f"{'' if table.exact else 'about '}{many(table.rows, 'row')}"
+        rows = counted(table.rows, table.fewest, table.most)
         lines.append(f"    {table.table}{named}: {rows}, {many(table.files, 'file')} ({size(table.bytes)})")
     lines += [f"  - {step}" for step in result.steps]
     lines.append(

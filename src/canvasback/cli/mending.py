@@ -16,6 +16,7 @@ from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import LakeSettings, Settings, read_settings
 from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
+from canvasback.storage.locations import refuse_url
 
 Level = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
 
@@ -48,7 +49,7 @@ def check(
             _repository(settings, repo, named),
             level=level.value,
             table=table,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             jobs=jobs,
             stores=settings.stores(),
             progress=progress_for(quiet=quiet),
@@ -90,7 +91,7 @@ def heal(
             source=source,
             level=level.value,
             accept_loss=accept_loss,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),
@@ -122,7 +123,7 @@ def salvage(
             named.lake,
             _repository(settings, repo, named),
             new_catalog=new_catalog,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),
@@ -143,6 +144,7 @@ def _repository(settings: Settings, repo: str | None, named: LakeSettings) -> st
 
 def _refuse_page(path: str) -> None:
     """See that the page can be written, before the lake is looked at: that may take an hour."""
+    refuse_url(path)
     if os.path.lexists(path):
         raise RefusedError(
             "target-not-empty",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from typing import TextIO
 import msgspec
 
 from canvasback.cli import comparing_text, going_back_text, mending_text, text
+from canvasback.cli.letters import json_for
 from canvasback.cli.text_watch import event_line
+from canvasback.cli.visible import all_visible, visible
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
 from canvasback.model.results import ListResult, RunResult, ShowResult
@@ -32,7 +35,7 @@ def show_result(result: msgspec.Struct, *, as_json: bool, to_stderr: bool = Fals
         print_json(result)
     else:
         form: Callable[[msgspec.Struct], str] = _FORMATS[type(result)]
-        _say(form(result), sys.stderr if to_stderr else None)
+        _say(form(all_visible(result)), sys.stderr if to_stderr else None)
     return WITH_FINDINGS if needs_attention(result) else 0
 
 
@@ -41,9 +44,9 @@ def show_error(error: CanvasbackError, *, as_json: bool, compact: bool = False) 
     if as_json:
         said = {"schema": "canvasback.error/1", "code": error.code, "message": error.message, "hint": error.hint}
         print_json(said, compact=compact)
-    print(f"error: {error.message} [{error.code}]", file=sys.stderr)
+    print(f"error: {visible(error.message)} [{error.code}]", file=sys.stderr)
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+        print(f"hint: {visible(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 
@@ -52,13 +55,17 @@ def show_event(event: WatchEvent, *, as_json: bool) -> None:
     if as_json:
         print_json(event, compact=True)
     else:
-        _say(event_line(event))
+        _say(event_line(all_visible(event)))
 
 
 def print_json(document: object, *, compact: bool = False) -> None:
     """Print one JSON document, in one line or laid out for people."""
-    encoded = msgspec.json.encode(document)
-    _say((encoded if compact else msgspec.json.format(encoded, indent=2)).decode())
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a path that is not text, of which Python keeps the bytes as halves of letters
+        encoded = json.dumps(msgspec.to_builtins(document), ensure_ascii=True).encode()
+    laid_out = (encoded if compact else msgspec.json.format(encoded, indent=2)).decode()
+    _say(json_for(sys.stdout, laid_out))
 
 
 def needs_attention(result: msgspec.Struct) -> bool:

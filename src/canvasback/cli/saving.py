@@ -63,7 +63,7 @@ def backup(
         return canvasback.backup(
             named.lake,
             settings.find_repository(repo, named),
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             jobs=jobs,
             recheck=recheck,
             full=full,
@@ -96,7 +96,7 @@ def watch(
                 settings.find_repository(repo, named),
                 every=every,
                 stop=stop,
-                data_path=data_path or named.data_path,
+                data_path=named.find_data_path(data_path),
                 jobs=jobs,
                 stores=settings.stores(limit_rate),
                 progress=progress_for(quiet=quiet),
@@ -131,7 +131,7 @@ def run(
         made = canvasback.backup(
             named.lake,
             repository,
-            data_path=data_path or named.data_path,
+            data_path=named.find_data_path(data_path),
             jobs=jobs,
             stores=stores,
             progress=progress_for(quiet=quiet),

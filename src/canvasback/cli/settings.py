@@ -30,6 +30,10 @@ class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
     repository: str | None = None
     data_path: str | None = None
 
+    def find_data_path(self, given: str | None) -> str | None:
+        """The data path: the option, else the file's."""
+        return self.data_path if given is None else given
+
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file.
@@ -50,7 +54,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             UsageError: The rate cannot be understood (``rate-not-understood``).
         """
-        return Stores(self.storage, RateLimit(_bytes(limit_rate)) if limit_rate else None)
+        return Stores(self.storage, None if limit_rate is None else RateLimit(_bytes(limit_rate)))
 
     def lake(self, name: str) -> LakeSettings:
         """What a LAKE argument stands for: a name of the file, else an attach string."""
@@ -62,6 +66,12 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         Raises:
             UsageError: None of them names one (``no-repository``).
         """
+        if given == "":
+            raise UsageError(
+                "no-repository",
+                "the repository is named by an empty text",
+                hint="Say where it is; an unset variable of a script looks like that.",
+            )
         candidates = [given, os.environ.get("CANVASBACK_REPO"), lake.repository if lake else None, self.repository]
         if lake is None and len(self.lakes) == 1:
             candidates.append(next(iter(self.lakes.values())).repository)

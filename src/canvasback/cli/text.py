@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from canvasback.model.finding import Finding
+from canvasback.model.moment import in_utc, spelled
 from canvasback.model.results import (
     AttachResult,
     BackupResult,
@@ -65,7 +67,7 @@ def _list(result: ListResult) -> str:
         if p.problem:
             rows.append((p.point, "", "", "", "", "", "", p.problem))
             continue
-        committed = f"{p.snapshot_time:%Y-%m-%d %H:%M:%S}" if p.snapshot_time else ""
+        committed = in_utc(p.snapshot_time) if p.snapshot_time else ""
         rows.append(
             (
                 p.point,
@@ -81,12 +83,16 @@ def _list(result: ListResult) -> str:
     return table(rows)
 
 
+def _time(time: datetime | None) -> str:
+    return spelled(time) if time else "?"
+
+
 def _show(result: ShowResult) -> str:
     p = result.point
     lines = [
         f"point {p.point}",
-        f"  made       {p.created:%Y-%m-%d %H:%M:%S} UTC",
-        f"  snapshot   {p.snapshot_id}, committed {p.snapshot_time:%Y-%m-%d %H:%M:%S} UTC, on timeline {p.timeline}",
+        f"  made       {_time(p.created)}",
+        f"  snapshot   {p.snapshot_id}, committed {_time(p.snapshot_time)}, on timeline {p.timeline}",
         f"  snapshots  {p.snapshots:,} can be travelled to",
         f"  files      {p.files:,} ({size(p.bytes)}), of which {p.new_files:,} were copied for it",
         f"  catalog    DuckLake {result.ducklake_version} in {result.engine}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from canvasback.cli.text import size
+from canvasback.model.moment import in_utc
 from canvasback.model.watching import (
     OutageEnded,
     OutageStarted,
@@ -16,7 +17,7 @@ from canvasback.model.words import many
 
 def event_line(event: WatchEvent) -> str:
     """One event as a line."""
-    return f"{event.at:%Y-%m-%d %H:%M:%S}  " + " ".join(_said(event).split("\n"))
+    return f"{in_utc(event.at)}  " + " ".join(_said(event).split("\n"))
 
 
 def _said(event: WatchEvent) -> str:

@@ -57,9 +57,13 @@ class TableDifference(msgspec.Struct, frozen=True):
         changes: How it was altered.
         rows_before: Live rows at the older moment.
         rows_after: Live rows at the newer moment.
+        before_fewest: The fewest rows that it can have at the older moment.
+        before_most: The most rows that it can have then; None where nobody knows.
+        after_fewest: The fewest rows that it can have at the newer moment.
+        after_most: The most rows that it can have then; None where nobody knows.
         rows_added: Rows of the newer moment that are not of the older one; an updated row counts as one.
         rows_removed: Rows of the older moment that are not of the newer one; an updated row counts as one.
-        exact: Whether the catalog can tell the four numbers of rows; where it cannot, they are near.
+        exact: Whether the four numbers of rows are known; where they are not, they are such that can be.
         files_added: Data files of the newer moment only.
         files_removed: Data files of the older moment only.
         bytes_added: Bytes of the files that were added.
@@ -75,6 +79,10 @@ class TableDifference(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
     rows_before: int
     rows_after: int
+    before_fewest: int
+    before_most: int | None
+    after_fewest: int
+    after_most: int | None
     rows_added: int
     rows_removed: int
     exact: bool
@@ -114,7 +122,7 @@ class Totals(msgspec.Struct, frozen=True):
         unchanged: Tables that are as they were, and are not listed.
         rows_added: Rows, see the tables.
         rows_removed: Rows, see the tables.
-        exact: Whether the catalog can tell them.
+        exact: Whether they are known.
         files_added: Data files.
         files_removed: Data files.
         bytes_added: Bytes of the files that were added.
@@ -172,7 +180,9 @@ class DroppedTable(msgspec.Struct, frozen=True):
         dropped_at: When that was committed; None where that snapshot was expired.
         last_snapshot: The newest snapshot that still shows it; None where all of them were expired.
         rows: Live rows in it then; None where there is no such snapshot.
-        exact: Whether the catalog can tell that number.
+        exact: Whether that number is known; where it is not, it is one that can be.
+        fewest: The fewest rows that it can have had then.
+        most: The most rows that it can have had then; None where nobody knows.
         restore: The command that brings it back; empty where no snapshot shows it, or no repository is named.
     """
 
@@ -184,6 +194,8 @@ class DroppedTable(msgspec.Struct, frozen=True):
     last_snapshot: int | None
     rows: int | None
     exact: bool
+    fewest: int
+    most: int | None
     restore: str
 
 
@@ -195,9 +207,11 @@ class TableRow(msgspec.Struct, frozen=True):
         table: Its name.
         table_id: Its id.
         rows: Its live rows.
-        exact: Whether the catalog can tell that number; where it cannot, it is near.
+        exact: Whether that number is known; where it is not, it is one that can be.
         files: Live data files.
         bytes: Bytes of them.
+        fewest: The fewest rows that it can have.
+        most: The most rows that it can have; None where nobody knows.
     """
 
     schema: str
@@ -207,6 +221,8 @@ class TableRow(msgspec.Struct, frozen=True):
     exact: bool
     files: int
     bytes: int
+    fewest: int
+    most: int | None
 
 
 class TablesResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.tables/1"):

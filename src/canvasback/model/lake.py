@@ -25,6 +25,7 @@ _REFUSED = {
     "quack": "a catalog behind a server of DuckDB's own protocol cannot be read as a database",
 }
 _SCHEMA = re.compile(r"\(\s*METADATA_SCHEMA\s+'((?:[^']|'')+)'\s*\)$", re.IGNORECASE)
+_QUERY = re.compile(r"\?.*", re.DOTALL)
 _PASSWORDS = (
     re.compile(r"(?P<before>\b(?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&]*)", re.IGNORECASE),
     re.compile(r"(?P<before>://[^/?@\s:]*:)[^/@\s]*(?=@)"),
@@ -45,17 +46,28 @@ class LakeName(msgspec.Struct, frozen=True):
     schema: str = ""
 
     def __str__(self) -> str:
-        name = f"ducklake:{self.target}" if self.engine == "duckdb" else f"ducklake:{self.engine}:{self.shown_target}"
+        name = (
+            f"ducklake:{self.shown_target}"
+            if self.engine == "duckdb"
+            else f"ducklake:{self.engine}:{self.shown_target}"
+        )
         return f"{name} (METADATA_SCHEMA '{self.schema.replace(chr(39), chr(39) * 2)}')" if self.schema else name
 
     @property
     def is_file(self) -> bool:
         """Whether the catalog is a file on this machine."""
-        return self.engine != "postgres"
+        return self.engine != "postgres" and not self.is_url
+
+    @property
+    def is_url(self) -> bool:
+        """Whether the catalog is a file in a bucket or at a web server, which can only be read."""
+        return self.engine == "duckdb" and "://" in self.target
 
     @property
     def shown_target(self) -> str:
         """The target without its secrets."""
+        if self.is_url:  # the query of a presigned URL lets everybody in who has it
+            return _QUERY.sub("?***", without_secrets(self.target))
         return without_secrets(self.target) if self.engine == "postgres" else self.target
 
 
@@ -95,6 +107,14 @@ def parse_lake(text: str) -> LakeName:
         engine, target = _ENGINES[prefix], after
     else:
         engine, target = "duckdb", rest
+    if engine != "postgres":
+        target = target.removeprefix("file://")
+    if engine == "sqlite" and "://" in target:
+        raise UsageError(
+            "lake-name",
+            f"a SQLite catalog cannot be read where {target!r} is: SQLite reads local files only",
+            hint="Download it to a local file, and name that.",
+        )
     if not target and engine != "postgres":  # the environment may say all that PostgreSQL's client needs
         raise UsageError(
             "lake-name",

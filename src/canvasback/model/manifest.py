@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.origin import Origin
 from canvasback.model.relation import Column
+
+_MOST = (1 << 63) - 1
+
+Whole = Annotated[int, msgspec.Meta(ge=-_MOST - 1, le=_MOST)]
+"""A number as SQL's BIGINT holds it; others are not read, for they would fail in the middle of a restore."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,11 +34,11 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
             writing the chunk again. It names nothing and proves nothing: ``hash`` does.
     """
 
-    hash: str
-    rows: int
-    bytes: int
-    lower: int | None = None
-    upper: int | None = None
+    hash: Hash
+    rows: Count
+    bytes: Count
+    lower: Whole | None = None
+    upper: Whole | None = None
     fingerprint: str = ""
 
 
@@ -40,9 +51,9 @@ class Index(msgspec.Struct, frozen=True):
         chunks: How many chunks it lists.
     """
 
-    hash: str
-    bytes: int
-    chunks: int
+    hash: Hash
+    bytes: Count
+    chunks: Count
 
 
 class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,7 +72,7 @@ class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
 
     name: str
     columns: tuple[Column, ...]
-    rows: int
+    rows: Count
     primary_key: tuple[str, ...] = ()
     hasher: str = ""
     chunks: tuple[Chunk, ...] = ()
@@ -84,7 +95,7 @@ class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     engine: str
     schema: str
     version: str
-    storage_version: int | None = None
+    storage_version: Count | None = None
     library: str = ""
     journal_mode: str = ""
 
@@ -99,10 +110,10 @@ class FileTotals(msgspec.Struct, frozen=True):
         remapped: How many are held under another name than ``data/<path>``.
     """
 
-    count: int = 0
-    bytes: int = 0
-    absent: int = 0
-    remapped: int = 0
+    count: Count = 0
+    bytes: Count = 0
+    absent: Count = 0
+    remapped: Count = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -135,18 +146,19 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         writer: The version of Canvasback that wrote it.
         parent: The point before, or empty.
         arrival: How it is known that what arrived in the repository is what was sent; see docs/format.md.
+        origin: Where the catalog was; None where that is not known, as in points of older releases.
     """
 
-    self: str
+    self: Hash
     format: int
     id: str
     repository_id: str
     lake_id: str
-    timeline: int
-    created: datetime
-    snapshot_id: int
-    snapshot_time: datetime
-    snapshots: int
+    timeline: Count
+    created: Time
+    snapshot_id: Count
+    snapshot_time: Time
+    snapshots: Count
     catalog: CatalogRecord
     data_path: str
     data_root: str
@@ -155,11 +167,12 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     tables: tuple[StoredTable, ...]
     files: tuple[StoredTable, ...]
     totals: FileTotals
-    new_files: int = 0
-    new_bytes: int = 0
-    recheck_from: int = 0
+    new_files: Count = 0
+    new_bytes: Count = 0
+    recheck_from: Count = 0
     findings: tuple[Finding, ...] = ()
-    finding_counts: dict[str, int] = {}
+    finding_counts: dict[str, Count] = {}
     writer: str = ""
     parent: str = ""
     arrival: str = ""
+    origin: Origin | None = None

@@ -6,6 +6,9 @@ import re
 
 import msgspec
 
+from canvasback.errors import LakeError
+from canvasback.model.type_names import TypeNameError, check_declared, check_type
+
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column of a catalog table.
@@ -16,6 +19,9 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         nullable: Whether the table's DDL allows NULL.
         declared: The type as the catalog's own engine spells it, where that is not DuckDB.
         logical: The type that the column has in a catalog in DuckDB, where it is not ``type``.
+
+    Raises:
+        LakeError: A type is none (``type-not-understood``): it becomes a part of SQL, so there is no such column.
     """
 
     name: str
@@ -23,6 +29,21 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     nullable: bool = True
     declared: str = ""
     logical: str = ""
+
+    def __post_init__(self) -> None:
+        """Read the types, of which catalogs and manifests that others wrote are full."""
+        try:
+            check_type(self.type)
+            check_declared(self.declared)
+            if self.logical:
+                check_type(self.logical)
+        except TypeNameError as error:
+            raise LakeError(
+                "type-not-understood",
+                f"the column {self.name!r} of a table of the catalog: {error}",
+                hint="A damaged or a forged catalog has such types, or a newer release of DuckLake: see whether there "
+                "is a newer release of Canvasback.",
+            ) from error
 
     @property
     def meaning(self) -> str:

@@ -20,7 +20,9 @@ class RewoundTable(msgspec.Struct, frozen=True):
         change: ``goes`` where it did not exist then, ``returns`` where it was dropped since, else ``changes``.
         rows_now: Its rows before the rewind.
         rows_then: Its rows after it.
-        exact: Whether the catalog can tell both numbers.
+        exact: Whether both numbers are known; where they are not, they are such that can be.
+        then_fewest: The fewest rows that it can have after it.
+        then_most: The most rows that it can have after it; None where nobody knows.
         name_then: Schema and table as they were called then, where they were called otherwise.
     """
 
@@ -31,6 +33,8 @@ class RewoundTable(msgspec.Struct, frozen=True):
     rows_now: int
     rows_then: int
     exact: bool
+    then_fewest: int
+    then_most: int | None
     name_then: str = ""
 
 

@@ -16,9 +16,11 @@ class TableState(msgspec.Struct, frozen=True):
         table_id: Its ``table_id``, which a rename does not change.
         uuid: Its ``table_uuid``.
         rows: Its live rows.
-        rows_exact: Whether the catalog can tell that number; where it cannot, ``rows`` is near it.
+        rows_exact: Whether that number is known; where it is not, ``rows`` is one that can be.
         files: Live data files; files of deletes are not counted.
         bytes: Bytes of them.
+        fewest: The fewest rows that it can have.
+        most: The most rows that it can have; None where nobody knows.
     """
 
     schema: str
@@ -29,6 +31,8 @@ class TableState(msgspec.Struct, frozen=True):
     rows_exact: bool
     files: int
     bytes: int
+    fewest: int
+    most: int | None
 
     @property
     def name(self) -> str:

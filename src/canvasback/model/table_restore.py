@@ -14,9 +14,11 @@ class RestoredTable(msgspec.Struct, frozen=True):
         table: Schema and table where it comes from.
         restored_as: Schema and table in the lake.
         rows: Its rows.
-        exact: Whether the catalog can tell that number.
+        exact: Whether that number is known; where it is not, it is one that can be.
         files: Its data files.
         bytes: Bytes of them.
+        fewest: The fewest rows that it can have.
+        most: The most rows that it can have; None where nobody knows.
     """
 
     table: str
@@ -25,6 +27,8 @@ class RestoredTable(msgspec.Struct, frozen=True):
     exact: bool
     files: int
     bytes: int
+    fewest: int
+    most: int | None
 
 
 class TableRestoreResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.restore-table/1"):

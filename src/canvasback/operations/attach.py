@@ -13,20 +13,23 @@ from canvasback.catalog.edits import edited
 from canvasback.catalog.engines.duckdb_views import write_views
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import repoint
-from canvasback.catalog.rewind import rewind_edits
+from canvasback.catalog.rewind import rewind_edits, straddling
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_shown import with_true_deletes
+from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.lost_types import lost_types
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.rows_shown import rows_shown
+from canvasback.operations.times import moment_of
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.store import Store
 
 _READERS = {"0.1": "DuckDB 1.3.0", "0.2": "DuckDB 1.3.1 or 1.3.2", "0.3": "DuckDB 1.4", "1.0": "DuckDB 1.5"}
@@ -70,25 +73,31 @@ def attach(
 
     Raises:
         RefusedError: The file is there already (``target-not-empty``), no point holds the moment
-            (``moment-not-held``), or the point reads files outside of the repository (``unsafe-name``).
+            (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), or the file is
+            named by a URL (``url-not-writable``).
         CorruptError: The point's manifest or an index object is damaged.
     """
+    if out is not None:
+        refuse_url(out)
     moment = moment_of(at_snapshot, at_time, clock())
     opened, manifest, commit = open_moment(stores or Stores(), repository, point, moment)
     name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
-    target = os.path.abspath(out or f"{name}.ducklake")
+    target = os.path.abspath(f"{name}.ducklake" if out is None else out)
     if os.path.lexists(target):
         raise RefusedError(
             "target-not-empty", f"{target} is there already", hint="Name another file with --out, or remove it."
         )
     findings = Findings()
-    with image_of(opened.store, manifest, by_url=True) as image:
+    with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
         findings.extend(lost_types(image, manifest))
         try:
             shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
-                shown = edited(shown, rewind_edits(shown, commit.snapshot))
+                sources = PointFiles(image, opened.store, manifest)
+                counted = rows_shown(shown, commit.snapshot, straddling(shown, commit.snapshot), sources)
+                past = edited(shown, rewind_edits(shown, commit.snapshot, counted=counted))
+                shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
             write_views(_at_repository(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import overload
 
 import duckdb
 import msgspec
@@ -14,7 +13,6 @@ import msgspec
 from canvasback import __about__
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Reader, open_engine
-from canvasback.catalog.engines.attached import AttachedLake
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import KNOWN_VERSIONS
@@ -25,23 +23,24 @@ from canvasback.model.manifest import FileTotals, Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.operations.catalog_chunks import SavedCatalog, save_catalog
-from canvasback.operations.data_root import find_data_root, refuse_nesting
+from canvasback.operations.data_root import find_data_root, refuse_foreign, refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
 from canvasback.operations.previous import Previous, read_previous
+from canvasback.operations.repeated import repeated_snapshots
+from canvasback.operations.sharing import origin_of
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
-from canvasback.storage.locations import Stores
+from canvasback.storage.locations import Stores, folder_url
 
 _ATTEMPTS = 20
 
 
-@overload
 def backup(
     lake: str,
     repository: str,
@@ -55,50 +54,14 @@ def backup(
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
-) -> BackupResult: ...
-
-
-@overload
-def backup(
-    lake: duckdb.DuckDBPyConnection,
-    alias: str,
-    repository: str,
-    /,
-    *,
-    data_path: str | None = None,
-    jobs: int | None = None,
-    recheck: int | None = None,
-    full: bool = False,
-    only_new: bool = False,
-    stores: Stores | None = None,
-    progress: Progress = SILENT,
-    clock: Callable[[], datetime] = now,
-) -> BackupResult: ...
-
-
-def backup(
-    lake: str | duckdb.DuckDBPyConnection,
-    /,
-    *names: str,
-    data_path: str | None = None,
-    jobs: int | None = None,
-    recheck: int | None = None,
-    full: bool = False,
-    only_new: bool = False,
-    stores: Stores | None = None,
-    progress: Progress = SILENT,
-    clock: Callable[[], datetime] = now,
 ) -> BackupResult:
     """Make a recovery point of a lake, copying only what the repository lacks.
 
-    ``backup("ducklake:sales.ducklake", "/backups/sales")`` from outside, or from inside of the application that has
-    the lake attached: ``backup(connection, "alias", "/backups/sales")``.
+    From inside of an application that has the lake attached, `canvasback.backup_attached` does the same.
 
     Args:
         lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
-            Or the application's own connection, of DuckDB, that has it attached.
-        names: The repository, a folder or a URL; before it, with a connection, the name under which the lake is
-            attached.
+        repository: The repository, a folder or a URL.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         jobs: How many files are copied at a time; None for what suits the storage.
         recheck: At how many of the files that the repository holds already it is looked again, by size and
@@ -118,39 +81,31 @@ def backup(
     Raises:
         CanvasbackError: No point was made; every older one is as it was.
     """
-    began = time.monotonic()
-    *alias, repository = names
-    if isinstance(lake, str):
-        name = parse_lake(lake)
-        engine: Reader = open_engine(name)
-    else:
-        attached = AttachedLake(lake, *alias)
-        name, engine = attached.name, attached.engine()
+    name = parse_lake(lake)
     stores = stores or Stores()
+    engine = open_engine(name, stores)
     opened = open_repository(stores.open(repository))
-    with hold_lease(opened.store, "backup", clock) as lease:
-        run = _Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
-        manifest, made = run.make_point(lease)
-    return BackupResult(
-        manifest.id,
-        manifest.snapshot_id,
-        manifest.totals.count,
-        manifest.totals.bytes,
-        manifest.new_files if made else 0,
-        manifest.new_bytes if made else 0,
-        manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
-        run.written,
-        round(time.monotonic() - began, 3),
-        manifest.findings,
-        manifest.finding_counts,
-        manifest.snapshot_time,
-        run.commits if made else 0,
-        manifest.totals.absent,
-        made,
-    )
+    run = Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
+    return run.back_up()
 
 
-class _Backup(msgspec.Struct):
+class Backup(msgspec.Struct):
+    """One backup in the making.
+
+    Attributes:
+        lake: The lake's name.
+        engine: Reads its catalog.
+        repository: Where the point goes.
+        stores: Opens the lake's storage.
+        data_path: What the user says of the data path, if anything.
+        jobs: How many files are copied at a time.
+        recheck: At how many held files to look again.
+        trust: Whether to rely on what the repository holds.
+        only_new: Whether to make no point where the newest one has it all.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+    """
+
     lake: LakeName
     engine: Reader
     repository: Repository
@@ -167,6 +122,31 @@ class _Backup(msgspec.Struct):
     damage: tuple[Finding, ...] = ()
     written: int = 0
     commits: int = 0
+
+    def back_up(self) -> BackupResult:
+        """Make the point, with a lease of the repository. See `backup`."""
+        began = time.monotonic()
+        if self.data_path is not None:
+            folder_url(self.data_path)  # what makes no sense is found out even where no point is made
+        with hold_lease(self.repository.store, "backup", self.clock) as lease:
+            manifest, made = self.make_point(lease)
+        return BackupResult(
+            manifest.id,
+            manifest.snapshot_id,
+            manifest.totals.count,
+            manifest.totals.bytes,
+            manifest.new_files if made else 0,
+            manifest.new_bytes if made else 0,
+            manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
+            self.written,
+            round(time.monotonic() - began, 3),
+            manifest.findings,
+            manifest.finding_counts,
+            manifest.snapshot_time,
+            self.commits if made else 0,
+            manifest.totals.absent,
+            made,
+        )
 
     def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:
         """Read, copy, and read again while files vanish between the two.
@@ -259,6 +239,8 @@ class _Backup(msgspec.Struct):
         last = previous.manifest.data_root if previous.manifest else None
         root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
+        if self.data_path is not None:
+            refuse_foreign(image, root, self.stores)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
         lists.copy(self.stores, self.jobs, self.recheck, self.progress)
         return lists
@@ -294,6 +276,7 @@ class _Backup(msgspec.Struct):
         lease: HeldLease,
     ) -> Manifest:
         _remark_version(image, findings)
+        findings.extend(repeated_snapshots(image))
         writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
         files, totals = lists.store(writer)
         snapshot_id, snapshot_time, snapshots = image.head()
@@ -325,6 +308,7 @@ class _Backup(msgspec.Struct):
             writer=__about__.__version__,
             parent=before.id if before else "",
             arrival=self.repository.store.arrival,
+            origin=origin_of(self.lake, image),
         )
         self.repository.store.sync()
         published = publish_point(self.repository.store, manifest, previous.latest_id, lease.announce)

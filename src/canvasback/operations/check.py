@@ -62,7 +62,7 @@ def check(
     stores = stores or Stores()
     refuse_without_repository(level, repository)
     name = parse_lake(lake)
-    with open_engine(name).read() as stored:
+    with open_engine(name, stores).read() as stored:
         image = in_dialect(stored, "duckdb")
         refuse_incomplete(image, str(name))
         snapshot, committed, _ = image.head()
@@ -74,6 +74,7 @@ def check(
         examiner = Examiner(root, stores, level, opened, jobs, progress, moment)
         diagnosis = examiner.diagnose(image, wanted)
         findings = diagnosis.findings(image)
+        findings.merge(examiner.passed_over)
         return CheckResult(
             str(name),
             stored.record.engine,

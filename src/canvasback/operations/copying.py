@@ -16,6 +16,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.model.progress import Progress
+from canvasback.operations.elsewhere import Elsewhere
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.repository import layout
@@ -28,6 +29,7 @@ from canvasback.storage.names import is_safe_name
 from canvasback.storage.store import OpenObject, Source, Stat, Store
 
 _ATTEMPTS = 3
+_OF_ONE_FILE = frozenset({"access-denied", "name-too-long", "object-missing", "storage-failed", "unsafe-name"})
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ class Copier:
     ) -> None:
         self.inside = stores.open(data_root)
         self._stores = stores
+        self._elsewhere = Elsewhere(stores)
         self._base = base
         self._store = store
         self._jobs = jobs or max(self.inside.jobs, store.jobs)
@@ -136,11 +139,11 @@ class Copier:
 
     def modified_ns(self, task: Task) -> tuple[int, int] | None:
         """Size and time of modification of a source file now; None where it is not there."""
-        source, name = self._locate(task)
         try:
+            source, name = self._locate(task)
             stat = source.stat(name)
-        except (StorageError, RefusedError) as error:
-            _of_one_file(error)
+        except CanvasbackError as error:
+            _of_one_file(error, elsewhere=task.elsewhere)
             return None
         return None if stat is None else (stat.size, stat.modified_ns)
 
@@ -168,7 +171,12 @@ class Copier:
         return arrived
 
     def _put(self, task: Task, name: str, stop: Stop) -> Arrived:
-        source, source_name = self._locate(task)
+        try:
+            source, source_name = self._locate(task)
+        except CanvasbackError as error:
+            if not task.elsewhere:
+                raise
+            return Arrived(task, "file-unreadable", error.message)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._copy_within(task, name, source, source_name) or self._copy_through(
@@ -177,6 +185,10 @@ class Copier:
             except UnreadError as error:
                 if not isinstance(error.reason, WrongBytesError) or attempt == _ATTEMPTS:
                     return _unread(task, error.reason)
+            except StorageError as error:
+                if error.code != "name-too-long":
+                    raise
+                return Arrived(task, "file-unreadable", f"it cannot be held under its name: {error.message}")
         raise AssertionError
 
     def _copy_within(self, task: Task, name: str, source: Store, source_name: str) -> Arrived | None:
@@ -263,7 +275,7 @@ class Copier:
         if not task.elsewhere:
             return self.inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
         absolute = task.path.startswith("/") or is_remote(task.path)
-        return self._stores.locate(task.path if absolute else self._base + task.path)
+        return self._elsewhere.locate(task.path if absolute else self._base + task.path)
 
 
 def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:
@@ -272,7 +284,7 @@ def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrive
         return Arrived(task, "file-missing", "the file is not there")
     if isinstance(reason, OSError):
         return Arrived(task, "file-unreadable", f"reading it failed: {reason.strerror or reason}")
-    _of_one_file(reason)
+    _of_one_file(reason, elsewhere=task.elsewhere)
     return Arrived(task, "file-unreadable", reason.message)
 
 
@@ -280,7 +292,7 @@ def _of_another_size(task: Task, size: int) -> Arrived:
     return Arrived(task, "file-size", f"the file has {size} bytes and the catalog says {task.expected}")
 
 
-def _of_one_file(error: CanvasbackError) -> None:
-    """Pass on what is no matter of one file: the service is down, or knows us no longer."""
-    if error.code not in {"access-denied", "object-missing", "storage-failed", "unsafe-name"}:
+def _of_one_file(error: CanvasbackError, *, elsewhere: bool) -> None:
+    """Pass on what is no matter of one file: the service of the data path is down, or knows us no longer."""
+    if not elsewhere and error.code not in _OF_ONE_FILE:
         raise error

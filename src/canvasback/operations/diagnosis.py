@@ -15,7 +15,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.lake_tables import LakeTable, table_names
 from canvasback.catalog.rules import check_catalog
 from canvasback.catalog.rules.rule import Fault, Rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.state import files_select
 from canvasback.errors import StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.progress import Progress
@@ -100,6 +100,7 @@ class Examiner:
         root: The data path as an absolute folder or URL that ends in a slash.
         level: How deeply it looks.
         unknown_checksums: At level ``checksum``, files of which the repository has no checksum.
+        passed_over: Points that could not be asked for checksums.
 
     Args:
         root: See above.
@@ -124,6 +125,7 @@ class Examiner:
         self.root = root
         self.level = level
         self.unknown_checksums = 0
+        self.passed_over = Findings()
         self._stores = stores
         self._repository = repository
         self._jobs = jobs
@@ -183,7 +185,12 @@ class Examiner:
 
     def _examine(self, image: Image, tables: frozenset[int] | None, files: str | None) -> None:
         assert self.level != "catalog"  # nothing of storage is looked at then
-        held = held_files(image, self._repository) if self.level == "checksum" and self._repository else None
+        passed_over = Findings()
+        held = (
+            held_files(image, self._repository, passed_over) if self.level == "checksum" and self._repository else None
+        )
+        if files is None:
+            self.passed_over = passed_over
         found = check_files(
             image,
             self.root,
@@ -242,13 +249,9 @@ def _forget_accepted(image: Image) -> int:
 
 def lost_rows(image: Image, head: int) -> dict[int, int]:
     """Rows that the newest snapshot shows and that lost data files had, by table."""
-    deletes = "SELECT data_file_id, delete_count FROM {ducklake_delete_file} x WHERE " + visible("x", head)
-    if "ducklake_delete_file" not in image.tables:
-        deletes = "SELECT 0 AS data_file_id, 0 AS delete_count WHERE false"
     return dict(
         image.rows(
-            "SELECT f.table_id, sum(f.record_count - coalesce(d.delete_count, 0))::BIGINT FROM {ducklake_data_file} f "
-            "JOIN memory.damaged l ON l.file_kind = 'data' AND l.file_id = f.data_file_id AND l.lost "
-            f"LEFT JOIN ({deletes}) d USING (data_file_id) WHERE {visible('f', head)} GROUP BY 1"
+            f"SELECT f.table_id, sum(f.rows - f.deletes)::BIGINT FROM ({files_select(image, head)}) f "
+            "JOIN memory.damaged l ON l.file_kind = 'data' AND l.file_id = f.file_id AND l.lost GROUP BY 1"
         )
     )

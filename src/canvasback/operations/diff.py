@@ -58,6 +58,8 @@ def diff(
                 f"snapshot {a.snapshot} is newer than snapshot {b.snapshot}, and its history has that one in it",
                 hint="Name the older one first.",
             )
+        for viewed, snapshot in ((a, a.snapshot), (b, a.snapshot), (b, b.snapshot)):
+            catalogs.tell_deletes(viewed, snapshot)
         return _compare(a, b, in_line=in_line)
 
 
@@ -142,7 +144,7 @@ def _better(own: TableState, seen: TableState | None, *, held: bool) -> TableSta
     if seen is None or not held:
         return own
     if own.rows_exact or not seen.rows_exact:
-        return msgspec.structs.replace(seen, rows=own.rows, rows_exact=own.rows_exact)
+        return msgspec.structs.replace(seen, rows=own.rows, rows_exact=own.rows_exact, fewest=own.fewest, most=own.most)
     return seen
 
 
@@ -208,6 +210,10 @@ def _difference(
         changes,
         before.rows if before is not None else 0,
         after.rows if after is not None else 0,
+        before.fewest if before is not None else 0,
+        before.most if before is not None else 0,
+        after.fewest if after is not None else 0,
+        after.most if after is not None else 0,
         flow.rows_added,
         flow.rows_removed,
         flow.exact,

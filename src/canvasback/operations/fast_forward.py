@@ -17,7 +17,7 @@ import msgspec
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.image import Image
 from canvasback.errors import AccessDeniedError, CorruptError
@@ -35,6 +35,7 @@ from canvasback.operations.moments import Commit, by_timeline, head_of
 from canvasback.operations.points import image_of
 from canvasback.operations.previous import read_previous
 from canvasback.operations.restore import Level, Restoring, Target
+from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import find_point, list_points, read_point
@@ -70,7 +71,7 @@ class FastForward(msgspec.Struct, frozen=True):
 
     def image(self) -> Image:
         """The catalog of the point, as it was saved: its engine's, with its own data path."""
-        return image_of(self.repository.store, self.manifest)
+        return image_of(self.repository.store, self.manifest, others=None)
 
 
 def plan_fast_forward(
@@ -161,18 +162,21 @@ def fast_forward(
     Raises:
         LockedError: Somebody has the catalog open (``catalog-in-use``), or changed it meanwhile
             (``catalog-changed``); it was not touched.
-        RefusedError: There is a catalog where there was none.
+        RefusedError: There is a catalog where there was none, or the lost one is alive elsewhere (``shares-files``).
     """
     began = time.monotonic()
     manifest = plan.manifest
-    engine = open_engine(plan.lake)
+    engine = open_to_change(plan.lake)
     replace = plan.expected is not None
     aside = engine.prepare(replace=replace)
     target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)
     commit = Commit(manifest.snapshot_id, manifest.snapshot_time)
+    sharing = None
+    if not replace and same_place(plan.root, manifest.data_root):
+        sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
     run = Restoring(
         target, plan.repository, manifest, commit, level, jobs, stores or Stores(), progress, clock,
-        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan),
+        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
     )  # fmt: skip
     done = run.restore(began, dry_run=dry_run)
     return FastForwardResult(

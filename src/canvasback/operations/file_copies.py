@@ -287,7 +287,7 @@ class FileLists:
                 if arrived.problem == "file-missing":
                     gone.append(arrived.task)
                 message = f"the lake has lost what the repository holds: {arrived.detail}"
-                cure = "The point holds the file as it was; restore puts it back."
+                cure = "The point holds the file as it was: run heal, which puts it back into the live lake."
                 self._suspected.append(Finding("lake-damaged", "error", where, message, cure))
             elif copier.has(arrived, held["checksum"]):
                 # Only its time changed.

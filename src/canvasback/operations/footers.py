@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +19,7 @@ from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation
 from canvasback.storage.local import LocalStore
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _BATCH = 256
 _RESERVED = 2_147_483_000
@@ -44,7 +44,7 @@ def check_rows(image: Image, store: Store, manifest: Manifest, findings: Finding
     progress.begin("reading footers", files=len(rows))
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             paths = _at_hand(store, batch, folder)
             check = _Check(image.connection, paths, columns, findings)
             check.batch([row for row in batch if row[4] is None and row[0] in paths])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from canvasback.catalog.deleting import forgotten_deletes
 from canvasback.catalog.image import Image
 from canvasback.catalog.state import forgotten, table_states
 from canvasback.model.finding import Finding
@@ -9,9 +10,10 @@ from canvasback.model.finding import Finding
 
 def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
     """What a catalog can no longer tell of a snapshot, table by table."""
-    lost = forgotten(image, snapshot)
-    if not lost:
+    lost, back = forgotten(image, snapshot), forgotten_deletes(image, snapshot)
+    if not lost and not back:
         return []
+    states = table_states(image, snapshot)
     return [
         Finding(
             "rows-forgotten",
@@ -21,6 +23,17 @@ def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
             "by then: some rows of that snapshot may be missing",
             "A point that was made before has them all: run list, and name it.",
         )
-        for state in table_states(image, snapshot)
+        for state in states
         if state.table_id in lost
+    ] + [
+        Finding(
+            "deletes-forgotten",
+            "warning",
+            state.name,
+            f"after snapshot {snapshot} DuckLake wrote deletion vectors, which say nothing of when rows were deleted: "
+            f"up to {back[state.table_id]} rows that were deleted by then may be shown again",
+            "A point that was made at that very snapshot has them as they were: run list, and name it.",
+        )
+        for state in states
+        if state.table_id in back
     ]

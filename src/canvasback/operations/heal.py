@@ -12,7 +12,7 @@ from canvasback.catalog.acceptance import Unreadable, acceptance_edits
 from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
 from canvasback.model.finding import Findings
@@ -20,11 +20,11 @@ from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.words import many
-from canvasback.operations.backup import backup
 from canvasback.operations.damage import aside_suffix
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
 from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
+from canvasback.operations.file_checks import note_whole
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
 from canvasback.operations.healing.leftovers import sweep_folders
@@ -32,6 +32,7 @@ from canvasback.operations.healing.losses import Losses
 from canvasback.operations.healing.merged import MERGED, Merged, find_merged, has_sources, note_planned, write_merged
 from canvasback.operations.healing.replica import find_replica
 from canvasback.operations.held import open_of_lake, refuse_without_repository
+from canvasback.operations.safety import make_safe
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
@@ -67,7 +68,8 @@ def heal(
         source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
-            again. Files that storage does not let be read or put back are not left out.
+            again. Files that storage does not let be read or put back are not left out, nor those of which every row
+            can be read.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -80,8 +82,8 @@ def heal(
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
             changed.
-        LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile; files that were
-            put back stay.
+        LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile, or goes on
+            writing to the repository; files that were put back stay.
         LakeError: The catalog cannot be read.
     """
     refuse_without_repository(level, repository)
@@ -120,7 +122,7 @@ class _Heal:
         clock: Callable[[], datetime],
     ) -> None:
         self.lake = lake
-        self.engine = open_engine(lake)
+        self.engine = open_to_change(lake)
         self.repository = repository
         self.source = source
         self.level = level
@@ -143,10 +145,12 @@ class _Heal:
             opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
             examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
             diagnosis = examiner.diagnose(image)
+            self.findings.merge(examiner.passed_over)
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
             done.repairs = planned_repairs(image, diagnosis.faults)
             image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
+            note_whole(image, self.root, self.stores, self.jobs, look=accept_loss)
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
             done.losses, done.lost_files = losses.first(_KEPT), losses.count
             unreadable = losses.unreadable() if accept_loss else []
@@ -159,7 +163,7 @@ class _Heal:
                 self._make_safe()
                 done.repairs = repair_file_rows(self.engine, image)
         if diagnosis.faults:
-            done.repairs += repair_rules(self.engine)
+            done.repairs += repair_rules(self.engine, self.root, self.stores)
         if unreadable:
             self._accept(unreadable)
         with self.engine.read() as stored:
@@ -256,15 +260,20 @@ class _Heal:
                 f"{many(losses.unsure, 'file')} not left out: storage does not let them be read, or put back, which is "
                 "no loss yet. See to the permissions and the network, and move away what is beyond rescue"
             )
+        if losses.whole:
+            steps.append(
+                f"{many(losses.whole, 'file')} not left out, whatever is wrong there: every row can be read, so "
+                "that nothing is lost yet. Move away by hand what is not to be kept"
+            )
         if not steps:
             steps.append("nothing is to be done")
 
     def _make_safe(self) -> None:
         if self.repository is not None and not self.done.safety_point:
             # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
-            point = backup(
-                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, stores=self.stores,
-                progress=self.progress, clock=self.clock,
+            point = make_safe(
+                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, only_new=False,
+                stores=self.stores, progress=self.progress, clock=self.clock,
             )  # fmt: skip
             self.done.safety_point = point.point
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, RefusedError, UsageError
+from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName
+from canvasback.model.manifest import Manifest
 from canvasback.model.relation import Relation
+from canvasback.repository.chunks import check_objects, read_chunks
 from canvasback.repository.filelist import CHECKSUM, files_relation
 from canvasback.repository.points import list_points, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.store import Store
 
 
 def refuse_without_repository(level: str, repository: str | None) -> None:
@@ -43,19 +49,43 @@ def open_of_lake(image: Image, stores: Stores, repository: str, lake: LakeName) 
     return opened
 
 
-def held_files(image: Image, opened: Repository) -> Relation | None:
+def refuse_damaged_lists(connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
+    """See that the lists of a point's files are what was saved.
+
+    Raises:
+        CorruptError: An object of one is missing (``chunk-missing``) or holds other bytes (``chunk-corrupt``).
+    """
+    lists = (chunk for table in manifest.files for chunk in read_chunks(connection, store, table))
+    check_objects(store, [(chunk.hash, chunk.bytes) for chunk in lists], store.jobs)
+
+
+def unused_point(point: str, error: CorruptError | RefusedError) -> Finding:
+    """That a point does not help, because it is damaged itself."""
+    message = f"this point was passed over, and older ones were used: {error.message}"
+    return Finding(error.code, "error", point, message, error.hint)
+
+
+def held_files(image: Image, opened: Repository, findings: Findings) -> Relation | None:
     """The ``kind``, ``file_id``, ``path`` and ``checksum`` of all files that the newest readable point holds.
 
     Args:
         image: The catalog of the live lake, by whose connection the relation is read.
         opened: Its repository.
+        findings: Told which newer points cannot be read.
     """
     for point in reversed(list_points(opened.store)):
         try:
-            files = files_relation(image.connection, opened.store, read_point(opened.store, point))
-        except CorruptError:
-            continue  # verify tells what is wrong with it; an older one knows the older files
-        select = f"SELECT kind, file_id, path, {CHECKSUM} AS checksum FROM ({files.select})"
+            manifest = read_point(opened.store, point)
+            refuse_damaged_lists(image.connection, opened.store, manifest)
+        except CorruptError as error:
+            findings.add(unused_point(point, error))
+            continue
+        files = files_relation(image.connection, opened.store, manifest)
+        # What lay outside of the data path lies inside of one that it was restored to, under the object's name.
+        select = (
+            f"SELECT kind, file_id, unnest(CASE WHEN elsewhere THEN [path, object] ELSE [path] END) AS path, "
+            f"{CHECKSUM} AS checksum FROM ({files.select})"
+        )
         names = ("kind", "file_id", "path", "checksum")
         return Relation("held", tuple(column for column in files.columns if column.name in names), select)
     return None

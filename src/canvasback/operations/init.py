@@ -32,8 +32,9 @@ def init(
         LakeError: The lake cannot be read, so it cannot be told which one it is.
     """
     name = parse_lake(lake)
-    store = (stores or Stores()).open(repository)
-    with open_engine(name).read() as image:
+    stores = stores or Stores()
+    store = stores.open(repository)
+    with open_engine(name, stores).read() as image:
         id_ = lake_id(image)
         refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
     created = create_repository(store, id_, clock())

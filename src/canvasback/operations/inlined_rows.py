@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import duckdb
 import msgspec
 
+from canvasback.catalog.adoption import ColumnStats
+from canvasback.catalog.column_trees import Tree, column_trees, taken_over
 from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
-from canvasback.catalog.logical import LakeTypes, lake_columns, scalar_type
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD
-from canvasback.catalog.state import visible
-from canvasback.model.relation import identifier, literal
+from canvasback.errors import RefusedError
+from canvasback.model.relation import file_literal, identifier
+from canvasback.model.words import many
+from canvasback.operations.file_statistics import column_stats, fields_in
+from canvasback.operations.parquet_shape import write_parquet
 
-_UNBOUNDED = frozenset({"BLOB", "INTERVAL"})
-"""Types whose bounds nobody asks for, or whose text does not compare like the values."""
+_UNWRITTEN = "time_ns"
+"""What DuckDB's writer of Parquet does not know, and ends with an internal error."""
+
+_HINT = "Attach the point with --at-snapshot, and copy the table with SQL."
 
 
 class InlinedFile(msgspec.Struct, frozen=True):
@@ -30,101 +39,143 @@ class InlinedFile(msgspec.Struct, frozen=True):
     stats: tuple[dict[str, Value], ...]
 
 
-def write_inlined_rows(image: Image, table_id: int, snapshot: int, path: str) -> InlinedFile | None:
+def write_inlined_rows(image: Image, table_id: int, table: str, snapshot: int, path: str) -> InlinedFile | None:
     """Write the inlined rows that a snapshot sees to a Parquet file, with their row ids.
 
     Args:
         image: The catalog, with the types that a catalog in DuckDB has.
         table_id: The table.
+        table: What it is called.
         snapshot: The snapshot.
         path: The file to write.
 
     Returns:
         What was written; None where the snapshot sees no inlined row.
+
+    Raises:
+        RefusedError: A column is of an unknown type (``unknown-type``), or has a value that a file cannot hold
+            (``value-not-kept``).
     """
-    columns = image.rows(
-        "SELECT column_id, column_name, column_type, parent_column, initial_default FROM {ducklake_column} x "
-        f"WHERE table_id = {table_id} AND {visible('x', snapshot)} ORDER BY column_order"
-    )
-    types, begins = _types(image)
-    [(version,)] = image.rows(f"SELECT schema_version FROM {{ducklake_snapshot}} s WHERE snapshot_id = {snapshot}")
-    top = [
-        (id_, name, types.of(table_id, version, name), default) for id_, name, _, up, default in columns if up is None
-    ]
+    columns = column_trees(image, table_id, snapshot)
+    begins = _begins(image)
     selects = []
     for name, of, at_version in inlined_tables(image):
         if of != table_id:
             continue
         own, begin, end = (own_column(image, name, one) for one in ("row_id", "begin_snapshot", "end_snapshot"))
-        held = dict(
-            image.rows(
-                "SELECT column_id, column_name FROM {ducklake_column} x WHERE parent_column IS NULL "
-                f"AND table_id = {table_id} AND {visible('x', begins.get(at_version, snapshot))}"
-            )
-        )
+        seen = f"FROM {{{name}}} i WHERE {begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
+        if not image.rows(f"SELECT 1 {seen} LIMIT 1"):
+            continue
+        _refuse_unknown(columns, table)
+        held = {column.id: column for column in column_trees(image, table_id, begins.get(at_version, snapshot))}
         shown = ", ".join(
-            f"CAST({identifier(held[id_]) if id_ in held else _default(default)} AS {type_}) AS {identifier(column)}"
-            for id_, column, type_, default in top
+            taken_over(identifier(held[column.id].name) if column.id in held else "", held.get(column.id), column)
+            + f" AS {identifier(column.name)}"
+            for column in columns
         )
-        selects.append(
-            f"SELECT {shown}, {own} AS {ROW_ID} FROM {{{name}}} i "
-            f"WHERE {begin} <= {snapshot} AND ({end} IS NULL OR {end} > {snapshot})"
-        )
+        selects.append(f"SELECT {shown}, {own} AS {ROW_ID} {seen}")
     if not selects:
         return None
     rows = " UNION ALL ".join(selects)
     [(count, first)] = image.rows(f"SELECT count(*), min({ROW_ID}) FROM ({rows})")
-    if not count:
-        return None
-    children: dict[int | None, list[tuple[int, str]]] = {}
-    for id_, name, _, parent, _ in columns:
-        children.setdefault(parent, []).append((id_, name))
-    ids = ", ".join([_fields(id_, name, children) for id_, name in children[None]] + [f"{ROW_ID}: {ROW_ID_FIELD}"])
-    image.rows(f"COPY ({rows}) TO {literal(path)} (FORMAT parquet, FIELD_IDS {{{ids}}})")
-    kinds = {id_: scalar_type(kind) for id_, _, kind, up, _ in columns if up is None}
-    stats = [_stats(image, rows, id_, name, kinds[id_]) for id_, name, _, _ in top if kinds[id_]]
+    fields = {column.name: column.field_ids for column in columns} | {ROW_ID: str(ROW_ID_FIELD)}
+    try:
+        write_parquet(image.connection, image.spliced(rows), path, fields)
+    except duckdb.IOException as error:
+        raise _unwritten(image, rows, path, columns, table, error) from error
+    _refuse_unlike(image, rows, path, columns, table)
+    kinds = {id_: kind for column in columns for id_, kind in column.kinds_by_id()}
+    told = column_stats(image.connection, path, fields_in(image.connection, path), kinds)
+    stats = [_stats(one) for one in told]
     return InlinedFile(int(count), int(first), tuple(stats))
 
 
-def _types(image: Image) -> tuple[LakeTypes, dict[int, int]]:
-    columns = image.rows(
-        "SELECT column_id, table_id, column_name, column_type, parent_column, begin_snapshot, end_snapshot "
-        "FROM {ducklake_column} c"
-    )
+def _refuse_unknown(columns: Sequence[Tree], table: str) -> None:
+    for column in columns:
+        if _UNWRITTEN in column.kinds():
+            raise RefusedError(
+                "value-not-kept",
+                f"{table} has rows in the catalog, and no Parquet file holds the {_UNWRITTEN} values of its column "
+                f"{column.name}",
+                hint=_HINT,
+            )
+        if column.type is None:
+            raise RefusedError(
+                "unknown-type",
+                f"{table} has rows in the catalog, and its column {column.name} is of a type that this version of "
+                "Canvasback does not know",
+                hint=_HINT,
+            )
+
+
+def _begins(image: Image) -> dict[int, int]:
     begins = dict(image.rows("SELECT schema_version, min(snapshot_id) FROM {ducklake_snapshot} s GROUP BY 1"))
     if "ducklake_schema_versions" in image.tables:
         begins |= dict(
             image.rows("SELECT schema_version, min(begin_snapshot) FROM {ducklake_schema_versions} v GROUP BY 1")
         )
-    return LakeTypes(lake_columns(columns), begins), begins
+    return begins
 
 
-def _default(value: str | None) -> str:
-    return "NULL" if value is None else literal(value)
-
-
-def _fields(id_: int, name: str, children: dict[int | None, list[tuple[int, str]]]) -> str:
-    inner = children.get(id_)
-    if not inner:
-        return f"{identifier(name)}: {id_}"
-    return (
-        f"{identifier(name)}: {{{', '.join([f'__duckdb_field_id: {id_}', *(_fields(*c, children) for c in inner)])}}}"
+def _unwritten(
+    image: Image, rows: str, path: str, columns: Sequence[Tree], table: str, error: duckdb.Error
+) -> RefusedError:
+    """Say which column cannot be written."""
+    which = "its columns"
+    for column in columns:
+        try:
+            write_parquet(image.connection, image.spliced(f"SELECT {identifier(column.name)} FROM ({rows})"), path, {})
+        except duckdb.IOException:
+            which = f"its column {column.name} ({column.type})"
+            break
+    reason = str(error).splitlines()[0].removeprefix("IO Error: ")
+    return RefusedError(
+        "value-not-kept", f"{table} has rows in the catalog, and {which} cannot be written: {reason}", hint=_HINT
     )
 
 
-def _stats(image: Image, rows: str, id_: int, name: str, kind: str | None) -> dict[str, Value]:
-    column = identifier(name)
-    bounds = "NULL, NULL" if kind in _UNBOUNDED else f"min({column})::VARCHAR, max({column})::VARCHAR"
-    nan = f"coalesce(bool_or(isnan({column})), false)" if kind in {"FLOAT", "DOUBLE"} else "NULL::BOOLEAN"
-    [(values, nulls, low, high, has_nan)] = image.rows(
-        f"SELECT count({column}), count(*) - count({column}), {bounds}, {nan} FROM ({rows})"
+def _refuse_unlike(image: Image, rows: str, path: str, columns: Sequence[Tree], table: str) -> None:
+    """See that a file gives the values back that were written to it.
+
+    Raises:
+        RefusedError: It does not (``value-not-kept``): Parquet knows no integers of 128 bits, and fewer digits of
+            intervals.
+    """
+    tests = ", ".join(
+        f"count(*) FILTER (WHERE {' OR '.join(f'{a} IS DISTINCT FROM {b}' for a, b in _compared(column))})"
+        for column in columns
     )
+    [unlike] = image.rows(
+        f"SELECT {tests} FROM ({rows}) a JOIN read_parquet({file_literal(path)}, hive_partitioning = false) b "
+        f"USING ({ROW_ID})"
+    )
+    for column, count in zip(columns, unlike, strict=True):
+        if count:
+            raise RefusedError(
+                "value-not-kept",
+                f"{many(count, 'row')} of {table} that {'is' if count == 1 else 'are'} inlined in the catalog "
+                f"{'has' if count == 1 else 'have'} values in {column.name} ({column.type}) that a Parquet file does "
+                "not hold as they are",
+                hint=_HINT,
+            )
+
+
+def _compared(column: Tree) -> list[tuple[str, str]]:
+    """Expressions on what was written, with those on what is read, that have to be equal: texts tell most."""
+    name = identifier(column.name)
+    shown = [(f"CAST(a.{name} AS VARCHAR)", f"CAST(TRY_CAST(b.{name} AS {column.type}) AS VARCHAR)")]
+    if column.type == "VARIANT":
+        shown.append((f"variant_typeof(a.{name})", f"variant_typeof(b.{name})"))
+    return shown
+
+
+def _stats(told: ColumnStats) -> dict[str, Value]:
     return {
-        "column_id": int(id_),
-        "column_size_bytes": 0,
-        "value_count": int(values),
-        "null_count": int(nulls),
-        "min_value": None if has_nan else low,
-        "max_value": None if has_nan else high,
-        "contains_nan": has_nan,
+        "column_id": told.column_id,
+        "column_size_bytes": told.bytes,
+        "value_count": told.values,
+        "null_count": told.nulls,
+        "min_value": told.low,
+        "max_value": told.high,
+        "contains_nan": told.nan,
     }

@@ -6,7 +6,6 @@ merging, flushing and expiry did later has not touched what it says.
 
 from __future__ import annotations
 
-import tempfile
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,16 @@ from datetime import datetime
 import duckdb
 import msgspec
 
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.connections import connect
+from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment, spelled
+from canvasback.operations.reach import reach_of
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import find_point, list_points, read_point
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _TABLE = "ducklake_snapshot"
 
@@ -236,7 +238,7 @@ class _History:
 
 @contextmanager
 def _history(store: Store) -> Iterator[_History]:
-    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder, connect(folder) as connection:
+    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         yield _History(store, connection)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.storage.locations import Stores
 
 
@@ -36,7 +36,8 @@ def put_parquet(stores: Stores, path: str, folder: str, suffix: str = ".parquet"
     Raises:
         StorageError: It cannot be written.
     """
-    [(unique,)] = duckdb.execute("SELECT uuidv7()::VARCHAR").fetchall()
+    with connect(None, threads=1, reach=()) as connection:
+        [(unique,)] = connection.execute("SELECT uuidv7()::VARCHAR").fetchall()
     name = f"ducklake-{unique}{suffix}"
     store, object_ = stores.locate(folder + name)
     size = os.path.getsize(path)

@@ -13,7 +13,9 @@ from canvasback.model.finding import Finding
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
-from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
+from canvasback.operations.cutting import cut_files, refuse_uncuttable
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import FileSource, PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.places import list_places
 from canvasback.storage.locations import Stores
@@ -48,10 +50,13 @@ class Past:
         self._snapshot = snapshot
         self.wanted: str | None = None
         self.straddlers: list[tuple[str, int]] = []
+        self._deletes = DeletesThen()
         if snapshot < manifest.snapshot_id:
             duck = in_dialect(image, "duckdb")
             self.straddlers = straddling(duck, snapshot)
             refuse_uncuttable(duck, self.straddlers)
+            sources = PointFiles(image, store, manifest)
+            self._deletes = deletes_then(duck, snapshot, late_of(self.straddlers), sources)
             self.wanted = " UNION ALL ".join(
                 self._wanted(duck, kind) for kind in KINDS if KINDS[kind][0] in duck.tables
             )
@@ -75,7 +80,8 @@ class Past:
         """What the point can no longer tell of the snapshot."""
         if self.wanted is None:
             return []
-        return forgotten_findings(in_dialect(self._image, "duckdb"), self._snapshot)
+        found = forgotten_findings(in_dialect(self._image, "duckdb"), self._snapshot)
+        return [*found, *self._deletes.findings]
 
     def named(self) -> Image:
         """The image with the rows of those files only that are needed as they are, in DuckDB's dialect."""
@@ -112,8 +118,8 @@ class Past:
         files = []
         if self.straddlers:
             rows = connection.execute("SELECT kind, file_id, name, target FROM memory.straddlers ORDER BY ALL")
-            files = [Straddler(kind, id_, self._store, name, place) for kind, id_, name, place in rows.fetchall()]
-        cuts = cut_files(duck, self._snapshot, files, stores, progress)
+            files = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows.fetchall()]
+        cuts = cut_files(duck, self._snapshot, files, stores, progress, self._deletes.commits)
         if cuts:
             for cut in cuts:
                 connection.execute(

@@ -51,9 +51,10 @@ def list_places(
         f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
         f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM {files})"
     )
-    # A legitimate odd path has an object of its own; what is left could lead anywhere.
+    # A legitimate odd path has an object of its own; what is left could lead anywhere. One that the point does not hold
+    # leads nowhere: nothing is written there.
     refuse_unsafe_names(
         connection,
         f"FROM memory.{table}",
-        also="ends_with(target, '/') OR list_contains(string_split(target, '/'), '..')",
+        also="checksum IS NOT NULL AND (ends_with(target, '/') OR list_contains(string_split(target, '/'), '..'))",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -9,13 +10,22 @@ from typing import Any
 import duckdb
 import msgspec
 
-from canvasback.errors import AccessDeniedError, CorruptError, ObjectExistsError, ObjectMissingError, StorageError
+from canvasback.errors import (
+    AccessDeniedError,
+    CanvasbackError,
+    CorruptError,
+    ObjectExistsError,
+    ObjectMissingError,
+    StorageError,
+)
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.damage import aside_suffix
+from canvasback.operations.elsewhere import Elsewhere
 from canvasback.operations.parallel import Stop, each, in_parallel
+from canvasback.operations.placement import PLANNED, STATES, FilePlan, Placement, unreachable
 from canvasback.operations.places import list_places
 from canvasback.operations.reading import UnreadError, open_source
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -29,72 +39,6 @@ from canvasback.storage.store import Stat, Store
 _BATCH = 4096
 _ATTEMPTS = 3
 _CURE = "Another point may hold it: run list, and restore with --level checksum to try that point's copy."
-
-
-class Placement(msgspec.Struct, frozen=True):
-    """One file and its place.
-
-    Attributes:
-        target: Its absolute path or URL.
-        name: The repository's object that holds it.
-        size: Its bytes.
-        checksum: Their checksum, see `canvasback.storage.checksums`.
-        etag: The etag of the repository's object when it was written, or empty.
-        modified_ns: Its time of modification.
-        elsewhere: Whether the place is outside of the data path.
-        present: The size of what a listing found there; -1 for nothing, None where nobody listed.
-        damaged: Whether something else is there, to be moved aside.
-    """
-
-    target: str
-    name: str
-    size: int
-    checksum: str
-    etag: str
-    modified_ns: int
-    elsewhere: bool
-    present: int | None = None
-    damaged: bool = False
-
-
-_PLANNED = {
-    "target": "VARCHAR",
-    "name": "VARCHAR",
-    "size": "BIGINT",
-    "checksum": "VARCHAR",
-    "etag": "VARCHAR",
-    "modified_ns": "BIGINT",
-    "elsewhere": "BOOLEAN",
-    "present": "BIGINT",
-    "damaged": "BOOLEAN",
-}
-"""The columns of ``memory.planned``: the fields of a `Placement`."""
-
-
-class FilePlan(msgspec.Struct):
-    """What is to be done with a point's files.
-
-    Attributes:
-        root: The data path, absolute.
-        moving: Whether the files go to another data path than the original.
-        kept: Files that are there and whole.
-        wanted: Files to put there.
-        wanted_bytes: Bytes of them.
-        damaged: Files to move aside.
-        elsewhere: Files outside of the data path.
-        placed: Files that were put there.
-        placed_bytes: Bytes of them.
-    """
-
-    root: str
-    moving: bool
-    kept: int = 0
-    wanted: int = 0
-    wanted_bytes: int = 0
-    damaged: int = 0
-    elsewhere: int = 0
-    placed: int = 0
-    placed_bytes: int = 0
 
 
 class Placer:
@@ -128,6 +72,7 @@ class Placer:
         self._progress = progress
         self._findings = findings
         self._passing_over = passing_over
+        self._elsewhere = Elsewhere(stores)
 
     def plan(
         self,
@@ -155,7 +100,7 @@ class Placer:
         plan = FilePlan(root, moving)
         list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
         self._report_absent()
-        create_table(self._connection, "memory.planned", _PLANNED)
+        create_table(self._connection, "memory.planned", PLANNED)
         files, bytes_ = one_row(
             self._connection,
             "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
@@ -174,6 +119,9 @@ class Placer:
                 plan.elsewhere += place.elsewhere
                 if state == "whole":
                     plan.kept += 1
+                    continue
+                if state not in STATES:
+                    self._findings.add(unreachable(place, state))
                     continue
                 if state == "other" and place.elsewhere and not moving:
                     self._findings.add(
@@ -200,7 +148,7 @@ class Placer:
 
     def plan_new(self, root: str) -> FilePlan:
         """Plan every file of ``memory.places``, whose targets are names that nothing has."""
-        create_table(self._connection, "memory.planned", _PLANNED)
+        create_table(self._connection, "memory.planned", PLANNED)
         self._connection.execute(
             "INSERT INTO memory.planned SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
             "FROM memory.places"
@@ -211,7 +159,9 @@ class Placer:
     def execute(self, plan: FilePlan, moment: datetime) -> None:
         """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
         suffix = aside_suffix(moment)
-        for (folder,) in self._stream("SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places"):
+        for (folder,) in self._stream(
+            "SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places WHERE checksum IS NOT NULL"
+        ):
             if not is_remote(folder):
                 sweep(folder)
         target = self._stores.open(plan.root)
@@ -236,9 +186,9 @@ class Placer:
         self._progress.end()
 
     def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
-        target, name = self._stores.locate(place.target)
         aside = suffix if place.damaged else ""
         try:
+            target, name = self._locate(place)
             if not self._put_within(place, target, name, aside):
                 self._put_stream(place, target, name, aside, stop)
         except ObjectExistsError:
@@ -248,7 +198,7 @@ class Placer:
         except CorruptError as error:
             return Finding("object-corrupt", "error", place.target, f"not restored: {error.message}", _CURE)
         except AccessDeniedError as error:
-            if not self._passing_over:
+            if not self._passing_over and not place.elsewhere:
                 raise
             return Finding("copy-failed", "error", place.target, f"not put back: {error.message}", error.hint)
         except UnreadError as error:
@@ -294,7 +244,10 @@ class Placer:
         for (path,) in self._connection.execute(
             "SELECT DISTINCT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL"
         ).fetchall():
-            if self._look(path) is None:
+            there = None
+            with contextlib.suppress(CanvasbackError):  # its path may be no path, or lead where nobody can look
+                there = self._look(path)
+            if there is None:
                 self._findings.add(
                     Finding(
                         "file-absent",
@@ -318,12 +271,17 @@ class Placer:
         return (Placement(*row) for row in self._stream(sql))
 
     def _state(self, place: Placement, level: str, stop: Stop) -> str:
-        """``whole``, ``absent``, or ``other`` where something else is there."""
-        target, name = self._stores.locate(place.target)
+        """``whole``, ``absent``, or ``other`` where something else is there; else why nobody can look, in words."""
         size = place.present
-        if size is None:
-            found = self._look(place.target)
-            size = -1 if found is None else found.size
+        try:
+            target, name = self._locate(place)
+            if size is None:
+                found = target.stat(name)
+                size = -1 if found is None else found.size
+        except CanvasbackError as error:
+            if not place.elsewhere:
+                raise
+            return error.message
         if size < 0:
             return "absent"
         same = size == place.size
@@ -335,11 +293,14 @@ class Placer:
         return "whole" if same else "other"
 
     def _look(self, path: str) -> Stat | None:
-        target, name = self._stores.locate(path)
+        target, name = self._elsewhere.locate(path)
         return target.stat(name)
 
+    def _locate(self, place: Placement) -> tuple[Store, str]:
+        return (self._elsewhere if place.elsewhere else self._stores).locate(place.target)
+
     def _note(self, places: list[Placement]) -> None:
-        insert_rows(self._connection, "memory.planned", _PLANNED, [msgspec.structs.astuple(place) for place in places])
+        insert_rows(self._connection, "memory.planned", PLANNED, [msgspec.structs.astuple(place) for place in places])
 
     def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.cursor()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
+from collections.abc import Sequence
 
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.connections import connect
+from canvasback.catalog.image import Image
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment
 from canvasback.operations.moments import Commit, find_held
+from canvasback.operations.reach import reach_of
 from canvasback.repository.chunks import check_objects, read_chunks, relation_of
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import make_folder
 from canvasback.storage.urls import register
 
 
@@ -52,7 +55,9 @@ def open_moment(
     return opened, held.manifest, held.commit
 
 
-def image_of(store: Store, manifest: Manifest, *, check_with: int = 0, by_url: bool = False) -> Image:
+def image_of(
+    store: Store, manifest: Manifest, *, check_with: int = 0, by_url: bool = False, others: Sequence[str] | None = ()
+) -> Image:
     """The image of a point. Nothing is read but index objects until a relation is.
 
     Args:
@@ -60,14 +65,18 @@ def image_of(store: Store, manifest: Manifest, *, check_with: int = 0, by_url: b
         manifest: The point.
         check_with: With how many threads to check all chunks first, the file lists' too; 0 trusts them.
         by_url: Let the relations name the chunks by their URLs.
+        others: Folders that the image's connection reaches besides the point's own; None where files of the live
+            lake are read through it, which may be anywhere.
 
     Raises:
         CorruptError: An object is missing or holds other bytes than its name promises.
     """
-    folder = tempfile.mkdtemp(prefix="canvasback-")
+    folder = make_folder()
     try:
-        connection = connect(folder)
-        if by_url and is_remote(store.url):
+        by_url = by_url and is_remote(store.url)
+        # DuckDB 1.5 does not reach a file system of Python's where it may not reach all files.
+        connection = connect(folder, reach=None if by_url or others is None else reach_of(store, *others))
+        if by_url:
             register(connection, store)
         chunks = {table.name: read_chunks(connection, store, table) for table in manifest.tables}
         if check_with:

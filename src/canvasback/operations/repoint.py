@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.repoint import folders_elsewhere, repoint_statements
@@ -19,7 +20,7 @@ from canvasback.model.results import RepointResult
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 from canvasback.storage.store import Store
 
 _BATCH = 4096
@@ -35,6 +36,7 @@ def repoint(
     *,
     verify: bool = False,
     keep_elsewhere: bool = False,
+    relative: bool | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -51,6 +53,8 @@ def repoint(
         data_path: Where its files are now.
         verify: First see that every file of the catalog is there with its size.
         keep_elsewhere: Leave files outside of the data path where they are, instead of refusing.
+        relative: Let the catalog name the folder relatively, for a lake that travels with its files: DuckLake takes it
+            as relative to the folder in which a program runs. None for as it is given, as with DATA_PATH in ATTACH.
         dry_run: Look only; what is missing there are findings.
         jobs: How many files are looked at a time where there may be no listing; None for what suits the storage.
         stores: How to reach object stores; by each cloud's own configuration if None.
@@ -63,9 +67,12 @@ def repoint(
     """
     began = time.monotonic()
     name = parse_lake(lake)
-    engine = open_engine(name)
+    engine = open_to_change(name)
     stores = stores or Stores()
     new = folder_url(data_path)
+    if relative is None:
+        relative = not is_remote(data_path) and not os.path.isabs(data_path.removeprefix("file://"))
+    spelled = relative_folder(data_path) if relative else ""
     findings = Findings()
     with engine.read() as stored:
         image = in_dialect(stored, "duckdb")
@@ -94,7 +101,7 @@ def repoint(
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
-        statements = repoint_statements(stored, old, new)
+        statements = repoint_statements(stored, old, new, spelled)
     if not dry_run:
         engine.change(statements)
     steps = [
@@ -102,6 +109,8 @@ def repoint(
         f"{files} files are named there" + (", and each was found with its size" if verify and not missing else ""),
         "whoever has the lake attached has to attach it again",
     ]
+    if spelled:
+        steps.insert(1, f"the catalog names it as {spelled}, relative to where it is attached")
     if elsewhere:
         steps.append(f"{len(elsewhere)} files and folders outside of the data path stay where they are")
     return RepointResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -13,23 +14,26 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.holding import fitting
 from canvasback.catalog.repoint import repoint
-from canvasback.model.finding import Findings
+from canvasback.errors import RefusedError
+from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
 from canvasback.operations.cutting import cutting_steps
-from canvasback.operations.data_root import refuse_nesting
+from canvasback.operations.data_root import names_root, refuse_nesting
 from canvasback.operations.defaults import now
 from canvasback.operations.lost_types import lost_types
 from canvasback.operations.moments import Commit
 from canvasback.operations.newer_files import can_list, newer_files
 from canvasback.operations.past import Past
-from canvasback.operations.placing import FilePlan, Placer
+from canvasback.operations.placement import FilePlan
+from canvasback.operations.placing import Placer
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.sharing import find_sharing, same_place
+from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
-from canvasback.storage.locations import Stores, folder_url, is_remote
+from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 
 Level = Literal["exists", "checksum"]
 
@@ -42,8 +46,10 @@ def restore(
     at_snapshot: int | None = None,
     at_time: str | datetime | None = None,
     data_path: str | None = None,
+    relative: bool = False,
     level: Level = "exists",
     replace: bool = False,
+    shares_files: bool = False,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -61,8 +67,12 @@ def restore(
         at_time: The same, for the newest snapshot at or before a time: ISO 8601 with a zone, or ``2 hours ago``.
         data_path: A folder or URL: put all files here and point the catalog here. Without it they stay at the
             original data path, and only those that are missing or damaged there are put back.
+        relative: Let the catalog name the folder of ``data_path`` relatively, as it is given, for a lake that travels
+            with its files. DuckLake takes it as relative to the folder in which a program runs.
         level: What counts as damaged: ``exists``, a wrong size; ``checksum``, other bytes.
         replace: Move a catalog that is there aside first.
+        shares_files: Let the restored catalog share its files with one of the same lake that is alive elsewhere. Each
+            of the two takes what the other writes for orphaned files, which DuckLake's cleanup deletes.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -75,8 +85,9 @@ def restore(
 
     Raises:
         RefusedError: There is something where the lake should go, no point holds the moment
-            (``moment-not-held``), or the catalog cannot hold inlined rows of the point (``not-inlinable``); nothing
-            was changed.
+            (``moment-not-held``), the catalog is alive elsewhere with the same data path (``shares-files``), it names
+            another data path than that at which its files were saved (``data-path-differs``), or it cannot hold
+            inlined rows of the point (``not-inlinable``); nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
@@ -86,9 +97,33 @@ def restore(
     stores = stores or Stores()
     opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
-    target = Target(lake, engine, root, data_path is not None, aside, replace)
-    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock)
+    spelled = relative_folder(data_path or "/") if relative else ""
+    target = Target(lake, engine, root, data_path is not None, aside, replace, spelled)
+    if data_path is None:
+        _refuse_elsewhere(manifest)
+    sharing = None
+    if not shares_files and same_place(root, manifest.data_root):
+        sharing = find_sharing(opened.store, manifest, lake, engine)
+    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock, sharing=sharing)
     return run.restore(began, dry_run=dry_run)
+
+
+def _refuse_elsewhere(manifest: Manifest) -> None:
+    """See that the catalog will look for its files where they are put.
+
+    Raises:
+        RefusedError: It names another data path than that at which a user said that the files are
+            (``data-path-differs``).
+    """
+    spelled, root = manifest.data_path, manifest.data_root
+    if not spelled or names_root(spelled, root):
+        return
+    raise RefusedError(
+        "data-path-differs",
+        f"the catalog of point {manifest.id} says that its files are at {spelled}, and they were found at {root} when "
+        "it was saved: a restored catalog would not find them",
+        hint=f"Add --data-path {root}, or any other place: the catalog is pointed there.",
+    )
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -101,6 +136,7 @@ class Target(msgspec.Struct, frozen=True):
         moving: Whether all files go there, and the catalog is pointed there.
         aside: What is moved aside, in words.
         replace: Whether a catalog may be moved aside.
+        spelled: How the catalog is to spell the data path, if not absolutely.
     """
 
     lake: LakeName
@@ -109,6 +145,7 @@ class Target(msgspec.Struct, frozen=True):
     moving: bool
     aside: tuple[str, ...]
     replace: bool
+    spelled: str = ""
 
 
 class Restoring(msgspec.Struct):
@@ -127,6 +164,7 @@ class Restoring(msgspec.Struct):
         checked: Whether it is known that the point's chunks are whole.
         newer: Whether to look for files that are newer than the point.
         guard: Called before the catalog is written; what it raises ends it all.
+        sharing: What to say of another catalog over the same files, if there are some.
     """
 
     target: Target
@@ -141,6 +179,7 @@ class Restoring(msgspec.Struct):
     checked: bool = False
     newer: bool = True
     guard: Callable[[], None] = lambda: None
+    sharing: Finding | None = None
 
     def restore(self, began: float, *, dry_run: bool) -> RestoreResult:
         """First the files, then, as one step, the catalog. See `restore`."""
@@ -150,7 +189,8 @@ class Restoring(msgspec.Struct):
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
         check_with = 0 if self.checked else self.jobs or store.jobs
-        with image_of(store, manifest, check_with=check_with) as image:
+        others = [os.path.dirname(os.path.abspath(target.lake.target))] if target.lake.is_file else []
+        with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             fitting(past.uncut(), target.lake.engine)
             placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
@@ -159,6 +199,8 @@ class Restoring(msgspec.Struct):
             files = placer.plan(
                 manifest, target.root, self.level, moving=target.moving, wanted=past.wanted, listed=listed and remote
             )
+            if self.sharing is not None and (files.kept or not files.wanted):
+                findings.add(self.sharing)  # where all files are put anew, nobody else's are there
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
             findings.extend(lost_types(image, manifest))
@@ -173,7 +215,7 @@ class Restoring(msgspec.Struct):
                 rewound = fitting(past.image(self.stores, self.progress), target.lake.engine)
                 rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
-                    rewound = repoint(rewound, manifest.data_root, target.root, past.moved)
+                    rewound = repoint(rewound, manifest.data_root, target.root, past.moved, target.spelled)
                 self.guard()
                 steps = (*steps, *target.engine.write(rewound, self.clock(), replace=target.replace))
         return RestoreResult(
@@ -208,5 +250,7 @@ class Restoring(msgspec.Struct):
                 f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"
             )
         steps += self.target.aside
+        if self.target.spelled:
+            steps.append(f"the catalog names them as {self.target.spelled}, relative to where it is attached")
         steps.append(f"the catalog is written to {self.target.lake}")
         return tuple(steps)

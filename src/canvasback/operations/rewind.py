@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-import tenacity
 
 from canvasback.catalog.commits import commits_between
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected
-from canvasback.catalog.files import KINDS, files_select
+from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
 from canvasback.catalog.rewind import Cut, rewind_edits, straddling
 from canvasback.catalog.scheduling import abandoned_files, schedule_edit
@@ -23,24 +22,25 @@ from canvasback.errors import LockedError, UsageError
 from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import BackupResult
 from canvasback.model.rewinding import RewindResult, RewoundTable
 from canvasback.model.state import differing, pair_states
 from canvasback.model.words import many
-from canvasback.operations.backup import backup
-from canvasback.operations.cutting import Straddler, cut_files, cutting_steps, refuse_uncuttable
+from canvasback.operations.cutting import cut_files, cutting_steps, refuse_uncuttable
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import LakeFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit, find_commit
+from canvasback.operations.safety import make_safe
+from canvasback.operations.times import moment_of
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores
 
 _ATTEMPTS = 3
-_PATIENCE = 10
-"""Seconds to wait for whoever writes to the repository."""
 
 
 def rewind(
@@ -96,7 +96,7 @@ def rewind(
             hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
         )
     name = parse_lake(lake)
-    run = _Rewind(name, open_engine(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
+    run = _Rewind(name, open_to_change(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
     made = ""
     for _ in range(_ATTEMPTS):
         with run.engine.read() as stored:
@@ -130,6 +130,7 @@ class _Plan(msgspec.Struct):
     commits: tuple[CommitSummary, ...] = ()
     tables: tuple[RewoundTable, ...] = ()
     straddlers: list[tuple[str, int]] = []
+    deletes: DeletesThen = DeletesThen()
     abandoned: list[tuple[int, str]] = []
     expected: Expected | None = None
     clients: tuple[str, ...] = ()
@@ -161,6 +162,9 @@ class _Rewind(msgspec.Struct):
             return plan
         plan.straddlers = straddling(image, target.snapshot)
         refuse_uncuttable(image, plan.straddlers)
+        sources = LakeFiles(image, plan.root, self.stores)
+        plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
+        image.deletes[target.snapshot] = plan.deletes.rows
         plan.commits = commits_between(image, target.snapshot, snapshot)
         plan.tables = _tables(image, target.snapshot, snapshot)
         plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
@@ -177,21 +181,15 @@ class _Rewind(msgspec.Struct):
                 )
             )
         plan.findings.extend(forgotten_findings(image, target.snapshot))
+        plan.findings.extend(plan.deletes.findings)
         return plan
 
     def back_up(self, lake: str, repository: str, jobs: int | None) -> BackupResult:
-        """A point of the lake as it is. A watch that makes one just then is waited for."""
-        patient = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
-            stop=tenacity.stop_after_attempt(_PATIENCE),
-            wait=tenacity.wait_fixed(1),
-            reraise=True,
-        )
-        result: BackupResult = patient(
-            backup, lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
+        """A point of the lake as it is."""
+        return make_safe(
+            lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
             progress=self.progress, clock=self.clock,
         )  # fmt: skip
-        return result
 
     def execute(self, plan: _Plan, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""
@@ -227,19 +225,11 @@ class _Rewind(msgspec.Struct):
         )
 
     def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
-        files = []
-        for kind in KINDS:
-            ids = [str(file_id) for of, file_id in plan.straddlers if of == kind]
-            if not ids:
-                continue
-            rows = image.connection.execute(
-                f"SELECT file_id, path, elsewhere FROM ({files_select(image, kind, plan.root)}) "
-                f"WHERE file_id IN ({', '.join(ids)}) ORDER BY 1"
-            ).fetchall()
-            for file_id, path, elsewhere in rows:
-                place = path if elsewhere else plan.root + path
-                files.append(Straddler(kind, file_id, *self.stores.locate(place), place))
-        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress)
+        sources = LakeFiles(image, plan.root, self.stores)
+        files = [
+            file for kind in KINDS for file in sources.find(kind, [id_ for of, id_ in plan.straddlers if of == kind])
+        ]
+        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress, plan.deletes.commits)
 
     def _steps(self, plan: _Plan, repository: str | None) -> tuple[str, ...]:
         if plan.nothing:
@@ -275,6 +265,8 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
                 today.rows if today else 0,
                 then.rows if then else 0,
                 (then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then.fewest if then else 0,
+                then.most if then else 0,
                 then.name if then and today and then.name != today.name else "",
             )
         )

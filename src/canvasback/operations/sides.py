@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,16 +12,21 @@ from typing import Self
 
 import msgspec
 
+from canvasback.catalog.deleting import late_deletes
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.model.difference import Side
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import Moment, parse_time
+from canvasback.model.moment import Moment
+from canvasback.operations.data_root import find_data_root
+from canvasback.operations.deletes_then import deletes_then
+from canvasback.operations.file_sources import FileSources, LakeFiles, PointFiles
 from canvasback.operations.moments import Held, find_commit, find_held
 from canvasback.operations.points import image_of
+from canvasback.operations.times import parse_time
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores
@@ -76,6 +82,7 @@ class Catalogs:
         self._now = clock()
         self._opened: Repository | None = None
         self._images: dict[str, Image] = {}
+        self._manifests: dict[str, Manifest] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -114,7 +121,7 @@ class Catalogs:
             raise UsageError("no-lake", "no lake is named, and only a lake has a now", hint="Name one with --lake.")
         name = parse_lake(self._lake)
         if NOW not in self._images:
-            image = self._open.enter_context(open_engine(name).read())
+            image = self._open.enter_context(open_engine(name, self._stores).read())
             self._images[NOW] = in_dialect(image, "duckdb")
         image = self._images[NOW]
         if moment is None:
@@ -153,6 +160,24 @@ class Catalogs:
                     raise
         held = self.held(moment)
         return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
+
+    def tell_deletes(self, viewed: Viewed, snapshot: int) -> None:
+        """Let an image know how many rows its delete files delete at a snapshot, as far as these can be read.
+
+        The catalog does not know it of files that hold deletes of before and after the snapshot.
+        """
+        image = viewed.image
+        late = late_deletes(image, snapshot) if snapshot not in image.deletes else []
+        if late:
+            with contextlib.suppress(CanvasbackError):  # then it is a range
+                image.deletes[snapshot] = deletes_then(image, snapshot, late, self._sources(viewed)).rows
+
+    def _sources(self, viewed: Viewed) -> FileSources:
+        manifest = self._manifests.get(viewed.side.source)
+        if manifest is not None:
+            return PointFiles(viewed.image, self._opened_repository().store, manifest)
+        root = find_data_root(viewed.image, parse_lake(self._lake or ""), None, None)
+        return LakeFiles(viewed.image, root, self._stores)
 
     def timeline(self, viewed: Viewed) -> int | None:
         """The timeline of a side: that of the newest point, if the live lake goes on from there; None if unknown."""
@@ -200,6 +225,7 @@ class Catalogs:
         return self._opened
 
     def _viewed(self, manifest: Manifest, snapshot: int, time: datetime) -> Viewed:
+        self._manifests[manifest.id] = manifest
         if manifest.id not in self._images:
             tables = tuple(table for table in manifest.tables if not _NEEDLESS.match(table.name))
             store = self._opened_repository().store

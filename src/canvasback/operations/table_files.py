@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -13,20 +12,23 @@ from canvasback.catalog.edits import Value
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.grafts import NewFile, NewTable
 from canvasback.catalog.image import Image
-from canvasback.catalog.rewind import straddling
+from canvasback.catalog.rewind import Cut, FileKey, numbered_past, straddling
 from canvasback.catalog.state import visible
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
-from canvasback.operations.cutting import Straddler, cut_files, refuse_uncuttable
-from canvasback.operations.inlined_rows import write_inlined_rows
+from canvasback.operations.cutting import cut_files, refuse_uncuttable
+from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
+from canvasback.operations.file_sources import FileSource, PointFiles
+from canvasback.operations.inlined_rows import InlinedFile, write_inlined_rows
 from canvasback.operations.new_parquet import put_parquet
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 
 class TableFiles:
@@ -44,6 +46,7 @@ class TableFiles:
         count: Files to copy.
         bytes: Bytes of them.
         straddlers: Kind and id of the files of which only a part is needed.
+        deletes: What the delete files among them say of the snapshot.
     """
 
     def __init__(
@@ -65,16 +68,23 @@ class TableFiles:
         self.count = 0
         self.bytes = 0
         self.straddlers: list[tuple[str, int]] = []
+        self.deletes = DeletesThen()
 
-    def look(self, folders: Mapping[int, str]) -> None:
+    def look(self, tables: Sequence[NewTable], folders: Mapping[int, str], head: int) -> None:
         """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
 
+        A lake that was taken back counts anew: rows with numbers of snapshots that are yet to come would not be there
+        before these are, and deletes with such numbers would not hold.
+
         Args:
-            folders: The new folder of each table, absolute, by its old id.
+            tables: The tables.
+            folders: The new folder of each, absolute, by its old id.
+            head: The lake's newest snapshot.
 
         Raises:
             RefusedError: The point lacks files of a table (``table-files-absent``), or one cannot be cut
-                (``cannot-cut``).
+                (``cannot-cut``); inlined rows of an encrypted lake would lie in a file that is not
+                (``cannot-encrypt``), or a file cannot hold them, see `write_inlined_rows`.
         """
         self._folders = dict(folders)
         connection, at = self._source.connection, self._snapshot
@@ -106,16 +116,18 @@ class TableFiles:
         connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
         connection.execute("CREATE TABLE memory.folders (table_id BIGINT, folder VARCHAR)")
         connection.executemany("INSERT INTO memory.folders VALUES (?, ?)", [list(f) for f in self._folders.items()])
-        # DuckLake looks for partitions in the folders of a path. A copy gets a name that nothing has.
+        # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
             "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
-            "|| regexp_extract(p.target, '((?:[^/=]+=[^/]*/)*)[^/]*$', 1) || 'ducklake-' || uuidv7()::VARCHAR "
+            "|| coalesce(array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), ''), '') "
+            "|| 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
             "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
         )
         chosen = {tuple(row) for row in connection.execute("SELECT kind, file_id FROM memory.wanted").fetchall()}
-        self.straddlers = [found for found in straddling(self._source, at) if found in chosen]
+        found = [*straddling(self._source, at), *numbered_past(self._source, at, head + 1)]
+        self.straddlers = sorted(chosen & set(found))
         cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers) or "('', -1)"
         among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
         connection.execute(f"CREATE TABLE memory.cutting AS FROM memory.places WHERE {among}")
@@ -124,6 +136,12 @@ class TableFiles:
             "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
         ).fetchall()
         refuse_uncuttable(self._source, self.straddlers)
+        sources = PointFiles(self._source, self._store, self._manifest)
+        self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)
+        self._source.deletes[at] = self.deletes.rows
+        for table in tables:
+            with temporary_folder() as folder:
+                self._write_inlined(table, os.path.join(folder, "rows.parquet"))
 
     def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
@@ -139,7 +157,6 @@ class TableFiles:
 
         Raises:
             CorruptError: Some could not be restored (``table-incomplete``).
-            RefusedError: Inlined rows of an encrypted lake would lie in a file that is not (``cannot-encrypt``).
         """
         connection = self._source.connection
         findings = Findings()
@@ -153,9 +170,17 @@ class TableFiles:
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
-        cutting = [Straddler(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
-        cuts = cut_files(self._source, self._snapshot, cutting, self._stores, self._progress)
-        changed = {(cut.kind, cut.file_id): (cut.name, cut.described()) for cut in cuts}
+        cutting = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
+        cuts = cut_files(
+            self._source,
+            self._snapshot,
+            cutting,
+            self._stores,
+            self._progress,
+            self.deletes.commits,
+            numbered=False,  # the table is new to the lake, and all of it of one snapshot
+        )
+        changed = {(cut.kind, cut.file_id): cut for cut in cuts}
         placed = connection.execute(
             "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "
             "SELECT table_id, kind, file_id, target FROM memory.cutting ORDER BY ALL"
@@ -171,31 +196,25 @@ class TableFiles:
         self,
         table: NewTable,
         placed: list[tuple[str, int, str]],
-        changed: dict[tuple[str, int], tuple[str, dict[str, Value]]],
+        cuts: Mapping[FileKey, Cut],
     ) -> NewTable:
         folder = self._folders[table.source.table_id]
         files = []
         for kind, file_id, target in placed:
-            name, changes = changed.get((kind, file_id), ("", {}))
-            path = target.rpartition("/")[0] + "/" + name if name else target
-            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes))
+            cut = cuts.get((kind, file_id))
+            path = target.rpartition("/")[0] + "/" + cut.name if cut else target
+            changes, stats = (cut.described(), cut.stats) if cut else ({}, ())
+            files.append(NewFile(kind, file_id, path.removeprefix(folder), changes, stats))
         rows_file, rows_stats = self._inlined(table)
         return msgspec.structs.replace(table, files=tuple(files), rows_file=rows_file, rows_stats=rows_stats)
 
     def _inlined(self, table: NewTable) -> tuple[dict[str, Value] | None, tuple[dict[str, Value], ...]]:
         """Write the inlined rows to a file of the new table."""
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             local = os.path.join(folder, "rows.parquet")
-            written = write_inlined_rows(self._source, table.source.table_id, self._snapshot, local)
+            written = self._write_inlined(table, local)
             if written is None:
                 return None, ()
-            if self._source.encrypted:
-                raise RefusedError(
-                    "cannot-encrypt",
-                    f"{written.rows} rows of {table.source} are inlined in the catalog of an encrypted lake, and "
-                    "would lie in a file that is not",
-                    hint="Attach the point with --at-snapshot, and copy the table with SQL.",
-                )
             put = put_parquet(self._stores, local, self._folders[table.source.table_id])
         row: dict[str, Value] = {
             "path": put.name,
@@ -207,3 +226,15 @@ class TableFiles:
             "row_id_start": written.first,
         }
         return row, written.stats
+
+    def _write_inlined(self, table: NewTable, path: str) -> InlinedFile | None:
+        source = table.source
+        written = write_inlined_rows(self._source, source.table_id, str(source), self._snapshot, path)
+        if written is not None and self._source.encrypted:
+            raise RefusedError(
+                "cannot-encrypt",
+                f"{written.rows} rows of {source} are inlined in the catalog of an encrypted lake, and "
+                "would lie in a file that is not",
+                hint="Attach the point with --at-snapshot, and copy the table with SQL.",
+            )
+        return written

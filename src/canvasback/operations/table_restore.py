@@ -11,7 +11,7 @@ import msgspec
 
 from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import statements
-from canvasback.catalog.engines import Engine, open_engine
+from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.graft import graft_edits
 from canvasback.catalog.grafts import NewTable, Schema, folder_of
@@ -22,7 +22,6 @@ from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import moment_of
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.table_restore import RestoredTable, TableRestoreResult
 from canvasback.model.words import many
@@ -33,6 +32,7 @@ from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.moments import Commit
 from canvasback.operations.points import image_of, open_moment
 from canvasback.operations.table_files import TableFiles
+from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
 
@@ -91,7 +91,7 @@ def restore_tables(
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
         files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_engine(lake), opened, manifest, then, source, names, data_path, files, clock)
+        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
         run.look()
         if not dry_run:
             run.engine.change(())  # who is locked out need not wait for the files to hear of it
@@ -124,7 +124,8 @@ class _Run(msgspec.Struct):
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)
-        self.files.look(self.folders)
+            head = target.head()[0]
+        self.files.look(self.tables, self.folders, head)
 
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
@@ -157,7 +158,8 @@ class _Run(msgspec.Struct):
         restored = tuple(
             RestoredTable(
                 str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
-                states[old.table_id].files, states[old.table_id].bytes,
+                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
+                states[old.table_id].most,
             )
             for old, (schema, name) in self.names.items()
         )  # fmt: skip
@@ -170,6 +172,7 @@ class _Run(msgspec.Struct):
         findings = Findings()
         lost = {str(table) for table in self.names}
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
             self.manifest.id,
             self.then.snapshot,

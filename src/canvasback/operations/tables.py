@@ -11,10 +11,11 @@ from canvasback.catalog.dropped import Dropped, dropped_tables
 from canvasback.catalog.state import table_states
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.difference import DroppedTable, TableRow, TablesResult
-from canvasback.model.moment import Moment, moment_of
+from canvasback.model.moment import Moment
 from canvasback.model.relation import identifier
 from canvasback.operations.defaults import now
 from canvasback.operations.sides import Catalogs, Viewed
+from canvasback.operations.times import moment_of
 from canvasback.storage.locations import Stores
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -60,13 +61,17 @@ def tables(
     moment = moment_of(at_snapshot, at_time, clock())
     with Catalogs(stores, repository, lake, clock) as catalogs:
         viewed = _view(catalogs, point, moment, live=lake is not None)
+        catalogs.tell_deletes(viewed, viewed.snapshot)
         found = [
-            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes)
+            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes, s.fewest, s.most)
             for s in table_states(viewed.image, viewed.snapshot)
         ]
         gone = None
         if dropped:
             commands = _Commands(catalogs, repository, lake)
+            for table in dropped_tables(viewed.image, viewed.snapshot):
+                if table.last is not None and table.state is not None and not table.state.rows_exact:
+                    catalogs.tell_deletes(viewed, table.last)
             gone = tuple(_told(table, commands) for table in dropped_tables(viewed.image, viewed.snapshot))
         return TablesResult(viewed.side, tuple(found), gone)
 
@@ -120,6 +125,8 @@ def _told(table: Dropped, commands: _Commands) -> DroppedTable:
         table.last,
         table.state.rows if table.state else None,
         table.state.rows_exact if table.state else False,
+        table.state.fewest if table.state else 0,
+        table.state.most if table.state else None,
         commands.restore(table),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -10,8 +9,8 @@ from typing import Literal
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.image import connect
 from canvasback.errors import CorruptError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
@@ -22,6 +21,7 @@ from canvasback.operations.footers import check_rows
 from canvasback.operations.lost_types import has_lost_types, lost_types
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.points import image_of
+from canvasback.operations.reach import reach_of
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
@@ -31,6 +31,7 @@ from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 Level = Literal["exists", "checksum", "rows"]
 
@@ -51,11 +52,24 @@ class Expected(msgspec.Struct, frozen=True):
         name: Its name.
         size: Its bytes.
         checksum: Their checksum, see `canvasback.storage.checksums`.
+        point: The oldest of the points that need it, of those that are looked at.
+        last: The newest.
+        points: How many there are.
     """
 
     name: str
     size: int
     checksum: str
+    point: str
+    last: str
+    points: int
+
+    @property
+    def needed(self) -> str:
+        """Who needs it."""
+        if self.points == 1:
+            return f"point {self.point} needs it"
+        return f"{self.points} points need it, from {self.point} to {self.last}"
 
 
 def verify(
@@ -88,7 +102,7 @@ def verify(
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     workers = jobs or store.jobs
-    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder, connect(folder) as connection:
+    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         manifests = list(_readable(store, ids, findings))
         sound = _collect(connection, store, manifests, findings)
         objects, bytes_ = _check_present(connection, store, progress, findings)
@@ -102,9 +116,16 @@ def verify(
                 findings.extend(lost_types(image, manifest))
     if level == "rows":
         for manifest in sound:
-            with image_of(store, manifest) as image:
-                check_rows(in_dialect(image, "duckdb"), store, manifest, findings, progress)
+            _check_rows(store, manifest, findings, progress)
     return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)
+
+
+def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: Progress) -> None:
+    try:
+        with image_of(store, manifest, check_with=store.jobs) as image:
+            check_rows(in_dialect(image, "duckdb"), store, manifest, findings, progress)
+    except CorruptError as error:
+        findings.add(Finding(error.code, "error", manifest.id, f"its rows were not looked at: {error.message}", _CURE))
 
 
 def _readable(store: Store, ids: Iterable[str], findings: Findings) -> Iterator[Manifest]:
@@ -137,7 +158,8 @@ def _collect(
             findings.add(Finding("chunk-corrupt", "error", manifest.id, message, _CURE))
     connection.execute(
         "CREATE TABLE memory.expected AS "
-        "SELECT name, size, checksum, min(point) AS point FROM memory.needed GROUP BY ALL"
+        "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
+        "FROM memory.needed GROUP BY ALL"
     )
     return sound
 
@@ -182,12 +204,14 @@ def _check_present(
                 note()
     note()
     progress.end()
-    for name, size, found, point in connection.execute(
-        "SELECT e.name, e.size, p.size, e.point FROM memory.expected e LEFT JOIN memory.present p USING (name) "
-        "WHERE p.size IS DISTINCT FROM e.size ORDER BY e.name"
+    for found, *row in connection.execute(
+        "SELECT p.size, e.name, e.size, e.checksum, e.point, e.last, e.points FROM memory.expected e "
+        "LEFT JOIN memory.present p USING (name) WHERE p.size IS DISTINCT FROM e.size ORDER BY e.name"
     ).fetchall():
+        expected = Expected(*row)
         code, what = ("object-missing", "is missing") if found is None else ("object-size", f"has {found} bytes")
-        findings.add(Finding(code, "error", name, f"{what}; point {point} needs {size} bytes of it", _CURE))
+        message = f"{what}, and had {expected.size} bytes; {expected.needed}"
+        findings.add(Finding(code, "error", expected.name, message, _CURE))
     return int(count), int(bytes_)
 
 
@@ -203,16 +227,18 @@ def _check_content(
         try:
             same = any(_has(store, expected, stop) for _ in range(_ATTEMPTS if is_remote(store.url) else 1))
         except (StorageError, OSError) as error:
-            return Finding("object-unreadable", "error", expected.name, f"cannot be read: {error}", _CURE)
+            message = f"cannot be read: {error}; {expected.needed}"
+            return Finding("object-unreadable", "error", expected.name, message, _CURE)
         finally:
             progress.advance(files=1, bytes_=expected.size)
         if same:
             return None
         code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
-        return Finding(code, "error", expected.name, "does not hold the bytes that were saved", _CURE)
+        message = f"does not hold the bytes that were saved; {expected.needed}"
+        return Finding(code, "error", expected.name, message, _CURE)
 
     cursor = connection.cursor()
-    cursor.execute(f"SELECT e.name, e.size, e.checksum {sound} ORDER BY e.name")
+    cursor.execute(f"SELECT e.name, e.size, e.checksum, e.point, e.last, e.points {sound} ORDER BY e.name")
     with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size, store.batch) as checked:
         findings.extend(finding for finding in checked if finding is not None)
     progress.end()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from canvasback.catalog.engines import SETTLED, open_engine
+from canvasback.catalog.engines import SETTLED, open_to_change
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -29,6 +29,8 @@ from canvasback.operations.unforeseen import FORESEEABLE, in_our_words
 from canvasback.storage.locations import Stores, folder_url
 
 _SHORTEST, _LONGEST = 1.0, 60.0
+_NEVER = frozenset({"catalog-missing", "not-a-ducklake", "not-a-duckdb-file", "not-a-sqlite-file"})
+"""What says at the first look that the lake's name is wrong, and later that somebody took the catalog away."""
 
 
 def watch(
@@ -70,9 +72,10 @@ def watch(
     Raises:
         UsageError: The request makes no sense.
         RefusedError: A backup was refused, because the repository is for another lake, say.
+        LakeError: There is no catalog when it begins (``catalog-missing`` and the like).
     """
     name = parse_lake(lake)
-    engine = open_engine(name)
+    engine = open_to_change(name)
     stores = stores or Stores()
 
     def back_up() -> BackupResult:
@@ -118,6 +121,8 @@ def follow(
             raise  # these do not pass by themselves
         except FORESEEABLE as error:
             problem = in_our_words(error)
+            if problem.code in _NEVER and first and outage is None:
+                raise  # there is no catalog that could come back
             outage = outage or _Outage(clock())
             if outage.failed(problem.code):
                 yield OutageStarted(clock(), problem.code, problem.message, problem.hint)

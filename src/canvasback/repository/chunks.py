@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import msgspec
 from blake3 import blake3
 
 from canvasback.errors import CorruptError, LakeError, NoSpaceError, ObjectExistsError, ObjectMissingError, StorageError
@@ -24,6 +24,7 @@ from canvasback.repository.rows import one_row, rows_json, rows_select
 from canvasback.repository.types import has_variant, stored_type
 from canvasback.repository.variants import Form, forms_of, read_expression, stored_expression
 from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
 
 _PARQUET = (
     "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
@@ -102,7 +103,7 @@ class ChunkWriter:
             return []
         columns = ", ".join(self._shown(relation, column) for column in relation.columns)
         by = f"ORDER BY {', '.join(map(identifier, order))}" if order else ""
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
 
             def write_one(numbered: tuple[int, Range]) -> Chunk:
                 number, range_ = numbered
@@ -153,7 +154,7 @@ class ChunkWriter:
         )
         if len(chunks) <= layout.INLINE_CHUNKS:
             return table
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             path = os.path.join(folder, "index.parquet")
             cursor = self._connection.cursor()
             rows = [[getattr(chunk, field) for field in _INDEX] for chunk in chunks]
@@ -226,8 +227,15 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
         return table.chunks
     check_objects(store, [(table.index.hash, table.index.bytes)])
     (path,) = store.local_paths([layout.chunk_name(table.index.hash)])
-    found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
-    return tuple(Chunk(*row) for row in found)
+    try:
+        found = connection.execute(f"SELECT {', '.join(_INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
+        return msgspec.convert([dict(zip(_INDEX, row, strict=True)) for row in found], tuple[Chunk, ...])
+    except (duckdb.Error, msgspec.ValidationError) as error:
+        raise CorruptError(
+            "chunk-corrupt",
+            f"{store.url}{layout.chunk_name(table.index.hash)} is no list of chunks: {str(error).splitlines()[0]}",
+            hint=_CORRUPT_HINT,
+        ) from error
 
 
 def relation_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from blake3 import blake3
 
@@ -21,7 +21,7 @@ CHUNK_ROWS_OF = {"ducklake_file_column_stats": 122_880, "ducklake_file_column_st
 INLINE_CHUNKS = 32
 """A table with more chunks has an index object instead of a list in the manifest."""
 
-_POINT_NAME = re.compile(r"points/(\d{8}T\d{9}Z-s\d+)\.json")
+_POINT_NAME = re.compile(r"points/([0-9]{8}T[0-9]{9}Z-s[0-9]{1,19})\.json")
 
 
 def chunk_name(hash_: str) -> str:
@@ -41,9 +41,19 @@ def point_name(id_: str) -> str:
 
 
 def parse_point_name(name: str) -> str | None:
-    """The point's id, or None where the name is not a manifest's."""
+    """The point's id, or None where the name is not a manifest's: no backup runs on the 31st of February."""
     found = _POINT_NAME.fullmatch(name)
-    return found[1] if found else None
+    return found[1] if found and point_time(found[1]) is not None else None
+
+
+def point_time(id_: str) -> datetime | None:
+    """The time that a point's id begins with; None where there is no such time."""
+    stamp = id_.partition("Z")[0]
+    try:
+        whole = datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return whole + timedelta(milliseconds=int(stamp[15:]))
+    except (ValueError, OverflowError):
+        return None
 
 
 def lease_name(number: int) -> str:
@@ -80,7 +90,4 @@ def _short(text: str) -> str:
 def _last(path: str) -> str:
     """The file's name, and the folders above it that are partitions: DuckLake reads values from ``key=value``."""
     parts = [part for part in path.split("/") if part not in {"", ".", ".."}]
-    first = len(parts) - 1
-    while first > 0 and "=" in parts[first - 1]:
-        first -= 1
-    return "/".join(parts[first:]) or "file"
+    return "/".join([*(part for part in parts[:-1] if "=" in part), *parts[-1:]]) or "file"

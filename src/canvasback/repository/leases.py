@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -26,6 +27,7 @@ from canvasback.errors import (
     ObjectMissingError,
     StorageError,
 )
+from canvasback.model.manifest import Time
 from canvasback.repository import layout
 from canvasback.storage.bucket import no_conditional_writes
 from canvasback.storage.process import Process, is_dead, this_process
@@ -34,6 +36,9 @@ from canvasback.storage.store import Store
 LIFETIME = timedelta(seconds=60)
 _SKEW = timedelta(seconds=10)
 """How far two machines' clocks may differ: a lease of another is respected this much longer."""
+
+_LOOK = 2.0
+"""Seconds between two looks at a lease whose holder may be gone."""
 
 _SETTLED = timedelta(minutes=10)
 """How long after its end a lease may be removed: longer than anybody takes to find the highest number."""
@@ -65,7 +70,7 @@ class Lease(msgspec.Struct, frozen=True):
     token: str
     operation: str
     process: Process
-    expires: datetime
+    expires: Time
     held: bool = True
     latest: str | None = None
     publishing: str = ""
@@ -185,10 +190,28 @@ class HeldLease:
                 return held
 
     def _in_use(self, lease: Lease) -> bool:
-        if not lease.held or lease.expires + _SKEW <= self._clock():
+        left = lease.expires - self._clock()
+        if not lease.held or left <= -_SKEW:
+            return False
+        if left > LIFETIME + _SKEW and self._is_left(lease):
             return False
         ours = lease.process.boot != "" and lease.process == this_process()
         return lease.token in _HELD_HERE if ours else not is_dead(lease.process)
+
+    def _is_left(self, lease: Lease) -> bool:
+        """Whether nobody renews a lease that ends later than any can: it is of a clock that is far ahead.
+
+        Its holder may be at work all the same. So it is given as much time to renew it as a lease lasts.
+        """
+        if is_dead(lease.process):
+            return True
+        ends = time.monotonic() + (LIFETIME + _SKEW).total_seconds()
+        while time.monotonic() < ends:
+            time.sleep(min(_LOOK, max(0.0, ends - time.monotonic())))
+            newest = find_newest(self._store)[1]
+            if newest is None or newest.token != lease.token or newest.expires != lease.expires:
+                return False
+        return True
 
     def _create(self, number: int, *, held: bool = True) -> tuple[int, datetime]:
         expires = self._clock() + (LIFETIME if held else timedelta())
@@ -218,7 +241,7 @@ class HeldLease:
                     self._kept += (number,)
                 else:
                     lease = _read(self._store, layout.lease_name(number))
-                    if lease is not None and lease.expires + _SETTLED > self._clock():
+                    if lease is not None and lease.expires - self._clock() > -_SETTLED:
                         return
                     self._store.delete(layout.lease_name(number))
                 self._kept_from = number + 1

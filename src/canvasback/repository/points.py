@@ -8,13 +8,28 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from blake3 import blake3
 
-from canvasback.errors import AccessDeniedError, CorruptError, ObjectExistsError, ObjectMissingError, UsageError
-from canvasback.model.manifest import Manifest
+from canvasback.errors import (
+    AccessDeniedError,
+    CorruptError,
+    LakeError,
+    ObjectExistsError,
+    ObjectMissingError,
+    UsageError,
+)
+from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
+from canvasback.repository.owner import Owner, owner_of
 from canvasback.storage.store import Store
 
 _BLANK = "0" * 64
+_ENGINES = frozenset({"duckdb", "sqlite", "postgres"})
+_TABLES = "ducklake_"
+"""How the names of a catalog's tables begin; no engine reads others."""
+
+_LISTS = frozenset({"data", "delete"})
+_NEEDED = frozenset({"ducklake_metadata", "ducklake_snapshot"})
+"""Tables without which nothing can be said of a point."""
 
 
 def list_points(store: Store) -> list[str]:
@@ -61,11 +76,14 @@ def find_point(store: Store, wanted: str) -> str:
 
 
 def read_point(store: Store, id_: str) -> Manifest:
-    """A manifest, checked against its own checksum.
+    """A manifest, checked against its own checksum, and against what the repository says that it is.
+
+    A checksum finds damage; who forges a manifest makes it fit. So what becomes a part of SQL or of a path is read as
+    strictly as if it came from a stranger.
 
     Raises:
-        CorruptError: It is missing, not readable, or not what was written (``manifest-corrupt``), or of a
-            newer format (``format-too-new``).
+        CorruptError: It is missing, not readable, not what was written, or of another repository
+            (``manifest-corrupt``), or of a newer format (``format-too-new``).
     """
     name = layout.point_name(id_)
     hint = "Use another point: run list, and verify --all. Other points do not depend on this one."
@@ -76,12 +94,19 @@ def read_point(store: Store, id_: str) -> Manifest:
     try:
         check_format(content, f"{store.url}{name}")
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(
             "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error}", hint=hint
         ) from error
+    except LakeError as error:  # of the columns' types
+        raise CorruptError(
+            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error.message}", hint=hint
+        ) from error
     if _checksum(content, manifest.self) != manifest.self or manifest.id != id_:
         raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=hint)
+    doubt = _doubt(manifest, owner_of(store))
+    if doubt:
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} {doubt}", hint=hint)
     return manifest
 
 
@@ -114,8 +139,9 @@ def publish_point(
         The manifest as it was written.
     """
     created = manifest.created
-    if latest is not None:
-        created = max(created, _time_of(latest) + timedelta(milliseconds=1))
+    before = layout.point_time(latest) if latest is not None else None
+    if before is not None:
+        created = max(created, before + timedelta(milliseconds=1))
     while True:
         id_ = layout.point_id(created, manifest.snapshot_id)
         blank = msgspec.structs.replace(manifest, self=_BLANK, id=id_)
@@ -155,11 +181,37 @@ class _Versioned(msgspec.Struct):
     format: int
 
 
+def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
+    """Why a manifest that was read is not believed; None where it is."""
+    names = [table.name for table in manifest.tables]
+    lists = [table.name for table in manifest.files]
+    doubts = {
+        "is of another repository": owner is not None and manifest.repository_id != owner.repository_id,
+        "is of another lake": owner is not None and manifest.lake_id != owner.lake_id,
+        "tells of an engine that does not exist": manifest.catalog.engine not in _ENGINES,
+        "names tables that no catalog has": not all(name.startswith(_TABLES) for name in names),
+        "names lists of files that no point has": not set(lists) <= _LISTS,
+        "names a table twice": any(len(set(some)) < len(some) for some in (names, lists)),
+        "lacks a table that every catalog has": not set(names) >= _NEEDED,
+        "has a table that cannot be": not all(map(_can_be, (*manifest.tables, *manifest.files))),
+        "is of no time": not all(map(_is_time, (manifest.created, manifest.snapshot_time))),
+    }
+    return next((doubt for doubt, doubtful in doubts.items() if doubtful), None)
+
+
+def _can_be(table: StoredTable) -> bool:
+    columns = {column.name for column in table.columns}
+    return len(columns) == len(table.columns) > 0 and columns.issuperset(table.primary_key)
+
+
+def _is_time(time: datetime) -> bool:
+    """Whether it is one in UTC, too."""
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
 def _checksum(content: bytes, recorded: str) -> str:
     return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest()
-
-
-def _time_of(id_: str) -> datetime:
-    stamp = id_.partition("Z")[0]
-    whole = datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    return whole + timedelta(milliseconds=int(stamp[15:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -18,8 +19,12 @@ from canvasback.errors import (
 )
 from canvasback.repository import layout
 from canvasback.repository.leases import begin_leases
+from canvasback.repository.owner import note_owner
 from canvasback.repository.points import check_format
+from canvasback.storage.local import LocalStore
 from canvasback.storage.store import Store
+
+ChunkRows = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -40,8 +45,8 @@ class Marker(msgspec.Struct, frozen=True):
     lake_id: str
     created: datetime
     hash: str = "blake3"
-    chunk_rows: int = layout.CHUNK_ROWS
-    chunk_rows_of: dict[str, int] = msgspec.field(default_factory=layout.CHUNK_ROWS_OF.copy)
+    chunk_rows: ChunkRows = layout.CHUNK_ROWS
+    chunk_rows_of: dict[str, ChunkRows] = msgspec.field(default_factory=layout.CHUNK_ROWS_OF.copy)
 
 
 class Repository(msgspec.Struct, frozen=True):
@@ -74,13 +79,17 @@ def open_repository(store: Store) -> Repository:
         ) from error
     try:
         check_format(content, where)
-        return Repository(store, msgspec.json.decode(content, type=Marker))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        marker = msgspec.json.decode(content, type=Marker)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(
             "marker-corrupt",
             f"{where} cannot be read: {error}",
             hint="The points are still there: docs/format.md says how to write the object again.",
         ) from error
+    note_owner(store, marker.repository_id, marker.lake_id)
+    if isinstance(store, LocalStore):
+        store.be_as_open_as(layout.MARKER)
+    return Repository(store, marker)
 
 
 def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
@@ -103,6 +112,8 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
             hint="Name a new folder for the repository.",
         )
     marker = Marker(layout.FORMAT, str(uuid.uuid4()), lake_id, now)
+    if isinstance(store, LocalStore):
+        store.be_private()
     try:
         store.put_new(layout.MARKER, msgspec.json.encode(marker))
     except ObjectExistsError as error:
@@ -116,4 +127,5 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
     except StorageError:
         store.delete(layout.MARKER)
         raise
+    note_owner(store, marker.repository_id, marker.lake_id)
     return Repository(store, marker)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 from canvasback.errors import (
     AccessDeniedError,
@@ -20,35 +18,14 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.storage.checksums import PIECE, Checked, Hasher, new_hasher
+from canvasback.storage.flushing import flush_file_system, flush_folder
+from canvasback.storage.local_file import OpenFile
+from canvasback.storage.modes import PRIVATE, USUAL, as_open_as, belong_to_folder, owner_in, take_after
 from canvasback.storage.names import refuse_unsafe_name
-from canvasback.storage.staging import STAGED, staged_path
+from canvasback.storage.staging import is_staged, staged_path, with_suffix
 from canvasback.storage.store import Copied, Source, Stat, Store
 
-
-class OpenFile:
-    """A file that is being read; see `canvasback.storage.store.OpenObject`."""
-
-    def __init__(self, handle: int, stat: Stat) -> None:
-        self.stat = stat
-        self._handle = handle
-
-    def __enter__(self) -> Self:
-        """Give the file itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        os.close(self._handle)
-
-    def read(self, size: int, /) -> bytes:
-        """See `Source.read`."""
-        return os.read(self._handle, size)
-
-    def read_at(self, start: int, size: int) -> bytes:
-        """Bytes from anywhere in the file."""
-        return os.pread(self._handle, size, start)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class LocalStore:
@@ -61,8 +38,19 @@ class LocalStore:
         self.jobs = min(8, (os.cpu_count() or 1) + 1)  # one more than there are cores, for one of them waits
         self.root = os.path.abspath(root)
         self.url = self.root.rstrip("/") + "/"
+        self._openness = USUAL
+        self._owners: dict[str, tuple[int, int] | None] = {}
         self._folders: set[str] = set()
         self._unsynced: set[str] = set()
+
+    def be_private(self) -> None:
+        """Let nobody else read or see what is created from now on."""
+        self._openness = PRIVATE
+
+    def be_as_open_as(self, name: str) -> None:
+        """Let what is created from now on be as open as an object that is there."""
+        with contextlib.suppress(OSError):
+            self._openness = as_open_as(self.path(name))
 
     def path(self, name: str) -> str:
         """The file that holds the object.
@@ -135,7 +123,7 @@ class LocalStore:
         try:
             self._make_folder(path)
             try:
-                with open(staged, "xb") as file:
+                with open(self.create(staged), "wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
@@ -143,7 +131,7 @@ class LocalStore:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(staged)
-            _flush_folder(os.path.dirname(path))
+            flush_folder(os.path.dirname(path))
         except OSError as error:
             _translate(error, path)
 
@@ -175,10 +163,11 @@ class LocalStore:
         """See `Store.place_new`."""
         path = self.path(name)
         staged = staged_path(path)
-        staged_name = name + staged.removeprefix(path)
+        staged_name = name[: len(name) - len(path.rpartition("/")[2])] + staged.rpartition("/")[2]
         try:
             self._write(staged_name, Checked(source, size, checksum), size, None, modified_ns)
             if aside:
+                take_after(staged, os.stat(path))
                 self.move_aside(name, aside)
             os.link(staged, path)
         except OSError as error:
@@ -190,7 +179,7 @@ class LocalStore:
         """See `Store.move_aside`."""
         path = self.path(name)
         try:
-            os.link(path, path + suffix)  # fails where the name is taken, unlike rename
+            os.link(path, with_suffix(path, suffix))  # fails where the name is taken, unlike rename
             os.unlink(path)
         except OSError as error:
             _translate(error, path)
@@ -204,11 +193,15 @@ class LocalStore:
                 handle = os.open(folder, os.O_RDONLY)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    continue  # nothing was ever put there
+                raise
             try:
                 device = os.fstat(handle).st_dev
                 if device not in synced:
                     synced.add(device)
-                    _sync_file_system(handle)
+                    flush_file_system(handle)
             except OSError as error:
                 _translate(error, folder)
             finally:
@@ -243,7 +236,7 @@ class LocalStore:
         for where, _, files in os.walk(top, onerror=fail):
             below = os.path.relpath(where, self.root)
             for file in files:
-                if not file.endswith(STAGED):
+                if not is_staged(file):
                     yield file if below == "." else f"{below}/{file}"
 
     def _write(self, name: str, source: Source, size: int, hasher: Hasher | None, modified_ns: int) -> int:
@@ -273,21 +266,59 @@ class LocalStore:
     def _create(self, path: str) -> int:
         try:
             self._make_folder(path)
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            return self.create(path)
         except OSError as error:
             _translate(error, path)
+
+    def create(self, path: str) -> int:
+        """Create the file of an object, as open as is fit for the store, in a folder that exists.
+
+        Returns:
+            Its descriptor, to write to.
+
+        Raises:
+            OSError: It is there already, or cannot be created.
+        """
+        made = os.open(path, _CREATE, self._openness.file)
+        if self._openness.exact:
+            os.fchmod(made, self._openness.file)
+        folder = path.rpartition("/")[0]
+        if folder not in self._owners:
+            self._owners[folder] = owner_in(folder or "/")
+        owner = self._owners[folder]
+        if owner is not None:
+            with contextlib.suppress(PermissionError):
+                os.fchown(made, *owner)
+        return made
 
     def _make_folder(self, path: str) -> None:
         folder = os.path.dirname(path)
         if folder not in self._folders:
             try:
-                os.makedirs(folder, exist_ok=True)
+                self._make_folders(folder)
             except (FileExistsError, NotADirectoryError) as error:
                 raise StorageError(
                     f"cannot make the folder {folder}: a part of its path is a file",
                     hint="Name another place, or move that file away.",
                 ) from error
             self._folders.add(folder)
+
+    def _make_folders(self, folder: str) -> None:
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            ours = f"{path}/".startswith(self.url)
+            try:
+                os.mkdir(path, self._openness.folder if ours else USUAL.folder)
+            except FileExistsError:
+                if not os.path.isdir(path):
+                    raise
+                continue  # another thread, or another run, was faster
+            if ours and self._openness.exact:
+                os.chmod(path, self._openness.folder | stat.S_IMODE(os.stat(path).st_mode) & stat.S_ISGID)
+            belong_to_folder(path)
 
 
 def _write_all(target: int, piece: bytes, path: str) -> None:
@@ -299,26 +330,6 @@ def _write_all(target: int, piece: bytes, path: str) -> None:
         _translate(error, path)
 
 
-def _flush_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_file_system(handle: int) -> None:
-    """Flush the file system that holds an open folder; the whole machine's where syncfs is unknown."""
-    try:
-        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
-    except AttributeError:
-        os.sync()
-        return
-    if syncfs(handle) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
 def _translate(error: OSError, path: str) -> NoReturn:
     if isinstance(error, FileExistsError):
         raise ObjectExistsError(path) from error
@@ -328,4 +339,10 @@ def _translate(error: OSError, path: str) -> NoReturn:
         raise NoSpaceError(path) from error
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         raise AccessDeniedError(path) from error
+    if error.errno == errno.ENAMETOOLONG:
+        raise StorageError(
+            f"the name {path} is too long for the file system",
+            code="name-too-long",
+            hint="Name a place with a shorter path, or a bucket.",
+        ) from error
     raise StorageError(f"cannot access {path}: {error.strerror or error}") from error

@@ -19,7 +19,6 @@ SMALL = 128 * 1024
 """Files of at most so many bytes are copied like this; for larger ones the loop is not what takes the time."""
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class SmallFile(msgspec.Struct, frozen=True):
@@ -55,10 +54,10 @@ def copy_small(source: LocalStore, target: LocalStore, files: Sequence[SmallFile
         For each file its copy; None where it was not copied, for whatever reason: nothing was left of it, and to
         copy it by itself tells the reason.
     """
-    return [_copy(source.path(file.source), target.new_path(file.target), file.size) for file in files]
+    return [_copy(source.path(file.source), target, target.new_path(file.target), file.size) for file in files]
 
 
-def _copy(source: str, target: str, size: int) -> SmallCopy | None:
+def _copy(source: str, store: LocalStore, target: str, size: int) -> SmallCopy | None:
     read = made = -1
     whole = False
     try:
@@ -67,7 +66,7 @@ def _copy(source: str, target: str, size: int) -> SmallCopy | None:
         regular = stat.S_ISREG(found.st_mode)
         content = os.read(read, size + 1) if regular else b""
         if regular and len(content) == size:
-            made = os.open(target, _CREATE, 0o666)
+            made = store.create(target)
             whole = os.write(made, content) == size
     except OSError:
         whole = False

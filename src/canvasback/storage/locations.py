@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Mapping
 
-from canvasback.errors import UsageError
+from canvasback.errors import RefusedError, UsageError
 from canvasback.storage.bucket import Bucket, StoreOptions
 from canvasback.storage.local import LocalStore
 from canvasback.storage.rate import RateLimit
@@ -25,6 +25,7 @@ _SCHEMES = {
     "azure": "azure",
     "abfss": "azure",
 }
+_WEB = frozenset({"http", "https"})
 """The kinds of URLs that DuckDB knows, with the module here and the extra that serve them."""
 
 _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
@@ -45,13 +46,53 @@ def folder_url(spelled: str, base: str = "") -> str:
         base: What a relative path is relative to; the working folder if empty.
 
     Raises:
-        UsageError: It is a URL of a kind that is not supported, or names no bucket (``location-not-supported``).
+        UsageError: It is a URL of a kind that is not supported, or names no bucket (``location-not-supported``); or it
+            is empty (``empty-argument``).
     """
+    if not spelled.strip():
+        raise empty_argument("a folder or URL")
     if not is_remote(spelled):
         path = spelled.removeprefix("file://")
         return os.path.abspath(os.path.join(base, path)).rstrip("/") + "/"
     _parse(spelled)
     return spelled.rstrip("/") + "/"
+
+
+def relative_folder(spelled: str) -> str:
+    """A relative path of a folder as DuckLake writes it: no longer than need be, and with a slash at its end.
+
+    Raises:
+        UsageError: It is absolute, or a URL (``not-relative``).
+    """
+    if is_remote(spelled) or os.path.isabs(spelled.removeprefix("file://")):
+        raise UsageError(
+            "not-relative",
+            f"{spelled} is no relative path",
+            hint="Name the folder as seen from where the lake is attached, such as files: that is what stays relative.",
+        )
+    return os.path.normpath(spelled) + "/"
+
+
+def refuse_url(path: str) -> None:
+    """See that a file that is to be written is on a disk.
+
+    Raises:
+        RefusedError: It is named by a URL (``url-not-writable``).
+        UsageError: It is not named at all (``empty-argument``).
+    """
+    if not path.strip():
+        raise empty_argument("a file")
+    if "://" in path:
+        raise RefusedError(
+            "url-not-writable",
+            f"{path} is a URL, and such a file is written to disks only",
+            hint="Name a local file, and upload it with the cloud's own tool.",
+        )
+
+
+def empty_argument(what: str) -> UsageError:
+    """What to say where an argument is empty, as an unset variable of a script makes it: it means no default."""
+    return UsageError("empty-argument", f"{what} is given as an empty text", hint="Say what is meant, or leave it out.")
 
 
 class Stores:
@@ -79,6 +120,8 @@ class Stores:
         url = folder_url(spelled)
         if not is_remote(url):
             return LocalStore(url)
+        if _is_web(url):
+            return _web_store(url)
         root, prefix = _split(url)
         return self._in_bucket(root, prefix)
 
@@ -91,7 +134,7 @@ class Stores:
         with self._lock:
             store = self._roots.get(root)
         if store is None:
-            store = self._in_bucket(root, "") if is_remote(root) else LocalStore(root)
+            store = self._at_root(root)
             with self._lock:
                 store = self._roots.setdefault(root, store)
         return store, name
@@ -102,6 +145,11 @@ class Stores:
             roots = list(self._roots.values())
         for store in roots:
             store.sync()
+
+    def _at_root(self, root: str) -> Store:
+        if not is_remote(root):
+            return LocalStore(root)
+        return _web_store(root) if _is_web(root) else self._in_bucket(root, "")
 
     def _in_bucket(self, root: str, prefix: str) -> Store:
         # Who has all on disks need not load what talks to buckets.
@@ -144,7 +192,7 @@ def _bucket_or_scheme(url: str) -> str:
     if url.removesuffix("://") in _SCHEMES:
         return url
     root, key = _split(url.rstrip("/"))
-    if key:
+    if key or _is_web(root):
         raise UsageError(
             "location-not-supported",
             f"options for {url} hold for a folder of a bucket",
@@ -153,10 +201,20 @@ def _bucket_or_scheme(url: str) -> str:
     return root
 
 
+def _is_web(url: str) -> bool:
+    return url.partition("://")[0] in _WEB
+
+
+def _web_store(url: str) -> Store:
+    from canvasback.storage.http import HttpStore  # noqa: PLC0415 - few lakes are read from the web
+
+    return HttpStore(url)
+
+
 def _parse(url: str) -> tuple[str, str, str]:
     found = _URL.fullmatch(url)
     scheme = url.partition("://")[0]
-    if scheme not in _SCHEMES:
+    if scheme not in _SCHEMES and scheme not in _WEB:
         raise UsageError(
             "location-not-supported",
             f"locations of the kind {scheme}:// are not supported: {url}",
@@ -172,7 +230,7 @@ def _parse(url: str) -> tuple[str, str, str]:
 def _split(url: str) -> tuple[str, str]:
     """A URL as that of its bucket, and the key below it."""
     scheme, bucket, key = _parse(url)
-    if _SCHEMES[scheme] == "azure" and _AZURE_HOST.fullmatch(bucket):  # the account's host, then the container
+    if _SCHEMES.get(scheme) == "azure" and _AZURE_HOST.fullmatch(bucket):  # the account's host, then the container
         container, _, key = key.partition("/")
         if not container:
             raise UsageError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from canvasback.storage.bucket import Bucket, TransientError, WrongBytesError, u
 from canvasback.storage.checksums import Checked, Hashed, Hasher, hash_stream, new_hasher
 from canvasback.storage.names import refuse_unsafe_name
 from canvasback.storage.store import Copied, Source, Stat, Store
+from canvasback.storage.temporary import make_folder
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ class ObjectStore:
         """See `Store.local_paths`."""
         with self._lock:
             if not self._folder:
-                self._folder = tempfile.mkdtemp(prefix="canvasback-")
+                self._folder = make_folder()
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             wanted = [name for name in dict.fromkeys(names) if name not in self._fetched]
         if wanted:

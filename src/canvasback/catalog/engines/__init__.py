@@ -10,6 +10,7 @@ from canvasback.catalog.engines.duckdb import DuckDBEngine
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
 from canvasback.model.lake import LakeName
+from canvasback.storage.locations import Stores
 
 SETTLED = 0.02
 """Seconds after which a file that changes again has another time of modification."""
@@ -29,6 +30,13 @@ class Reader(Protocol):
 
 class Engine(Reader, Protocol):
     """Reads a catalog, and writes one out."""
+
+    def place(self) -> Hashable:
+        """Where the catalog is, or would be: two that are equal are one place, however it is spelled.
+
+        Raises:
+            LakeError: Its server does not answer.
+        """
 
     def pulse(self) -> Hashable:
         """A small value that tells whether somebody may have committed, at a price that the catalog's size is not in.
@@ -84,11 +92,19 @@ class Engine(Reader, Protocol):
         """Who else is connected to the catalog's database now, in words; none where `change` locks everybody out."""
 
 
-def open_engine(lake: LakeName) -> Engine:
+def open_engine(lake: LakeName, stores: Stores | None = None) -> Engine:
     """The engine that knows the kind of catalog.
 
     The drivers of the others are loaded when they are needed: a command for a catalog in DuckDB starts without.
+
+    Args:
+        lake: The lake.
+        stores: How to reach a catalog that is named by a URL; by each cloud's own configuration if None.
     """
+    if lake.is_url:
+        from canvasback.catalog.engines.duckdb_url import UrlEngine  # noqa: PLC0415
+
+        return UrlEngine(lake, stores or Stores())
     if lake.engine == "sqlite":
         from canvasback.catalog.engines.sqlite import SQLiteEngine  # noqa: PLC0415
 
@@ -98,3 +114,16 @@ def open_engine(lake: LakeName) -> Engine:
 
         return PostgresEngine(lake)
     return DuckDBEngine(lake.target, lake.schema)
+
+
+def open_to_change(lake: LakeName) -> Engine:
+    """The engine of a catalog that is to be changed.
+
+    Raises:
+        RefusedError: It is named by a URL, and can only be read (``url-not-writable``).
+    """
+    if lake.is_url:
+        from canvasback.catalog.engines.duckdb_url import read_only  # noqa: PLC0415
+
+        raise read_only(lake.shown_target)
+    return open_engine(lake)

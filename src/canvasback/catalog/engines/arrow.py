@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 from adbc_driver_manager import dbapi
 
-from canvasback.catalog.image import connect
+from canvasback.catalog.connections import connect
 from canvasback.catalog.spec import chunk_key
 from canvasback.model.relation import Relation, identifier, literal
 
@@ -83,7 +83,7 @@ def query(cursor: dbapi.Cursor, sql: str) -> list[tuple[Any, ...]]:
 @cache
 def _decoder() -> duckdb.DuckDBPyConnection:
     """A DuckDB to take small answers apart with: to start one takes longer than most queries."""
-    return duckdb.connect(":memory:", config={"threads": 1})
+    return connect(None, threads=1, reach=())
 
 
 def command(cursor: dbapi.Cursor, sql: str) -> None:

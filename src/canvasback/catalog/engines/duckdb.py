@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.engines.duckdb_file import (
     LOGS,
     STORAGE_VERSIONS,
@@ -29,13 +28,18 @@ from canvasback.catalog.engines.files import (
     publish_file,
     translate_write_error,
 )
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.engines.linked import logged_name
+from canvasback.catalog.image import Image
 from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
+from canvasback.storage.temporary import make_folder, temporary_folder
 
 _ATTEMPTS = 5
+
+FOLLOWS_LINKS = tuple(map(int, duckdb.__version__.split(".")[:2])) >= (1, 5)
+"""Whether the installed DuckDB keeps the log beside the file that a symlink leads to, not beside the symlink."""
 
 
 class DuckDBEngine:
@@ -48,7 +52,7 @@ class DuckDBEngine:
     def read(self) -> Image:
         """Copy the database at one instant, and open the copy: the original is never opened by DuckDB."""
         for attempt in range(1, _ATTEMPTS + 1):
-            folder = tempfile.mkdtemp(prefix="canvasback-")
+            folder = make_folder()
             try:
                 return self._read(folder)
             except BaseException as error:
@@ -65,21 +69,11 @@ class DuckDBEngine:
         else:
             read_header(self.path)  # says clearly what is wrong with a file that is no catalog
             copy = copy_hot(self.path, folder)
-        header = read_header(copy)
-        connection = connect(folder)
-        try:
-            # Only a database without a log can be opened read-only by every release.
-            logged = any(name.endswith(".wal") for name in os.listdir(folder))
-            connection.execute(f"ATTACH {literal(copy)} AS image" + ("" if logged else " (READ_ONLY)"))
-            schema = find_schema(connection, "image", self.schema, f"{self.path} is a DuckDB database")
-            tables = read_tables(connection, "image", schema)
-            version = connection.execute(
-                f"SELECT value FROM ({tables['ducklake_metadata'].select}) WHERE key = 'version'"
-            ).fetchone()
-        except duckdb.Error as error:
-            raise translate_open_error(error, self.path) from error
-        record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
-        return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
+        return image_of_copy(copy, folder, self.path, self.schema)
+
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return os.path.realpath(self.path)
 
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit appends to the log, a checkpoint writes the file and starts a new log."""
@@ -109,9 +103,11 @@ class DuckDBEngine:
                 hint="Detach the lake first; whoever has it attached would not see the change.",
             )
         read_header(self.path)
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        name = self._writable_name()
+        reach = [os.path.dirname(name), os.path.dirname(os.path.realpath(name))]
+        with temporary_folder() as folder, connect(folder, memory=None, ordered=True, reach=reach) as connection:
             try:
-                connection.execute(f"ATTACH {literal(self.path)} AS target")
+                connection.execute(f"ATTACH {literal(name)} AS target")
                 schema = find_schema(connection, "target", self.schema, f"{self.path} is a DuckDB database")
                 connection.execute(f"USE target.{identifier(schema)}")
                 connection.execute("BEGIN")
@@ -125,8 +121,27 @@ class DuckDBEngine:
             except duckdb.Error as error:
                 raise translate_open_error(error, self.path) from error
 
+    def _writable_name(self) -> str:
+        """The name by which this DuckDB finds the catalog's log.
+
+        Raises:
+            LakeError: It does not look where the log lies (``log-elsewhere``).
+        """
+        name = logged_name(self.path, LOGS)
+        if name != os.path.realpath(self.path) and FOLLOWS_LINKS:
+            raise LakeError(
+                "log-elsewhere",
+                f"a program with DuckDB 1.4 left the catalog's log beside {name}, where DuckDB {duckdb.__version__} "
+                "does not look for it",
+                hint="Open and close the lake with DuckDB 1.4 by that name, which writes the log into the file.",
+            )
+        return name
+
     def _is_empty(self) -> bool:
-        with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        if logged_name(self.path, LOGS) != os.path.realpath(self.path):
+            return False
+        reach = [os.path.dirname(self.path), os.path.dirname(os.path.realpath(self.path))]
+        with connect(None, reach=reach) as connection:
             try:
                 connection.execute(f"ATTACH {literal(self.path)} AS target (READ_ONLY)")
             except duckdb.Error as error:
@@ -136,6 +151,35 @@ class DuckDBEngine:
                 return False
             found = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'target'").fetchone()
             return found is not None and found[0] == 0
+
+
+def image_of_copy(copy: str, folder: str, path: str, schema: str) -> Image:
+    """The image of a catalog from a copy of its file.
+
+    Args:
+        copy: The copy; its log lies beside it.
+        folder: A temporary folder with nothing else in it, which goes when the image is closed.
+        path: The original, for messages.
+        schema: The schema that holds the catalog; empty for the only one that does.
+
+    Raises:
+        LakeError: It is no catalog, or DuckDB cannot read it.
+    """
+    header = read_header(copy, path)
+    connection = connect(folder)
+    try:
+        # Only a database without a log can be opened read-only by every release.
+        logged = any(name.endswith(".wal") for name in os.listdir(folder))
+        connection.execute(f"ATTACH {literal(copy)} AS image" + ("" if logged else " (READ_ONLY)"))
+        schema = find_schema(connection, "image", schema, f"{path} is a DuckDB database")
+        tables = read_tables(connection, "image", schema)
+        version = connection.execute(
+            f"SELECT value FROM ({tables['ducklake_metadata'].select}) WHERE key = 'version'"
+        ).fetchone()
+    except duckdb.Error as error:
+        raise translate_open_error(error, path, copy) from error
+    record = CatalogRecord("duckdb", schema, version[0] if version else "", header.storage_version, header.library)
+    return Image(connection, tables, record, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def write_tables(image: Image, path: str) -> list[str]:
@@ -160,6 +204,7 @@ def write_tables(image: Image, path: str) -> list[str]:
             connection.execute(f"ATTACH {literal(path)} AS target (STORAGE_VERSION 'latest')")
             remarks.append(f"the catalog's file is written as DuckDB {duckdb.__version__} writes it, not as {wanted}")
         try:
+            os.chmod(path, 0o600)  # nobody else looks into the catalog before it has its mode
             schema = f"target.{identifier(image.record.schema)}"
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             for relation in image.tables.values():

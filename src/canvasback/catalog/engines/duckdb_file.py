@@ -9,12 +9,14 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from canvasback.catalog.engines.files import read_start
+from canvasback.catalog.engines.files import open_descriptor, read_start
+from canvasback.catalog.engines.linked import logged_name, names_of
 from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError
 
 _MAGIC = b"DUCK"
 _HEADERS = (4096, 8192)
 _HEADER_BYTES = 4096
+_PAGE = 128
 LOGS = (".wal", ".checkpoint.wal")
 """What DuckDB adds to a database's path for its logs."""
 
@@ -37,22 +39,40 @@ class FileHeader(msgspec.Struct, frozen=True):
     library: str
 
 
-def read_header(path: str) -> FileHeader:
+def read_header(path: str, shown: str = "") -> FileHeader:
     """Read the header of a DuckDB file.
+
+    Args:
+        path: The file.
+        shown: What to call it in messages, if it is a copy.
 
     Raises:
         LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
     """
-    page = read_start(path, 128, "DuckDB", "not-a-duckdb-file")
+    page = read_start(path, _PAGE, "DuckDB", "not-a-duckdb-file")
     if page[8:12] != _MAGIC:
         sqlite = page.startswith(b"SQLite format 3")
         raise LakeError(
             "not-a-duckdb-file",
-            f"{path} is {'a SQLite' if sqlite else 'not a DuckDB'} database",
+            f"{shown or path} is {'a SQLite' if sqlite else 'not a DuckDB'} database",
             hint="Name it ducklake:sqlite:… if SQLite holds the catalog."
             if sqlite
             else "Name the file that you put after ducklake: in ATTACH; a damaged one restores from a point.",
         )
+    return _header(page)
+
+
+def open_header(path: str) -> FileHeader | None:
+    """The header of a DuckDB file that this process has open; None where it has not, or cannot be asked.
+
+    It is read through the descriptor that is there: to open the file and close it again would take away the locks.
+    """
+    handle = open_descriptor(path)
+    page = b"" if handle is None else os.pread(handle, _PAGE, 0)
+    return _header(page) if page[8:12] == _MAGIC else None
+
+
+def _header(page: bytes) -> FileHeader:
     library = page[52:84].split(b"\0", 1)[0].decode("ascii", "replace")
     return FileHeader(int.from_bytes(page[12:20], "little"), library)
 
@@ -69,14 +89,16 @@ def copy_hot(path: str, folder: str) -> str:
         The path of the copy; its logs lie beside it.
 
     Raises:
+        LakeError: There are two logs (``two-logs``).
         LockedError: The database kept changing under every attempt (``catalog-busy``).
         NoSpaceError: The folder's disk is full.
     """
     copy = os.path.join(folder, _COPY)
     for _ in range(_TRIES):
+        logged = logged_name(path, LOGS)
         before = _identity(path)
         try:
-            sizes = [_copy_present(path + log, copy + log) for log in LOGS]
+            sizes = [_copy_present(logged + log, copy + log) for log in LOGS]
             shutil.copyfile(path, copy)
         except FileNotFoundError:
             continue  # the log went away between two looks: a checkpoint
@@ -85,7 +107,7 @@ def copy_hot(path: str, folder: str) -> str:
         except OSError as error:
             raise NoSpaceError(folder) from error
         after = _identity(path)
-        if before == after and sizes == [_present(path + log) for log in LOGS]:
+        if before == after and sizes == [_present(logged + log) for log in LOGS]:
             return copy
     raise LockedError(
         "catalog-busy",
@@ -102,7 +124,7 @@ def _identity(path: str) -> tuple[object, ...]:
             file.seek(offset)
             headers.append(file.read(_HEADER_BYTES))
         inode = os.fstat(file.fileno()).st_ino
-    return (inode, *headers, *(_inode(path + log) for log in LOGS))
+    return (inode, *headers, *(_inode(name + log) for name in names_of(path) for log in LOGS))
 
 
 def _inode(path: str) -> int | None:
@@ -124,11 +146,11 @@ def _copy_present(source: str, target: str) -> bool:
     return True
 
 
-def translate_open_error(error: duckdb.Error, path: str) -> Exception:
-    """Say in our words why DuckDB could not open a database file."""
+def translate_open_error(error: duckdb.Error, path: str, copy: str = "") -> Exception:
+    """Say in our words why DuckDB could not open a database file, or a copy of it."""
     text = str(error)
     if "version number" in text or "newer version of DuckDB" in text:
-        header = read_header(path)
+        header = read_header(copy or path)
         return LakeError(
             "duckdb-too-old",
             f"{path} was written by DuckDB {header.library} (storage version {header.storage_version}), which the "

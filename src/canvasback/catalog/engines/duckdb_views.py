@@ -11,6 +11,7 @@ from canvasback.catalog.engines.files import translate_write_error
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
 from canvasback.model.relation import identifier, literal
+from canvasback.storage.modes import belong_to_folder
 from canvasback.storage.staging import staged_path, sweep
 
 _TABLE = "ducklake_metadata"
@@ -42,6 +43,7 @@ def write_views(image: Image, path: str) -> None:
                 connection.execute(f"CREATE {kind} {schema}.{identifier(relation.name)} AS {relation.select}")
         finally:
             connection.execute("DETACH target")
+        belong_to_folder(staged)
         os.link(staged, path)
     except FileExistsError as error:
         raise RefusedError("target-not-empty", f"{path} appeared meanwhile", hint="Name another file.") from error

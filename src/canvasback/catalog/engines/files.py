@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from canvasback.catalog.engines.linked import names_of
 from canvasback.errors import (
     AccessDeniedError,
     LakeError,
@@ -17,7 +20,8 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
-from canvasback.storage.staging import staged_path, sweep
+from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
+from canvasback.storage.staging import staged_path, sweep, with_suffix
 
 
 def is_open_here(path: str) -> bool:
@@ -26,7 +30,12 @@ def is_open_here(path: str) -> bool:
     The locks of DuckDB and SQLite are the process's, and POSIX drops them when the process closes *any* descriptor
     of the file: to open and close such a file here would let other processes write into a database that is in use.
     """
-    return _has_open("self", path)
+    return open_descriptor(path) is not None
+
+
+def open_descriptor(path: str) -> int | None:
+    """A descriptor through which this process has the file open; see `is_open_here`."""
+    return _descriptor("self", path)
 
 
 def is_open_elsewhere(path: str) -> bool:
@@ -36,24 +45,24 @@ def is_open_elsewhere(path: str) -> bool:
         others = [entry for entry in os.listdir("/proc") if entry.isdigit() and entry != here]
     except OSError:
         return False
-    return any(_has_open(pid, path) for pid in others)
+    return any(_descriptor(pid, path) is not None for pid in others)
 
 
-def _has_open(process: str, path: str) -> bool:
+def _descriptor(process: str, path: str) -> int | None:
     folder = f"/proc/{process}/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
     try:
         wanted = os.stat(path)
         descriptors = os.listdir(folder)
     except OSError:
-        return False
+        return None
     for descriptor in descriptors:
         try:
             found = os.stat(f"{folder}/{descriptor}")
         except OSError:
             continue  # the one through which the list was read, or one that was closed meanwhile
         if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-            return True
-    return False
+            return int(descriptor)
+    return None
 
 
 def from_outside(copy: Callable[[str, str], str], path: str, folder: str) -> str:
@@ -120,7 +129,7 @@ def _missing(path: str) -> LakeError:
 
 
 def file_pulse(path: str, logs: Sequence[str]) -> Hashable:
-    """What `stat` says of a catalog's file and of its logs: see `canvasback.catalog.engines.Engine.pulse`.
+    """What `stat` says of a catalog's file and of its logs, beside every name that leads to it: see `Engine.pulse`.
 
     Nothing is opened, so no lock is lost. Of the times only that of modification counts: SQLite sets the owner of a
     log even to read it.
@@ -131,7 +140,7 @@ def file_pulse(path: str, logs: Sequence[str]) -> Hashable:
         raise _missing(path) from error
     except PermissionError as error:
         raise AccessDeniedError(path) from error
-    return _identity(found), *(_identity(_stat_log(path + log)) for log in logs)
+    return _identity(found), *(_identity(_stat_log(name + log)) for name in names_of(path) for log in logs)
 
 
 def _stat_log(path: str) -> os.stat_result | None:
@@ -149,15 +158,18 @@ def _identity(found: os.stat_result | None) -> Hashable:
 def prepare_file(path: str, logs: Sequence[str], is_empty: Callable[[], bool], *, replace: bool) -> tuple[str, ...]:
     """See whether a catalog can be written to a file; see `canvasback.catalog.engines.Engine.prepare`.
 
-    An absent file is free; one without tables is too; any other needs ``replace``.
+    An absent file is free; one without tables is too; any other needs ``replace``. Through a symlink it is the file
+    that is meant, and the link stays.
     """
+    path, *others = reversed(names_of(path))
     above = os.path.dirname(path)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
     if not os.path.isdir(above):
         raise RefusedError("target-not-empty", f"{above} is not a folder", hint="Name a file in a folder.")
     if not os.path.lexists(path):
-        return (_aside_step(path),) if any(os.path.lexists(path + log) for log in logs) else ()
+        left = any(os.path.lexists(name + log) for name in (path, *others) for log in logs)
+        return (_aside_step(path),) if left else ()
     if is_open_here(path):
         raise LockedError(
             "catalog-in-use", f"this process has {path} open", hint="Detach the lake before you restore it."
@@ -185,14 +197,16 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
     Returns:
         Those, and what was moved aside.
     """
+    path, *links = reversed(names_of(path))
     folder, name = os.path.split(path)
     staged = staged_path(path)
     sweep(folder, name)
     try:
         os.makedirs(folder, exist_ok=True)
         remarks = write(staged)
+        _take_place(staged, path)
         _flush(staged)
-        remarks += _move_aside(path, logs, moment)
+        remarks += _move_aside(path, links, logs, moment)
         os.link(staged, path)
         _flush(folder)
     except FileExistsError as error:
@@ -207,20 +221,41 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
     return remarks
 
 
-def _move_aside(path: str, logs: Sequence[str], moment: datetime) -> list[str]:
+def _take_place(staged: str, path: str) -> None:
+    """Give a new catalog the mode and the owner of the one that it replaces; else those that a new file has here."""
+    if os.path.isfile(path):
+        take_after(staged, os.stat(path))
+    else:
+        os.chmod(staged, usual_mode())
+        belong_to_folder(staged)
+
+
+def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: datetime) -> list[str]:
     """Give a catalog and its logs other names, so that at any instant there is a catalog with its own log.
 
     A log goes too, even of a catalog that is gone: the engine would replay it into the new one. For the same
-    reason it loses its old name first.
+    reason it loses its old name first. One that lies beside a symlink comes to lie beside the file.
     """
-    aside = f"{path}.replaced-{moment:%Y%m%dT%H%M%S%fZ}"
-    moved = [part for part in (*logs, "") if os.path.lexists(path + part)]
-    for part in moved:
-        os.link(path + part, aside + part, follow_symlinks=False)
-    if moved:
-        _flush(os.path.dirname(path))
-    for part in moved:
-        os.unlink(path + part)
+    replaced, room = f".replaced-{moment:%Y%m%dT%H%M%S%fZ}", max(map(len, logs))
+    aside = with_suffix(path, replaced, room)
+    moved = {path + part: aside + part for part in (*logs, "") if os.path.lexists(path + part)}
+    for link in links:
+        for log in logs:
+            if os.path.lexists(link + log):
+                taken = aside + log in moved.values()
+                moved = {link + log: with_suffix(link, replaced, room) + log if taken else aside + log, **moved}
+    for old, new in moved.items():
+        try:
+            os.link(old, new, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(old, new)  # the symlink is on another file system than the file
+            _flush(new)
+    for folder in sorted({os.path.dirname(new) for new in moved.values()}):
+        _flush(folder)
+    for old in moved:
+        os.unlink(old)
     return [f"the old catalog was moved to {aside}"] if moved else []
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +24,7 @@ from canvasback.errors import LockedError, RefusedError
 from canvasback.model.lake import LakeName
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier, literal
+from canvasback.storage.temporary import make_folder
 
 _ATTEMPTS = 5
 _TEXTS = frozenset({"character varying", "text"})
@@ -46,7 +46,7 @@ class PostgresEngine:
     def read(self) -> Image:
         """Read everything in one transaction that sees one instant and can write nothing."""
         for _ in range(_ATTEMPTS):
-            folder = tempfile.mkdtemp(prefix="canvasback-")
+            folder = make_folder()
             try:
                 return self._read(folder)
             except _Vanished:
@@ -59,6 +59,16 @@ class PostgresEngine:
             f"tables of the catalog {self.lake} went away while they were read, {_ATTEMPTS} times",
             hint="Try again when fewer flushes of inlined rows run.",
         )
+
+    def place(self) -> Hashable:
+        """See `Engine.place`. Who started at the same microsecond, with databases of the same number, is one server."""
+        with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
+            [server] = query(
+                cursor,
+                "SELECT pg_postmaster_start_time()::text, oid::bigint FROM pg_database "
+                "WHERE datname = current_database()",
+            )
+        return (*server, self._schema)
 
     def pulse(self) -> Hashable:
         """See `Pulse`."""

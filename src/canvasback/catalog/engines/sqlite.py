@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from urllib.parse import quote
@@ -33,6 +32,7 @@ from canvasback.catalog.spec import PRIMARY_KEYS
 from canvasback.errors import LakeError, LockedError, NoSpaceError, StorageError
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier
+from canvasback.storage.temporary import make_folder
 
 _FIRST = "canvasback first row"
 """A column that tells a row of ours, which fixes the types of the stream, from those of the table."""
@@ -47,11 +47,16 @@ class SQLiteEngine:
     """See `canvasback.catalog.engines.Engine` for what the methods promise."""
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(path)
+        self.named = os.path.abspath(path)
+
+    @property
+    def path(self) -> str:
+        """The file itself. SQLite too follows symlinks, and keeps the logs beside it."""
+        return os.path.realpath(self.named)
 
     def read(self) -> Image:
         """Copy the database at one instant, and read the copy."""
-        folder = tempfile.mkdtemp(prefix="canvasback-")
+        folder = make_folder()
         try:
             if is_open_here(self.path):  # then not even its header may be read here
                 copy = from_outside(copy_consistent, self.path, folder)
@@ -71,6 +76,10 @@ class SQLiteEngine:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def place(self) -> Hashable:
+        """See `Engine.place`."""
+        return self.path
 
     def pulse(self) -> Hashable:
         """See `file_pulse`. A commit writes the file, or appends to the write-ahead log."""
@@ -174,6 +183,8 @@ def write_tables(image: Image, path: str) -> list[str]:
         StorageError: The disk is full or not writable.
     """
     try:
+        # Nobody else looks into the catalog before it has its mode; its journal takes the same one.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with contextlib.closing(sqlite3.connect(path)) as database:
             for relation in image.tables.values():
                 database.execute(_create_statement(relation, relation.primary_key or _keys(relation)))

@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.rules import files, inlined, parents, ranges, snapshots, statistics
+from canvasback.catalog.rules import (
+    deletes,
+    duplicates,
+    files,
+    inlined,
+    parents,
+    ranges,
+    row_ids,
+    snapshots,
+    statistics,
+    table_statistics,
+)
 from canvasback.catalog.rules.rule import Fault, Rule
 
 RULES: tuple[Rule, ...] = (
+    *duplicates.RULES,
     *snapshots.RULES,
     *ranges.RULES,
     *parents.RULES,
     *files.RULES,
+    *deletes.RULES,
+    *row_ids.RULES,
+    *table_statistics.RULES,
     *statistics.RULES,
     *inlined.RULES,
 )

@@ -1,4 +1,4 @@
-"""Rules about the rows that name files: places, numbers, deletes, partitions, row ids."""
+"""Rules about the rows that name files: places, numbers, deletes, partitions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
-from canvasback.catalog.inlined import inlined_tables, own_column
-from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, listed, rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.lake_tables import table_names
+from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, rule
 from canvasback.model.relation import literal
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
@@ -41,20 +40,23 @@ def _names_differ(image: Image) -> bool:
 @rule(
     "path-in-two-rows",
     "error",
-    explanation="Two rows name one file. Its rows may count twice, and when one of the two rows expires, DuckLake's "
-    "cleanup deletes the file that the other still needs.",
-    example="A file was added twice, or rows were copied to bring back an old state.",
+    explanation="Two rows name one file, of one table or of two. Its rows may count twice, and when one of the two "
+    "rows expires, DuckLake's cleanup deletes the file that the other still needs.",
+    example="ducklake_add_data_files added a file twice, or to two tables; or rows were copied to bring back an old "
+    "state.",
     cure="Copy the file to a new name and let one of the rows name that; or restore the table from a point.",
 )
 def paths_in_two_rows(image: Image) -> Iterator[Fault]:
     """Look for files that two rows name."""
     if _names_differ(image):
         return
-    for place, rows, first, table_id in image.rows(
-        "SELECT place, count(*), min(kind || ' file ' || file_id), min(table_id) "
+    names = table_names(image)
+    for place, rows, first, tables in image.rows(
+        "SELECT place, count(*), min(kind || ' file ' || file_id), list_sort(list(DISTINCT table_id)) "
         f"FROM ({_places(image)}) GROUP BY place HAVING count(*) > 1 ORDER BY place"
     ):
-        yield Fault(first, f"{rows} rows name {place}", table_id)
+        of_tables = f" of {', '.join(str(names.get(id_, id_)) for id_ in tables)}" if len(tables) > 1 else ""
+        yield Fault(first, f"{rows} rows{of_tables} name {place}", tables[0])
 
 
 def _unschedule(_: Image, faults: Sequence[Fault]) -> list[Edit]:
@@ -202,70 +204,6 @@ def partial_rows_rise(image: Image) -> Iterator[Fault]:
         yield Fault(f"data file {id_}", f"says {info}, and has {rows} rows", table_id)
 
 
-def _raise_row_ids(_: Image, faults: Sequence[Fault]) -> list[Edit]:
-    cases = " ".join(f"WHEN {fault.table_id} THEN {fault.ids[0]}" for fault in faults)
-    tables = listed(fault.table_id for fault in faults)
-    return [
-        Edit(
-            "ducklake_table_stats",
-            where=f"table_id IN ({tables})",
-            changes={"next_row_id": f"CASE table_id {cases} END"},
-        )
-    ]
-
-
-@rule(
-    "row-id-past-counter",
-    "error",
-    explanation="A table would give out row ids that its rows have already. Updates and deletes by row id, and change "
-    "feeds, then mix two rows up.",
-    example="ducklake_table_stats was restored from an older copy.",
-    cure="Run heal: it raises the counter.",
-    repair=Repair("the table's counter is raised: which row ids come next is nothing a reader sees", _raise_row_ids),
-)
-def row_ids_past_counters(image: Image) -> Iterator[Fault]:
-    """Look for tables whose next row id is taken."""
-    inlined = "".join(
-        f" UNION ALL SELECT {table_id} AS table_id, max({own_column(image, name, 'row_id')}) + 1 "
-        f"AS next FROM {{{name}}} i"
-        for name, table_id, _ in inlined_tables(image)
-    )
-    for table_id, counter, next_ in image.rows(
-        "SELECT table_id, s.next_row_id, max(r.next) FROM {ducklake_table_stats} s JOIN (SELECT table_id, "
-        f"max(row_id_start + record_count) AS next FROM {{ducklake_data_file}} f GROUP BY 1{inlined}) r "
-        "USING (table_id) WHERE r.next > s.next_row_id GROUP BY ALL ORDER BY 1"
-    ):
-        yield Fault(
-            "ducklake_table_stats", f"the next row id is {counter}, and {next_ - 1} is taken", table_id, (next_,)
-        )
-
-
-@rule(
-    "row-ids-overlap",
-    "error",
-    explanation="Two files that one snapshot sees have rows of the same row ids.",
-    example="A file was registered twice, or a stale catalog went on where a newer one had been.",
-    cure=RESTORE,
-)
-def overlapping_row_ids(image: Image) -> Iterator[Fault]:
-    """Look for files that the newest snapshot sees, and whose row ids overlap."""
-    files = (
-        "SELECT data_file_id, table_id, row_id_start, row_id_start + record_count AS next FROM {ducklake_data_file} x "
-        f"WHERE {visible('x', image.head()[0])} AND row_id_start IS NOT NULL AND record_count > 0"
-    )
-    neighbours = "lag(next) OVER (PARTITION BY table_id ORDER BY row_id_start)"
-    if not image.rows(
-        f"SELECT 1 FROM (SELECT *, {neighbours} AS last FROM ({files})) WHERE last > row_id_start LIMIT 1"
-    ):
-        return  # where no two neighbours overlap, no two do, and that is found in half the time
-    for id_, table_id, start in image.rows(
-        "SELECT data_file_id, table_id, row_id_start FROM (SELECT *, max(next) OVER (PARTITION BY table_id "
-        "ORDER BY row_id_start, data_file_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last "
-        f"FROM ({files})) WHERE last > row_id_start ORDER BY ALL"
-    ):
-        yield Fault(f"data file {id_}", f"its row ids begin with {start}, which another file has", table_id)
-
-
 RULES = (
     paths_in_two_rows,
     scheduled_but_needed,
@@ -274,6 +212,4 @@ RULES = (
     more_deletes_than_rows,
     partition_values,
     partial_rows_rise,
-    row_ids_past_counters,
-    overlapping_row_ids,
 )

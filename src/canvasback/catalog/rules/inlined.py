@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from canvasback.catalog.dialects import is_old
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables
 from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
-from canvasback.model.relation import literal
+from canvasback.model.relation import identifier, literal
+from canvasback.model.words import many
 
 _REGISTERED = "ducklake_inlined_data_tables"
 _OWN = frozenset({"row_id", "begin_snapshot", "end_snapshot"})
@@ -107,6 +109,62 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
             yield Fault(name, message, table_id, (name, rows))
 
 
+_OLD_TYPES = frozenset(
+    {
+        ("VARCHAR", "character varying"), ("VARCHAR", "text"), ("JSON", "json"), ("DATE", "date"),
+        ("TIMESTAMP", "timestamp without time zone"), ("TIMESTAMP WITH TIME ZONE", "timestamp with time zone"),
+        ("FLOAT", "FLOAT"), ("DOUBLE", "DOUBLE"),
+    }
+)  # fmt: skip
+"""What a column of the lake is, and what 0.3 made of it and 1.0 does not: in PostgreSQL, and the last two in SQLite.
+
+Source: the extensions' metadata managers, `TypeIsNativelySupported` and `GetColumnTypeInternal`.
+"""
+
+
+@rule(
+    "inlined-types-old",
+    "warning",
+    explanation="A table of inlined rows still has the types that DuckLake 0.3 gave it, and the catalog was migrated. "
+    "What is in it is read as it should be. What DuckLake 1.0 writes into it is not what was said: in PostgreSQL "
+    "the text 'new' becomes \\x6e6577, and other INSERTs fail; in SQLite a NaN becomes NULL.",
+    example="A lake of DuckLake 0.3 with inlined rows, in PostgreSQL or SQLite, was attached with AUTOMATIC_MIGRATION.",
+    cure="Write nothing before this: CALL ducklake_flush_inlined_data of the lake, then run heal. It removes the empty "
+    "table, and DuckLake makes one of its own types when it needs one. Texts that begin with \\x were written since.",
+    repair=Repair(
+        "it is taken out of the list and dropped where it is empty: there is no row in it to lose, and DuckLake makes "
+        "another one with its own types when it needs one",
+        _drop_empty,
+    ),
+)
+def old_inlined_types(image: Image) -> Iterator[Fault]:
+    """Look for the tables of inlined rows that DuckLake would write to, and that an older one made."""
+    if is_old(image.record.version):
+        return
+    live = {int(id_) for (id_,) in image.rows(f"SELECT table_id FROM {{ducklake_table}} t WHERE {_live(image)}")}
+    newest = {table.table_id: table for table in sorted(inlined_tables(image), key=lambda t: t.schema_version)}
+    for name, table_id, _ in sorted(newest.values()):
+        meanings = {column.name: column.type for column in image.tables[name].columns}
+        old = [
+            column
+            for column in image.stored[name].columns
+            if (meanings.get(column.name), column.declared) in _OLD_TYPES
+        ]
+        if table_id not in live or not old:
+            continue
+        texts = [identifier(c.name) for c in old if meanings[c.name] in {"VARCHAR", "JSON"}]
+        odd = " OR ".join(f"starts_with({text}::VARCHAR, '\\x')" for text in texts) or "false"
+        [(rows, written)] = image.rows(f"SELECT count(*), count_if({odd}) FROM {{{name}}} i")
+        said = f"{', '.join(f'{c.name} is {c.declared}' for c in old)}, as 0.3 made it; it holds {many(rows, 'row')}"
+        if written:
+            said += f", {written} of them with a text that begins with \\x"
+        yield Fault(name, said, table_id, (name, rows))
+
+
+def _live(image: Image) -> str:
+    return visible("t", image.head()[0])
+
+
 @rule(
     "inlined-table-unknown",
     "warning",
@@ -127,5 +185,6 @@ RULES = (
     missing_inlined_tables,
     inlined_tables_twice,
     inlined_columns_differ,
+    old_inlined_types,
     unknown_inlined_tables,
 )

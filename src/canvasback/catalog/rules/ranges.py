@@ -81,7 +81,8 @@ def overlapping_ranges(image: Image) -> Iterator[Fault]:
         of_table = "table_id" if image.has(table, "table_id") else "NULL"
         for id_, table_id, begin, before in image.rows(
             f"SELECT {key}, {of_table}, begin_snapshot, last FROM (SELECT *, lag(coalesce(end_snapshot, {NEVER})) "
-            f"OVER (PARTITION BY {keys} ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last FROM {{{table}}} x "
+            f"OVER (PARTITION BY {keys} ORDER BY begin_snapshot, end_snapshot NULLS LAST) AS last "
+            f"FROM (SELECT DISTINCT * FROM {{{table}}} y) x "
             "WHERE end_snapshot IS NULL OR end_snapshot > begin_snapshot) WHERE last > begin_snapshot ORDER BY ALL"
         ):
             ends = "does not end" if before == NEVER else f"ends in {before}"

@@ -40,10 +40,13 @@ class Repair(msgspec.Struct, frozen=True):
     Attributes:
         words: What is done to each fault, and why that is safe; lower case, no full stop.
         edits: What becomes of the catalog's tables, for faults that the rule found in this very image.
+        next_row_id: Whether it wants to know of each fault's table the lowest row id that no row of it has: ``ids``
+            hold it then. Only the files tell.
     """
 
     words: str
     edits: Callable[[Image, Sequence[Fault]], list[Edit]]
+    next_row_id: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Rules about snapshots, and about ids that may be there only once."""
+"""Rules about snapshots, and what the catalog says of itself."""
 
 from __future__ import annotations
 
@@ -7,50 +7,7 @@ from collections.abc import Iterator, Sequence
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, listed, rule
-from canvasback.catalog.spec import KNOWN_VERSIONS, PRIMARY_KEYS
-
-_NAMES = {
-    "ducklake_snapshot": "snapshot",
-    "ducklake_snapshot_changes": "changes of snapshot",
-    "ducklake_schema": "schema",
-    "ducklake_data_file": "data file",
-    "ducklake_delete_file": "delete file",
-}
-
-
-@rule(
-    "duplicate-id",
-    "error",
-    explanation="An id that DuckLake gives out once is there twice. Two writers got the same number: one of the two "
-    "commits was not noticed by the other, and queries may count rows twice or read the wrong file.",
-    example="A catalog that was copied with CREATE TABLE AS lost its primary keys, and two jobs committed at once.",
-    cure=RESTORE,
-)
-def duplicate_ids(image: Image) -> Iterator[Fault]:
-    """Look for ids of snapshots, schemas and files that are there twice."""
-    for table, (key,) in PRIMARY_KEYS.items():
-        if table not in image.tables or image.tables[table].primary_key == (key,):
-            continue  # the database itself forbids it where the key is there
-        of_table = "any_value(table_id)" if image.has(table, "table_id") and table != "ducklake_table" else "NULL"
-        for id_, count, table_id in image.rows(
-            f"SELECT {key}, count(*), {of_table} FROM {{{table}}} x GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
-        ):
-            yield Fault(f"{_NAMES[table]} {id_}", f"is there {count} times", table_id)
-
-
-@rule(
-    "primary-key-missing",
-    "error",
-    explanation="DuckLake finds out by primary keys alone that two commits took the same number. Without them two "
-    "writers corrupt the lake, and nobody notices.",
-    example="The catalog was moved to another database with CREATE TABLE AS or with COPY FROM DATABASE.",
-    cure="Stop all writers, run backup, and restore that point with --replace: the catalog comes back with its keys.",
-)
-def missing_keys(image: Image) -> Iterator[Fault]:
-    """Look for tables without the primary keys that DuckLake makes."""
-    for table, key in PRIMARY_KEYS.items():
-        if table in image.tables and image.tables[table].primary_key != key:
-            yield Fault(table, f"has no primary key on {key[0]}")
+from canvasback.catalog.spec import KNOWN_VERSIONS
 
 
 def _add_changes(_: Image, faults: Sequence[Fault]) -> list[Edit]:
@@ -198,8 +155,6 @@ def unknown_version(image: Image) -> Iterator[Fault]:
 
 
 RULES = (
-    duplicate_ids,
-    missing_keys,
     snapshots_without_changes,
     changes_without_snapshot,
     ids_past_counters,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
+from canvasback.catalog.moment_statistics import newest_bounds
 from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
 from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
@@ -38,16 +39,13 @@ def _typed_of_files(image: Image) -> Iterator[tuple[str, str]]:
     return _typed(image, table, doubtful_columns(image, table))
 
 
-def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-    head = image.head()[0]
-    rows = []
-    for fault in faults:
-        for (column_id,) in image.rows(
-            f"SELECT column_id FROM {{ducklake_column}} c WHERE table_id = {fault.table_id} AND {visible('c', head)} "
-            "AND parent_column IS NULL ORDER BY 1"
-        ):
-            rows.append({"table_id": fault.table_id, "column_id": column_id})
-    return [Edit("ducklake_table_column_stats", rows=tuple(rows))]
+def _make_anew(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+    return newest_bounds(image, sorted({fault.table_id for fault in faults if fault.table_id is not None}))
+
+
+_MADE_ANEW = Repair(
+    "the statistics of the table's columns are made anew of those of its files and inlined rows", _make_anew
+)
 
 
 @rule(
@@ -55,8 +53,8 @@ def _add_column_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:
     "error",
     explanation="A table has statistics, and none of its columns has. DuckLake 0.3 crashes when it reads the table.",
     example="Rows of ducklake_table_column_stats were deleted by hand.",
-    cure="Run heal: it adds statistics that say nothing.",
-    repair=Repair("statistics that say nothing are added: no query passes over a row for them", _add_column_stats),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def missing_column_stats(image: Image) -> Iterator[Fault]:
     """Look for live tables that have statistics, and whose columns have none."""
@@ -68,13 +66,9 @@ def missing_column_stats(image: Image) -> Iterator[Fault]:
         yield Fault("ducklake_table_column_stats", "has no row of the table", table_id)
 
 
-def _forget(table: str, key: str) -> Repair:
-    def edits(image: Image, faults: Sequence[Fault]) -> list[Edit]:
-        name = table or statistics_table(image)
-        where = " OR ".join(f"({key} = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
-        return [Edit(name, where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
-
-    return Repair("the bounds are forgotten: nothing is said of the column then, so no query passes over a row", edits)
+def _forget(image: Image, faults: Sequence[Fault]) -> list[Edit]:
+    where = " OR ".join(f"(data_file_id = {fault.ids[0]} AND column_id = {fault.ids[1]})" for fault in faults)
+    return [Edit(statistics_table(image), where=where, changes={"min_value": "NULL", "max_value": "NULL"})]
 
 
 @rule(
@@ -82,8 +76,8 @@ def _forget(table: str, key: str) -> Repair:
     "error",
     explanation="The bounds of a column are no values of its type. Every scan of the table fails.",
     example="A column's type was changed back by hand, and its statistics were not.",
-    cure="Run heal: it forgets the bounds.",
-    repair=_forget("ducklake_table_column_stats", "table_id"),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def unfit_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that cannot be read as the column's type."""
@@ -103,8 +97,8 @@ def unfit_table_bounds(image: Image) -> Iterator[Fault]:
     explanation="The bounds of a column leave out values that its files have by their own statistics. Queries with a "
     "filter on the column pass over rows, and say nothing.",
     example="Statistics of an older copy of the catalog were put back.",
-    cure="Run heal: it forgets the bounds.",
-    repair=_forget("ducklake_table_column_stats", "table_id"),
+    cure="Run heal: it makes them anew.",
+    repair=_MADE_ANEW,
 )
 def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that do not cover those of the files that the newest snapshot sees."""
@@ -133,7 +127,9 @@ def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     "Queries with a filter on the column fail, or pass over the file.",
     example="Statistics were written by a tool that spells values in its own way.",
     cure="Run heal: it forgets the bounds.",
-    repair=_forget("", "data_file_id"),
+    repair=Repair(
+        "the bounds are forgotten: nothing is said of the column then, so no query passes over a row", _forget
+    ),
 )
 def unfit_file_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of files that cannot be read as the column's type, or are the wrong way round."""

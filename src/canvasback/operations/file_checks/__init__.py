@@ -5,6 +5,7 @@ from canvasback.operations.file_checks.empty import is_empty
 from canvasback.operations.file_checks.kinds import EMPTY, FILE_KINDS, STRAY_KINDS
 from canvasback.operations.file_checks.repairs import catalog_repairs
 from canvasback.operations.file_checks.strays import stray_files
+from canvasback.operations.file_checks.whole import note_whole
 
 __all__ = [
     "EMPTY",
@@ -15,5 +16,6 @@ __all__ = [
     "check_files",
     "files_not_held",
     "is_empty",
+    "note_whole",
     "stray_files",
 ]

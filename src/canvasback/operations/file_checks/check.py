@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -21,9 +20,11 @@ from canvasback.operations.file_checks.kinds import NOT_PARQUET, UNREADABLE
 from canvasback.operations.file_checks.notes import note_columns, note_partitions, note_statistics
 from canvasback.operations.file_checks.presence import absent_or_other, note_present, wrong_size
 from canvasback.operations.file_checks.rows import read_rows
+from canvasback.operations.file_checks.vectors import check_vector
 from canvasback.operations.file_checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 Level = Literal["exists", "footers", "rows", "checksum"]
 
@@ -116,17 +117,19 @@ class _Footers(msgspec.Struct, frozen=True):
     def __call__(
         self, connection: duckdb.DuckDBPyConnection, files: list[WantedFile], stores: Stores, stop: Stop
     ) -> list[DamagedFile]:
-        del stop
         found: list[DamagedFile] = []
         pairs: list[Pair] = []
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             for number, given in enumerate(files):
                 file = given
                 if ("data", file.target_id) in self.bad:
                     file = msgspec.structs.replace(file, target_rows=None, target_name=None)
                 if not file.parquet:
-                    if file.found != file.size:
-                        found.append(wrong_size(file))
+                    fault = wrong_size(file) if file.found != file.size else None
+                    if fault is None and file.kind == "delete":
+                        fault = check_vector(file, stores, stop)
+                    if fault is not None:
+                        found.append(fault)
                     continue
                 end = read_end(stores, file.place, file.found or 0, folder, str(number))
                 if end.fault:
@@ -159,7 +162,7 @@ class _Content(msgspec.Struct, frozen=True):
         self, connection: duckdb.DuckDBPyConnection, files: list[WantedFile], stores: Stores, stop: Stop
     ) -> list[DamagedFile]:
         found: list[DamagedFile] = []
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             for given in files:
                 file = given
                 if (file.kind, file.id) in self.bad:

@@ -92,15 +92,17 @@ def judge(file: WantedFile, end: End, fact: dict[str, Any]) -> DamagedFile | Non
 
 
 def delete_fault(file: WantedFile, fact: dict[str, Any]) -> str:
-    """What is wrong with the positions of a delete file, as far as its footer tells; or empty."""
+    """What is wrong with the positions of a delete file, as far as its footer tells; or empty.
+
+    DuckLake does not read which data file a delete file names, and one that was copied, or whose data file was written
+    anew, names one that is not there any more. But one that names another data file of its table is another's.
+    Source: the extension's ``DuckLakeDeleteFilter::ScanDeleteFile``, 0.3 and 1.0.
+    """
     last, target = fact.get("last_pos"), fact.get("target")
     if last is not None and file.target_rows is not None and int(last) >= file.target_rows:
         return f"deletes row {last} of a data file of {file.target_rows} rows"
-    if target and file.target_name:
-        name = str(target).rpartition("/")[2]
-        # A copy of a table has files of new names, which end in the old ones.
-        if not (file.target_name.endswith(name) or name.endswith(file.target_name)):
-            return f"deletes rows of {name}, and the catalog says of {file.target_name}"
+    if target and file.target_name and target != file.target_name:
+        return f"deletes rows of {target}, and the catalog says of {file.target_name}"
     return ""
 
 
@@ -201,9 +203,13 @@ _SQL = f"""
             min({_LOW}) FILTER (path_in_schema = 'file_path' AND {_LOW} = {_HIGH} AND coalesce(min_is_exact, false))
             AS target
         FROM metas m WHERE path_in_schema IN ('pos', 'file_path') GROUP BY ALL
+    ),
+    siblings AS (
+        SELECT number, any_value(s.name) AS sibling FROM positions p JOIN f USING (number)
+        JOIN memory.siblings s ON s.table_id = f.table_id AND s.name = parse_filename(p.target) GROUP BY ALL
     )
     SELECT f.number, coalesce(counted.rows, 0), coalesce(counted.last_page, 0), fields.fault, hidden.fault,
-        strays.fault, positions.last_pos, positions.target
+        strays.fault, positions.last_pos, siblings.sibling
     FROM f LEFT JOIN counted USING (number) LEFT JOIN fields USING (number) LEFT JOIN hidden USING (number)
-    LEFT JOIN strays USING (number) LEFT JOIN positions USING (number)
+    LEFT JOIN strays USING (number) LEFT JOIN positions USING (number) LEFT JOIN siblings USING (number)
 """

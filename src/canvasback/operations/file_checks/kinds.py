@@ -89,9 +89,17 @@ KEY = FindingKind(
 DELETES = FindingKind(
     "delete-positions",
     "error",
-    "A delete file deletes rows that its data file does not have, one twice, or those of another data file. Rows that "
-    "were deleted come back, or others are gone.",
+    "A delete file deletes rows that its data file does not have, one twice, or those of another data file of its "
+    "table. Rows that were deleted come back, or others are gone.",
     "A delete file of another data file has its name.",
+    _HEAL,
+)
+VECTOR = FindingKind(
+    "deletion-vector",
+    "error",
+    "A deletion vector is not as it was written: its length, its mark or its checksum does not fit. Queries of its "
+    "data file fail, or show rows that were deleted.",
+    "A bad sector, a broken copy, or another file that took its name.",
     _HEAL,
 )
 ROWS = FindingKind(
@@ -104,9 +112,17 @@ ROWS = FindingKind(
 ROW_IDS = FindingKind(
     "row-ids",
     "error",
-    "A file has two rows of one row id. Updates and deletes of one of them hit both.",
+    "A file has two rows of one row id that are of one snapshot. Updates and deletes of one of them hit both.",
     "A file was written anew by a program that does not know row ids.",
     _HEAL,
+)
+ROW_ID_TAKEN = FindingKind(
+    "row-id-taken",
+    "error",
+    "A file has a row of an id that its table would give out again. Only the file itself tells: the catalog does not "
+    "say which ids the rows have that a flush or a compaction wrote.",
+    "ducklake_table_stats was restored from an older copy.",
+    "Run heal --level rows: it raises the table's counter.",
 )
 CORRUPT = FindingKind(
     "file-corrupt",
@@ -166,7 +182,7 @@ FILE_KINDS = {
     kind.code: kind
     for kind in (
         MISSING, SIZE, CATALOG_SIZE, UNREADABLE, NOT_PARQUET, FIELDS, ROW_COUNT, FOOTER_SIZE, HIDING_STATISTICS,
-        PARTITION, KEY, DELETES, ROWS, ROW_IDS, CORRUPT,
+        PARTITION, KEY, DELETES, VECTOR, ROWS, ROW_IDS, ROW_ID_TAKEN, CORRUPT,
     )
 }  # fmt: skip
 """What can be wrong with a file that the catalog names, by code."""

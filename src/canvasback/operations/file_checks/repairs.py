@@ -10,7 +10,7 @@ from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import KINDS, statistics_table
 from canvasback.catalog.image import Image
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks.kinds import CATALOG_SIZE, FOOTER_SIZE, HIDING_STATISTICS
+from canvasback.operations.file_checks.kinds import CATALOG_SIZE, FOOTER_SIZE, HIDING_STATISTICS, ROW_ID_TAKEN
 
 
 class Mending(NamedTuple):
@@ -29,6 +29,7 @@ class Mending(NamedTuple):
     edits: list[Edit]
 
 
+_RAISED = "the tables' counters are raised: which row ids come next is nothing a reader sees"
 _FIRST_NUMBER = re.compile(r"\d+")
 
 
@@ -60,7 +61,25 @@ def catalog_repairs(image: Image, damaged: Iterable[DamagedFile]) -> list[Mendin
         )
         words = "the files' statistics are forgotten: readers look into the files instead"
         found.append(Mending(HIDING_STATISTICS.code, len(ids), words, [edit]))
+    taken = [damage for damage in files if damage.kind.code == ROW_ID_TAKEN.code]
+    if taken:
+        found.append(Mending(ROW_ID_TAKEN.code, len(taken), _RAISED, [_raise_counters(taken)]))
     return found
+
+
+def _raise_counters(taken: list[DamagedFile]) -> Edit:
+    """Messages of this kind begin with the highest row id that a file has."""
+    highest: dict[int, int] = {}
+    for damage in taken:
+        number = _FIRST_NUMBER.match(damage.message)
+        assert number is not None  # see above
+        highest[damage.table_id] = max(highest.get(damage.table_id, 0), int(number[0]))
+    whens = " ".join(f"WHEN {table} THEN {number + 1}" for table, number in highest.items())
+    return Edit(
+        "ducklake_table_stats",
+        where=f"table_id IN ({', '.join(map(str, highest))})",
+        changes={"next_row_id": f"CASE table_id {whens} ELSE next_row_id END"},
+    )
 
 
 def _set(table: str, key: str, column: str, damaged: list[DamagedFile]) -> Edit | None:

@@ -7,13 +7,21 @@ from typing import Any
 
 import duckdb
 
-from canvasback.catalog.spec import ROW_ID
+from canvasback.catalog.spec import ROW_ID, SNAPSHOT_ID
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import identifier, literal
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.footers import delete_fault
 from canvasback.operations.file_checks.keys import read_call
-from canvasback.operations.file_checks.kinds import DELETES, HIDING_STATISTICS, ROW_COUNT, ROW_IDS, ROWS, UNREADABLE
+from canvasback.operations.file_checks.kinds import (
+    DELETES,
+    HIDING_STATISTICS,
+    ROW_COUNT,
+    ROW_ID_TAKEN,
+    ROW_IDS,
+    ROWS,
+    UNREADABLE,
+)
 from canvasback.operations.file_checks.notes import before, group_of
 from canvasback.operations.file_checks.wanted import WantedFile
 from canvasback.operations.parallel import Stop
@@ -65,7 +73,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if file.kind == "delete":
         own = ["count(DISTINCT pos)", "min(pos)", "max(pos)", "count(DISTINCT file_path)", "max(file_path)"]
     elif ROW_ID in columns:
-        own = [f"count({ROW_ID}) - count(DISTINCT {ROW_ID})"]
+        own = [f"count({ROW_ID}) - count(DISTINCT {_version(columns)})", f"max({ROW_ID})"]
     for name, known, *_ in bounds:
         column = identifier(name)
         some = f" FILTER (NOT isnan({column}))" if known == "number" else ""
@@ -76,20 +84,40 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if rows != file.rows:
         return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}")
     if file.kind == "delete":
-        return _deletes(file, rows, found)
-    start = 0
-    if ROW_ID in columns:
-        start = 1
-        if found[0]:
-            return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
+        return _deletes(connection, file, rows, found)
+    start = 2 if ROW_ID in columns else 0
+    if start and found[0]:
+        return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
     for number, bound in enumerate(bounds):
         said = _hidden(connection, bound, found[start + 4 * number : start + 4 * number + 4])
         if said:
             return file.damaged(HIDING_STATISTICS, said, lost=False)
-    return None
+    return _taken(file, found[1] if start else _last_row_id(file))
 
 
-def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile | None:
+def _last_row_id(file: WantedFile) -> int | None:
+    """That of a file whose rows have the ids from its first on."""
+    return None if file.row_id_start is None or not file.rows else file.row_id_start + file.rows - 1
+
+
+def _taken(file: WantedFile, highest: int | None) -> DamagedFile | None:
+    if highest is None or file.next_row_id is None or highest < file.next_row_id:
+        return None
+    message = f"{highest} is the id of a row, and the next is {file.next_row_id}"
+    return file.damaged(ROW_ID_TAKEN, message, lost=False)
+
+
+def _version(columns: list[str]) -> str:
+    """What tells two rows apart that a file has: several versions of one row may be in it, each of another snapshot.
+
+    Source: the extension's flush of inlined updates, which writes them with `WRITE_ROW_ID_AND_SNAPSHOT_ID`.
+    """
+    return f"{ROW_ID}::HUGEINT * {2**63} + {SNAPSHOT_ID}" if SNAPSHOT_ID in columns else ROW_ID
+
+
+def _deletes(
+    connection: duckdb.DuckDBPyConnection, file: WantedFile, rows: int, found: tuple[Any, ...]
+) -> DamagedFile | None:
     distinct, first, last, files, target = found[:5]
     if distinct != rows:
         return file.damaged(DELETES, f"deletes {distinct} rows, {rows - distinct} of them twice")
@@ -97,7 +125,10 @@ def _deletes(file: WantedFile, rows: int, found: tuple[Any, ...]) -> DamagedFile
         return file.damaged(DELETES, f"deletes row {first}")
     if files > 1:
         return file.damaged(DELETES, f"deletes rows of {files} data files")
-    fault = delete_fault(file, {"last_pos": last, "target": target})
+    sibling = connection.execute(
+        "SELECT name FROM memory.siblings WHERE table_id = $1 AND name = parse_filename($2)", [file.table_id, target]
+    ).fetchone()
+    fault = delete_fault(file, {"last_pos": last, "target": sibling[0] if sibling else None})
     return file.damaged(DELETES, fault) if fault else None
 
 

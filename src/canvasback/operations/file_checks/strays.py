@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from canvasback.catalog.image import Image
 from canvasback.model.finding import Finding
+from canvasback.model.moment import spelled
 from canvasback.model.progress import SILENT, Progress
 from canvasback.operations.damage import is_aside
 from canvasback.operations.file_checks.kinds import ASIDE, FOREIGN, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT
@@ -61,7 +62,7 @@ def _about(file: UnknownFile, root: str, head: datetime, now: datetime) -> Findi
     if now - made < _FRESH:
         return UNDER_WAY.at(where, f"is {age} and not in the catalog: a commit may be under way")
     if made > head:
-        newer = f"is newer than the catalog's newest commit of {head:%Y-%m-%d %H:%M:%S} UTC"
+        newer = f"is newer than the catalog's newest commit of {spelled(head)}"
         return UNKNOWN_COMMIT.at(where, f"{newer}: of a commit that the catalog does not know; {age}")
     return ORPHAN.at(where, f"is {age} and in no snapshot: left by a killed writer, a failed commit, or its cleanup")
 

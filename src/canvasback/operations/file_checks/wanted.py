@@ -33,6 +33,8 @@ class WantedFile(msgspec.Struct, frozen=True):
         target_id: The data file whose rows a delete file deletes.
         target_name: That file's name, without folders.
         target_rows: The rows of that file.
+        row_id_start: The row id of its first row, or of another; None where the catalog does not say.
+        next_row_id: The row id that its table gives out next; None where the catalog does not say.
         found: Bytes that storage has of it; None where it is not there.
         checksum: What a repository holds of it; None where it holds none, or is not asked.
     """
@@ -50,6 +52,8 @@ class WantedFile(msgspec.Struct, frozen=True):
     target_id: int | None
     target_name: str | None
     target_rows: int | None
+    row_id_start: int | None = None
+    next_row_id: int | None = None
     found: int | None = None
     checksum: str | None = None
 
@@ -59,7 +63,10 @@ class WantedFile(msgspec.Struct, frozen=True):
 
 
 def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: str | None) -> int:
-    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are."""
+    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are.
+
+    ``memory.siblings`` gets the names of all data files of the tables that have delete files among them.
+    """
     selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
     chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
     if files is not None:
@@ -67,6 +74,11 @@ def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: 
     image.connection.execute(
         f"CREATE OR REPLACE TABLE memory.wanted AS SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
         f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number"
+    )
+    image.connection.execute(
+        "CREATE OR REPLACE TABLE memory.siblings AS SELECT table_id, parse_filename(path) AS name FROM "
+        f"({image.tables['ducklake_data_file'].select}) x "
+        "WHERE table_id IN (SELECT table_id FROM memory.wanted WHERE kind = 'delete')"
     )
     found = image.connection.execute("SELECT count(*) FROM memory.wanted").fetchone()
     return int(found[0]) if found else 0
@@ -94,8 +106,8 @@ def wanted_files(image: Image, where: str = "true") -> Iterator[WantedFile]:
     with cursor:
         cursor.execute(
             "SELECT w.kind, w.id, w.table_id, w.place, w.size, w.footer_size, w.rows, w.key, w.mapped, w.parquet, "
-            "w.target_id, w.target_name, w.target_rows, p.size, h.checksum FROM memory.wanted w "
-            "LEFT JOIN memory.present p USING (number) LEFT JOIN memory.held h USING (number) "
+            "w.target_id, w.target_name, w.target_rows, w.row_id_start, w.next_row_id, p.size, h.checksum "
+            "FROM memory.wanted w LEFT JOIN memory.present p USING (number) LEFT JOIN memory.held h USING (number) "
             f"WHERE {where} ORDER BY number"
         )
         while rows := cursor.fetchmany(_BATCH):
@@ -124,6 +136,9 @@ def _select(image: Image, kind: str, root: str) -> str:
             CASE WHEN f.elsewhere THEN f.path ELSE {literal(root)} || f.path END AS place, f.path, f.elsewhere,
             x.file_size_bytes AS size, x.footer_size, x.{"record_count" if data else "delete_count"} AS rows,
             x.encryption_key AS key, {mapped} AS mapped,
-            lower(x.{"file_format" if data else "format"}) = 'parquet' AS parquet, {target}
+            lower(x.{"file_format" if data else "format"}) = 'parquet' AS parquet, {target},
+            {"x.row_id_start" if data else "NULL::BIGINT"} AS row_id_start, n.next_row_id
         FROM ({image.tables[table].select}) x JOIN ({files_select(image, kind, root)}) f ON f.file_id = x.{key} {join}
+        LEFT JOIN (SELECT table_id, max(next_row_id) AS next_row_id
+            FROM ({image.tables["ducklake_table_stats"].select}) GROUP BY table_id) n ON n.table_id = x.table_id
     """

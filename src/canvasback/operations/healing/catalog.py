@@ -15,7 +15,9 @@ from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.model.healing import CatalogRepair
 from canvasback.operations.diagnosis import damaged_files
 from canvasback.operations.file_checks import catalog_repairs
+from canvasback.operations.healing.next_row_id import next_row_id
 from canvasback.operations.unchanged import expected_of
+from canvasback.storage.locations import Stores
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -40,23 +42,33 @@ def planned_repairs(image: Image, faults: Sequence[tuple[Rule, Fault]]) -> list[
     return found + [planned.repair for planned in _file_rows(image)]
 
 
-def repair_rules(engine: Engine) -> list[CatalogRepair]:
+def repair_rules(engine: Engine, root: str, stores: Stores) -> list[CatalogRepair]:
     """Mend what rules find, one rule after the other: each in a transaction, and from a fresh look at the catalog.
+
+    Args:
+        engine: The catalog.
+        root: The data path, where files tell what a repair needs to know.
+        stores: How to reach them.
 
     Raises:
         LockedError: Somebody has the catalog open, or changed it meanwhile; what was mended before stays.
     """
     done: list[CatalogRepair] = []
+    tried: set[str] = set()
     while True:
         with engine.read() as stored:
             image = in_dialect(stored, "duckdb")
             faults = _by_rule(list(check_catalog(image)))
-            mended = {repair.code for repair in done}
-            todo = [(rule, of_rule) for rule, of_rule in faults if rule.repair and rule.kind.code not in mended]
+            todo = [(rule, of_rule) for rule, of_rule in faults if rule.repair and rule.kind.code not in tried]
             if not todo:
                 return done
             rule, of_rule = todo[0]
             assert rule.repair is not None  # see above
+            tried.add(rule.kind.code)
+            if rule.repair.next_row_id:
+                of_rule = _with_row_ids(image, of_rule, root, stores)
+                if not of_rule:
+                    continue  # what cannot be proved is left as it is
             engine.change(statements(rule.repair.edits(image, of_rule)), expected_of(image))
             done.append(CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words))
 
@@ -73,6 +85,16 @@ def repair_file_rows(engine: Engine, image: Image) -> list[CatalogRepair]:
         engine.change(statements(planned.edits), expected_of(image))
         done.append(planned.repair)
     return done
+
+
+def _with_row_ids(image: Image, faults: Sequence[Fault], root: str, stores: Stores) -> list[Fault]:
+    """The faults of those tables whose next row id can be proved, with it."""
+    found = []
+    for fault in faults:
+        next_ = None if fault.table_id is None else next_row_id(image, fault.table_id, root, stores)
+        if next_ is not None:
+            found.append(msgspec.structs.replace(fault, ids=(next_,)))
+    return found
 
 
 def _file_rows(image: Image) -> list[Planned]:

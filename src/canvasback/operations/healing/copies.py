@@ -9,12 +9,14 @@ from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.healing import HealedFile
+from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.damage import aside_suffix
 from canvasback.operations.diagnosis import Diagnosis, Level
 from canvasback.operations.file_checks import check_files
 from canvasback.operations.file_checks.kinds import MISSING, UNREADABLE
+from canvasback.operations.held import refuse_damaged_lists, unused_point
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.operations.places import list_places
 from canvasback.operations.placing import Placer
@@ -82,6 +84,7 @@ class Copies:
         self._jobs = jobs
         self._progress = progress
         self._findings = findings
+        self._passed_over: set[str] = set()
         create_table(self._connection, "memory.tried", _COPIES)
         create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
@@ -160,9 +163,12 @@ class Copies:
                 if manifest.files == seen:
                     continue
                 seen = manifest.files
-                list_places(self._connection, repository.store, manifest, self._root, moving=False, table="held_places")
+                refuse_damaged_lists(self._connection, repository.store, manifest)
+                self._list_held(repository.store, manifest)
             except (CorruptError, RefusedError) as error:
-                self._findings.add(Finding(error.code, "error", point, error.message, error.hint))
+                if point not in self._passed_over:
+                    self._passed_over.add(point)
+                    self._findings.add(unused_point(point, error))
                 continue
             self._connection.execute(
                 f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
@@ -239,16 +245,32 @@ class Copies:
         placer = Placer(
             self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True
         )
+        self._list_held(store, manifest)
+        for moving in (False, True):
+            wanted = (
+                "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c ON c.source = h.name "
+                f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
+                f"WHERE h.moved = {moving}"
+            )
+            if not one_row(self._connection, f"SELECT count(*) FROM ({wanted})")[0]:
+                continue
+            # A damaged file may have the right size: its bytes tell.
+            plan = placer.plan(manifest, self._root, "checksum", moving=moving, wanted=wanted)
+            placer.execute(plan, moment)
+            self._connection.execute("DROP TABLE memory.places")
+        self._connection.execute("DROP TABLE memory.held_places")
+
+    def _list_held(self, store: Store, manifest: Manifest) -> None:
+        """Fill ``memory.held_places`` with the places of a point's files, and those that a restore gives them.
+
+        What lay outside of the data path lies inside of one that it was restored to.
+        """
         list_places(self._connection, store, manifest, self._root, moving=False, table="held_places")
-        wanted = (
-            "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c "
-            f"ON c.source = h.name AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)}"
+        self._connection.execute("ALTER TABLE memory.held_places ADD COLUMN moved BOOLEAN DEFAULT false")
+        self._connection.execute(
+            f"INSERT INTO memory.held_places SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
+            "FROM memory.held_places WHERE elsewhere AND checksum IS NOT NULL"
         )
-        # A damaged file may have the right size: its bytes tell.
-        plan = placer.plan(manifest, self._root, "checksum", moving=False, wanted=wanted)
-        placer.execute(plan, moment)
-        for table in ("places", "held_places"):
-            self._connection.execute(f"DROP TABLE memory.{table}")
 
     def _put_from_replica(self, replica: str, moment: datetime) -> None:
         suffix = aside_suffix(moment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from canvasback.catalog.acceptance import Unreadable
 from canvasback.catalog.files import KINDS
 from canvasback.catalog.image import Image
-from canvasback.catalog.state import visible
+from canvasback.catalog.state import files_select, visible
 from canvasback.model.healing import Loss
 from canvasback.model.relation import literal
 from canvasback.operations.diagnosis import Diagnosis
@@ -15,6 +15,10 @@ _ROWS = {"data": "record_count", "delete": "delete_count"}
 _SURE = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM memory.unplaced))"
 """An outage or a lost permission is no loss, nor is what has a copy that could not be put in place."""
 
+_WHOLE = "(f.file_kind, f.file_id) IN (FROM memory.whole)"
+_DROPPED = f"({_SURE} AND NOT {_WHOLE})"
+"""Nor is a file of which every row can be read, whatever is wrong with it."""
+
 
 class Losses:
     """The lost files that nothing was found for.
@@ -22,11 +26,13 @@ class Losses:
     Attributes:
         count: How many there are.
         unsure: Files of the newest snapshot that are no loss yet: storage does not let them be read, or put back.
-        rows: Rows of the newest snapshot that are surely lost, before deletes.
+        whole: Files of the newest snapshot that are no loss either: all their rows can be read.
+        rows: Rows of the newest snapshot that are surely lost.
         returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
 
     Args:
-        image: The catalog in DuckDB's dialect, with ``memory.damaged`` and ``memory.unplaced``.
+        image: The catalog in DuckDB's dialect, with ``memory.damaged``, ``memory.unplaced`` and
+            ``memory.whole``.
         diagnosis: Knows the names of its tables.
         where: Which damaged files are meant, beside that they are lost.
     """
@@ -37,11 +43,13 @@ class Losses:
         self._where = where
         self._head = image.head()[0]
         seen = visible("f", self._head)
-        [(self.count, self.unsure, self.rows, self.returning)] = image.rows(
-            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {_SURE}), "
-            f"coalesce(sum(rows) FILTER (file_kind = 'data' AND {seen} AND {_SURE}), 0)::BIGINT, "
-            f"coalesce(sum(rows) FILTER (file_kind = 'delete' AND {seen} AND {_SURE}), 0)::BIGINT "
-            f"FROM ({self._select()}) f"
+        [(self.count, self.unsure, self.whole, self.rows, self.returning)] = image.rows(
+            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {_SURE} AND NOT {_WHOLE}), "
+            f"count(*) FILTER ({seen} AND {_WHOLE}), "
+            f"coalesce(sum(f.shown) FILTER (f.file_kind = 'data' AND {seen} AND {_DROPPED}), 0)::BIGINT, "
+            f"coalesce(sum(f.rows) FILTER (f.file_kind = 'delete' AND {seen} AND {_DROPPED}), 0)::BIGINT "
+            f"FROM (SELECT f.*, s.rows - s.deletes AS shown FROM ({self._select()}) f "
+            f"LEFT JOIN ({files_select(image, self._head)}) s USING (file_id)) f"
         )
 
     def first(self, most: int) -> tuple[Loss, ...]:
@@ -56,7 +64,7 @@ class Losses:
         """Those that the newest snapshot sees, and that are surely lost."""
         rows = self._image.rows(
             f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f "
-            f"WHERE {visible('f', self._head)} AND {_SURE} ORDER BY ALL"
+            f"WHERE {visible('f', self._head)} AND {_DROPPED} ORDER BY ALL"
         )
         return [Unreadable(*row) for row in rows]
 

@@ -9,25 +9,25 @@ Source: the extension's `WriteCompactedFiles` and `GetCompactionChanges`, 0.3.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 
 import duckdb
 import msgspec
 
+from canvasback.catalog.connections import connect
 from canvasback.catalog.edits import Edit
 from canvasback.catalog.files import prefixes_select
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.errors import CanvasbackError
-from canvasback.model.relation import file_literal, identifier, literal
-from canvasback.operations.cutting import field_ids
+from canvasback.model.relation import file_literal
 from canvasback.operations.healing.copies import UNSOURCED
 from canvasback.operations.new_parquet import footer_bytes
+from canvasback.operations.parquet_shape import field_ids, geography, has_geometries, knows_geometries, write_parquet
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 MERGED = "the files that were merged into it"
 """Where a file comes from that is written anew."""
@@ -119,8 +119,8 @@ def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:
         What the catalog has to say of the new file; None where it cannot be written.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="canvasback-") as folder,
-        contextlib.closing(duckdb.connect()) as connection,
+        temporary_folder() as folder,
+        connect(folder, memory=None, ordered=True, reach=()) as connection,
     ):
         try:
             paths = [
@@ -154,6 +154,8 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
     fields = field_ids(connection, paths[0])
     if any(field_ids(connection, path) != fields for path in paths) or SNAPSHOT_ID in fields:
         return False
+    if has_geometries(connection, paths[0]) and not knows_geometries(connection):
+        return False
     ends = list(_ends(connection, paths))
     bounds = [end for _, end in merged.splits]
     if not set(bounds) <= set(ends) or ends[-1] != merged.rows or bounds[-1] != merged.rows:
@@ -164,13 +166,9 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
         f"file_row_number FROM read_parquet({file_literal(path)}, file_row_number = true, hive_partitioning = false)"
         for n, (path, snapshot) in enumerate(zip(paths, of, strict=True))
     )
-    ids = ", ".join(
-        f"{identifier(name)}: {spec}" for name, spec in [*fields.items(), (SNAPSHOT_ID, str(SNAPSHOT_ID_FIELD))]
-    )
-    connection.execute(
-        f"COPY (SELECT * EXCLUDE (file_number, file_row_number) FROM ({selects}) "
-        f"ORDER BY file_number, file_row_number) TO {literal(new)} (FORMAT parquet, FIELD_IDS {{{ids}}})"
-    )
+    select = f"SELECT * EXCLUDE (file_number, file_row_number) FROM ({selects}) ORDER BY file_number, file_row_number"
+    noted = next((note for path in paths if (note := geography(connection, path)) is not None), None)
+    write_parquet(connection, select, new, {**fields, SNAPSHOT_ID: str(SNAPSHOT_ID_FIELD)}, noted)
     return True
 
 

@@ -14,6 +14,7 @@ from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal
 from canvasback.operations.damage import is_aside
+from canvasback.operations.file_statistics import nodes_in
 from canvasback.operations.salvage.fields import (
     FILE_PATH,
     POSITION,
@@ -156,13 +157,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
 
 def _read(connection: duckdb.DuckDBPyConnection, found: Evidence) -> None:
     path = file_literal(found.path)
-    nodes = [
-        Node(*row)
-        for row in connection.execute(
-            "SELECT name, type, num_children, converted_type, logical_type, field_id, scale, precision "
-            f"FROM parquet_schema({path})"
-        ).fetchall()
-    ]
+    nodes = nodes_in(connection, found.path)
     [(rows, writer)] = connection.execute(f"SELECT num_rows, created_by FROM parquet_file_metadata({path})").fetchall()
     found.writer = str(writer or "")
     ids = {node.id for node in nodes}

@@ -117,7 +117,8 @@ def _another(table: LakeTable, fields: dict[int, Field]) -> bool:
 
 
 def _same_type(known: str, shown: str) -> bool:
-    return stored_as(known) == shown or widens(known, shown)
+    old_geometry = known.lower() == "geometry" and shown == "blob"  # before files had a type for it
+    return stored_as(known) == shown or widens(known, shown) or old_geometry
 
 
 def _column(field: Field, type_: str) -> NewColumn:

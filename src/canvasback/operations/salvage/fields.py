@@ -57,8 +57,9 @@ _CONVERTED = {
     "TIMESTAMP_MILLIS": "timestamp_ms", "INTERVAL": "interval", "ENUM": "varchar",
 }  # fmt: skip
 
-_STORED = {"int128": "float64", "uint128": "float64", "timestamp_s": "timestamp", "timestamp_us": "timestamp",
-           "geometry": "blob"}  # fmt: skip
+_LOGICAL = {"UUIDType": "uuid", "JsonType": "json", "GeometryType": "geometry"}
+
+_STORED = {"int128": "float64", "uint128": "float64", "timestamp_s": "timestamp", "timestamp_us": "timestamp"}
 
 _INTEGERS = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
@@ -85,26 +86,39 @@ def fields_of(nodes: list[Node]) -> list[Field]:
     """The columns with an id of a file; nodes come in the order of ``parquet_schema``, the root first."""
     found: list[Field] = []
     rest = iter(nodes)
-    root = next(rest)
-    for _ in range(root.children or 0):
-        _walk(rest, None, (), found, repeated=False)
+    for column in _group(next(rest), rest).inside:
+        _walk(column, None, (), found, repeated=False)
     return found
 
 
-def _walk(
-    rest: Iterator[Node], parent: int | None, path: tuple[str, ...], found: list[Field], *, repeated: bool
-) -> None:
-    node = next(rest)
+class _Group(NamedTuple):
+    node: Node
+    inside: list[_Group]
+
+
+def _group(node: Node, rest: Iterator[Node]) -> _Group:
+    return _Group(node, [_group(next(rest), rest) for _ in range(node.children or 0)])
+
+
+def _walk(group: _Group, parent: int | None, path: tuple[str, ...], found: list[Field], *, repeated: bool) -> None:
+    node = group.node
     here = (*path, node.name)
     under = repeated
-    type_ = _type(node)
+    type_ = "variant" if _is_variant(group) else _type(node)
     if type_ in {"list", "map"}:
         under = True
     if node.id is not None:
         found.append(Field(node.id, node.name, type_, parent, ", ".join(here), repeated))
         parent = node.id
-    for _ in range(node.children or 0):
-        _walk(rest, parent, here, found, repeated=under)
+    for child in group.inside if type_ != "variant" else ():
+        _walk(child, parent, here, found, repeated=under)
+
+
+def _is_variant(group: _Group) -> bool:
+    """A group with an id whose parts, by these names, have none: that is how DuckDB 1.5 writes a VARIANT."""
+    inside = [child.node for child in group.inside]
+    unnumbered = group.node.id is not None and all(node.id is None for node in inside)
+    return unnumbered and [node.name for node in inside[:2]] == ["metadata", "value"]
 
 
 def _type(node: Node) -> str:
@@ -113,10 +127,9 @@ def _type(node: Node) -> str:
     logical = node.logical or ""
     if node.converted == "DECIMAL" or logical.startswith("DecimalType"):
         return f"decimal({node.precision},{node.scale})"
-    if "UUIDType" in logical:
-        return "uuid"
-    if "JsonType" in logical:
-        return "json"
+    for start, type_ in _LOGICAL.items():
+        if logical.startswith(start):
+            return type_
     if logical.startswith(("TimestampType", "TimeType")):
         return _time(logical)
     return _CONVERTED.get(node.converted or "", _PLAIN.get(node.type or "", "blob"))

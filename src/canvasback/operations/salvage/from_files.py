@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
 
 from canvasback.catalog.blank import blank_catalog
 from canvasback.catalog.complete import refuse_incomplete
+from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import edited, statements
-from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.image import Image, connect
+from canvasback.catalog.engines import Engine, open_to_change
+from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.moment import in_utc
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.salvaging import SalvageResult
 from canvasback.model.words import many
@@ -25,6 +26,7 @@ from canvasback.operations.defaults import now
 from canvasback.operations.salvage.plan import SalvagePlan, plan_salvage
 from canvasback.operations.unchanged import expected_of
 from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.temporary import make_folder
 
 
 def salvage_files(
@@ -61,7 +63,7 @@ def salvage_files(
     began = time.monotonic()
     name = parse_lake(lake)
     stores = stores or Stores()
-    engine = open_engine(name)
+    engine = open_to_change(name)
     if new_catalog:
         return _make(name, engine, data_path, began, stores, progress, clock, dry_run=dry_run)
     with engine.read() as stored:
@@ -100,7 +102,7 @@ def _make(
         )
     refuse_taken(engine)
     root = folder_url(data_path)
-    folder = tempfile.mkdtemp(prefix="canvasback-")
+    folder = make_folder()
     try:
         first = datetime.fromtimestamp(0, tz=clock().tzinfo)
         with blank_catalog(connect(folder), root, first) as image:
@@ -173,7 +175,7 @@ def _steps(plan: SalvagePlan) -> tuple[str, ...]:
     steps = [f"{many(len(plan.commits), 'commit')} after snapshot {plan.head} {come} back, in one transaction"]
     steps += [
         f"snapshot {commit.snapshot_id}: {', '.join(commit.what)} in {', '.join(commit.tables)}, "
-        f"{many(commit.files, 'file')} of {commit.time:%Y-%m-%d %H:%M:%S} ({commit.sureness}: {commit.why})"
+        f"{many(commit.files, 'file')} of {in_utc(commit.time)} ({commit.sureness}: {commit.why})"
         for commit in plan.commits
     ]
     if plan.left:

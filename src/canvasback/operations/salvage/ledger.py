@@ -9,12 +9,11 @@ from canvasback.catalog.dialects import is_old
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import own_column
 from canvasback.model.salvaging import SalvagedCommit, Sureness
+from canvasback.operations.file_statistics import column_stats
 from canvasback.operations.salvage.chains import Chains
 from canvasback.operations.salvage.evidence import Evidence, row_ids
 from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
 from canvasback.operations.salvage.known import Holder, LakeTable
-from canvasback.operations.salvage.statistics import column_stats
-from canvasback.operations.salvage.tallies import Tallies
 from canvasback.operations.salvage.territory import Territory
 
 
@@ -33,7 +32,7 @@ class Ledger:
         self._territory = territory
         self._adoption = Adoption(image)
         territory.adoption = self._adoption
-        self._tallies = Tallies(image)
+        self._filled: dict[int, LakeTable] = {}
         self._chains = Chains(image.connection, [f for f in files if f.kind == "delete"])
         self._done: set[str] = set()
         self._left: dict[str, str] = {}
@@ -102,8 +101,6 @@ class Ledger:
                 table.columns.pop(id_, None)
             for column in change.added:
                 self._adoption.add_column(table.id, column)
-                if column.id > table.last_column:
-                    self._tallies.note_added(table, column.id)
                 table.columns[column.id] = (column.name, column.type, column.parent)
                 table.last_column = max(table.last_column, column.id)
             what.extend(["alter"] if change.words else [])
@@ -127,7 +124,9 @@ class Ledger:
         what.append("create table")
 
     def _adopt(self, table: LakeTable, file: Evidence, start: int | None, ids: list[int] | None) -> None:
-        stats = column_stats(self._connection, file, {id_: column[1] for id_, column in table.columns.items()})
+        stats = column_stats(
+            self._connection, file.path, file.fields, {id_: column[1] for id_, column in table.columns.items()}
+        )
         partition = table.partitioning if file.partition and fits(table, file) else None
         path, relative = self._territory.spelled(table, file)
         id_ = self._adoption.add_file(
@@ -140,7 +139,7 @@ class Ledger:
         table.holders[file.basename] = Holder(id_, file.basename, file.rows, start, ids, path=file.path)
         table.files += 1
         table.rows += file.rows
-        self._tallies.note(table, file.rows, file.size, stats)
+        self._filled[table.id] = table
 
     def _apply(self, table: LakeTable, file: Evidence) -> None:
         """Let a file of deletes take effect."""

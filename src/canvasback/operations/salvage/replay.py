@@ -67,9 +67,8 @@ class Replay(Ledger):
             else:
                 self._insert(file)
         tables = self._territory.touched
-        edits = (
-            self._adoption.finish(self._tallies.tables(tables), self._tallies.columns(tables)) if self._commits else []
-        )
+        next_row_ids = {id_: table.next_row_id for id_, table in self._filled.items()}
+        edits = self._adoption.finish(next_row_ids) if self._commits else []
         return Outcome(
             edits,
             self._commits,

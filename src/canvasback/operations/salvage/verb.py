@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +11,8 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_engine
+from canvasback.catalog.engines import open_to_change
+from canvasback.errors import RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.forwarding import Divergence, FastForwardResult
 from canvasback.model.lake import LakeName, parse_lake
@@ -21,7 +23,7 @@ from canvasback.operations.fast_forward import FastForward, fast_forward, plan_f
 from canvasback.operations.salvage.from_files import refuse_taken, result_of, salvage_files
 from canvasback.operations.salvage.plan import plan_salvage
 from canvasback.repository.repository import open_repository
-from canvasback.storage.locations import Stores
+from canvasback.storage.locations import Stores, folder_url, is_remote
 
 
 def salvage(
@@ -58,7 +60,7 @@ def salvage(
     Raises:
         UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
         RefusedError: A catalog is to be made where there is one (``target-not-empty``); the repository is of another
-            lake (``other-lake``).
+            lake (``other-lake``); there is nothing at the data path that is given (``data-path-empty``).
         LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
         LakeError: There is no catalog, or it cannot be read.
     """
@@ -66,6 +68,8 @@ def salvage(
     stores = stores or Stores()
     name = parse_lake(lake)
     findings = Findings()
+    if data_path is not None and (repository is None or not new_catalog):
+        _refuse_absent(stores, data_path)
     planned = None
     if repository is not None:
         planned = _plan(name, repository, stores, findings, data_path, jobs, new_catalog=new_catalog)
@@ -89,6 +93,21 @@ def salvage(
     return _together(result, forwarded, planned if isinstance(planned, Divergence) else None, findings, began)
 
 
+def _refuse_absent(stores: Stores, data_path: str) -> None:
+    """See that there is a data path to win back from; with a repository, a new catalog's may be yet to come.
+
+    Raises:
+        RefusedError: There is nothing (``data-path-empty``).
+    """
+    root = folder_url(data_path)
+    if not (os.path.isdir(root) if not is_remote(root) else any(True for _ in stores.open(root).list(""))):
+        raise RefusedError(
+            "data-path-empty",
+            f"there is nothing at {root}, the data path that was given",
+            hint="Check --data-path: it is the folder or the prefix that the lake's DATA_PATH named.",
+        )
+
+
 def _plan(
     name: LakeName,
     repository: str,
@@ -99,7 +118,7 @@ def _plan(
     *,
     new_catalog: bool,
 ) -> FastForward | Divergence | None:
-    engine = open_engine(name)
+    engine = open_to_change(name)
     opened = open_repository(stores.open(repository))
     if new_catalog:
         refuse_taken(engine)

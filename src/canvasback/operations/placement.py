@@ -1,0 +1,87 @@
+"""A file of a point and the place where it belongs, and what is to be done with all of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from canvasback.model.finding import Finding
+
+STATES = frozenset({"whole", "absent", "other"})
+"""What can be at a place; ``other``: something else is there."""
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """One file and its place.
+
+    Attributes:
+        target: Its absolute path or URL.
+        name: The repository's object that holds it.
+        size: Its bytes.
+        checksum: Their checksum, see `canvasback.storage.checksums`.
+        etag: The etag of the repository's object when it was written, or empty.
+        modified_ns: Its time of modification.
+        elsewhere: Whether the place is outside of the data path.
+        present: The size of what a listing found there; -1 for nothing, None where nobody listed.
+        damaged: Whether something else is there, to be moved aside.
+    """
+
+    target: str
+    name: str
+    size: int
+    checksum: str
+    etag: str
+    modified_ns: int
+    elsewhere: bool
+    present: int | None = None
+    damaged: bool = False
+
+
+PLANNED = {
+    "target": "VARCHAR",
+    "name": "VARCHAR",
+    "size": "BIGINT",
+    "checksum": "VARCHAR",
+    "etag": "VARCHAR",
+    "modified_ns": "BIGINT",
+    "elsewhere": "BOOLEAN",
+    "present": "BIGINT",
+    "damaged": "BOOLEAN",
+}
+"""The columns of ``memory.planned``: the fields of a `Placement`."""
+
+
+class FilePlan(msgspec.Struct):
+    """What is to be done with a point's files.
+
+    Attributes:
+        root: The data path, absolute.
+        moving: Whether the files go to another data path than the original.
+        kept: Files that are there and whole.
+        wanted: Files to put there.
+        wanted_bytes: Bytes of them.
+        damaged: Files to move aside.
+        elsewhere: Files outside of the data path.
+        placed: Files that were put there.
+        placed_bytes: Bytes of them.
+    """
+
+    root: str
+    moving: bool
+    kept: int = 0
+    wanted: int = 0
+    wanted_bytes: int = 0
+    damaged: int = 0
+    elsewhere: int = 0
+    placed: int = 0
+    placed_bytes: int = 0
+
+
+def unreachable(place: Placement, reason: str) -> Finding:
+    """What to say of a file outside of the data path whose place nobody can look at."""
+    return Finding(
+        "elsewhere-unreachable",
+        "error",
+        place.target,
+        f"a file outside of the data path cannot be looked for, and is not put there: {reason}",
+        f"Make its place reachable and restore again; the saved file is {place.name} in the repository.",
+    )

@@ -1,0 +1,27 @@
+"""Making what was written survive a power failure."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+
+def flush_folder(folder: str) -> None:
+    """Flush the names in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_file_system(handle: int) -> None:
+    """Flush the file system that holds an open folder; the whole machine's where syncfs is unknown."""
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except AttributeError:
+        os.sync()
+        return
+    if syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,64 @@
+"""Temporary folders of ours, and the removal of those that a killed run left behind: they hold whole catalogs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+
+from canvasback.storage.process import boot, is_over, started
+
+_PREFIX = "canvasback-"
+_NAME = re.compile(r"canvasback-(?P<boot>[0-9a-f]{12})-(?P<pid>[0-9]{1,9})-(?P<started>[0-9]*)-.*", re.DOTALL)
+
+
+def make_folder() -> str:
+    """Make a temporary folder that only we may look into; who makes it removes it.
+
+    Its name says which process it is of, so that a later run can tell whether that one is over.
+    """
+    _sweep(tempfile.gettempdir())
+    return tempfile.mkdtemp(prefix=_mark(os.getpid()))
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A temporary folder for the time of a block."""
+    folder = make_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _sweep(place: str) -> None:
+    """Remove the folders of this user's runs that are certain to be over; once in the life of a process."""
+    here = _here()
+    if not here:
+        return  # nothing tells the dead from the living
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(place):
+            found = _NAME.fullmatch(entry.name) if entry.name.startswith(_PREFIX) else None
+            if found is None or found["boot"] != here or not is_over(int(found["pid"]), found["started"]):
+                continue
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+
+@cache
+def _mark(pid: int) -> str:
+    here = _here()
+    return f"{_PREFIX}{here}-{pid}-{started(pid) or ''}-" if here else _PREFIX
+
+
+@cache
+def _here() -> str:
+    """This boot and process namespace, in few letters; empty where nothing tells them from others."""
+    return hashlib.blake2b(boot().encode(), digest_size=6).hexdigest() if boot() else ""
