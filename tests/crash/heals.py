@@ -70,7 +70,8 @@ class Heal(Scenario):
 
     def write(self, statements: list[str]) -> None:
         """Commit each statement."""
-        with session(self.attach(), f"DATA_PATH {literal(f'{self.lake}/data/')}") as connection:
+        options = (f"DATA_PATH {literal(f'{self.lake}/data/')}", "DATA_INLINING_ROW_LIMIT 0")
+        with session(self.attach(), *options) as connection:
             for statement in statements:
                 connection.execute(statement)
 

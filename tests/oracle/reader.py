@@ -158,7 +158,7 @@ def read(lake: Lake, action: Json) -> Json:
         query = "SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY 1"
         ids = [int(row[0]) for row in connection.execute(query).fetchall()]
         newest_id = ids[-1]
-        if action["at"] is not None:
+        if action.get("at") is not None:
             ids = [snapshot for snapshot in ids if snapshot in {newest_id, *action["at"]}]
         # The list of a snapshot's tables is asked of the extension too, not of ducklake_table. A DuckDB
         # catalog cannot be attached twice at a time, hence the lists first and the contents afterwards.

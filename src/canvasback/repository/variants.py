@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.relation import Relation, identifier, literal
 from canvasback.model.types import children, kind, parse
 from canvasback.repository.types import has_variant
+from canvasback.storage.temporary import temporary_folder
 
 Form = Literal["variant", "tree"]
 
@@ -93,7 +93,7 @@ class _Tried:
     def form(self) -> Form:
         """The first form in which all of them come back."""
         name = identifier(self._column)
-        with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with temporary_folder() as folder:
             try:
                 self._cursor.execute(
                     "CREATE OR REPLACE TEMPORARY TABLE canvasback_variants AS "
