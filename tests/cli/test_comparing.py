@@ -165,7 +165,7 @@ def test_moments_that_make_no_sense(place: Place) -> None:
     repo, lake = str(place.repo), str(place.catalog)
     tomorrow = datetime.fromtimestamp(time.time() + 86400, UTC).isoformat()
     for code, moments, places in (
-        ("time-not-understood", ("2026-11-24T12:30", "latest"), {"repository": repo}),
+        ("time-not-understood", ("2026-11-24T12:30 noon", "latest"), {"repository": repo}),
         ("newer-first", ("latest", "3"), {"repository": repo}),
         ("no-lake", ("latest", "now"), {"repository": repo}),
         ("no-repository", ("3", "4"), {}),

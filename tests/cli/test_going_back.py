@@ -93,7 +93,7 @@ def test_what_makes_no_sense_changes_nothing(place: Place) -> None:
         (2, "no-moment", [rewind]),
         (2, "no-repository", [("rewind", LAKE, "--to-snapshot", "9")]),
         (2, "two-moments", [(*rewind, "--to-snapshot", "1", "--to-time", "1 h ago")]),
-        (2, "time-not-understood", [(*rewind, "--to-time", "2026-11-24 12:00")]),
+        (2, "time-not-understood", [(*rewind, "--to-time", "2026-11-24 noon")]),
         (
             2,
             "options-together",

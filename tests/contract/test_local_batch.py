@@ -89,7 +89,7 @@ def test_a_name_that_leads_out_is_refused(source: LocalStore, target: LocalStore
 def test_the_next_sync_flushes_it(source: LocalStore, target: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(
-        "canvasback.storage.local._sync_file_system",
+        "canvasback.storage.local.flush_file_system",
         lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")),
     )
     copy_small(source, target, files(0))

@@ -61,7 +61,7 @@ class Killer:
         for name in _VERBS:
             method = getattr(local.LocalStore, name)
             setattr(local.LocalStore, name, self._noted(method, f"store.{name}"))
-        local._sync_file_system = self._around(local._sync_file_system, "syncfs", self._handle)
+        local.flush_file_system = self._around(local.flush_file_system, "syncfs", self._handle)
         engine._write_table = self._around(engine._write_table, "write_table", lambda *a: a[2].name)
         for kind in (engine.DuckDBEngine, sqlite.SQLiteEngine, postgres.PostgresEngine):
             kind.change = self._changes(kind.change)  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ What DuckLake 1.0 itself does wrongly is left out: a wider type for a column (th
 narrow), other partitions for a table that has a bucket (rows of before are not found), bytes in BLOBs that are no text
 (their statistics are in two notations).
 
-`make soak` runs thousands of them, at random; `make test` runs the same few each time.
+`make soak` takes thousands of steps, at random; `make test` runs the same few lives each time.
 """
 
 from __future__ import annotations
@@ -625,18 +625,22 @@ def _server(postgres: Server) -> Iterator[None]:
     del LakeLife.server
 
 
-def _settings(examples: int) -> settings:
+STEPS = 12
+"""So many in a life."""
+
+
+def _settings(examples: int, soaked_steps: int) -> settings:
     return settings(
-        settings() if SOAK else settings(max_examples=examples, derandomize=True),
-        stateful_step_count=12,
+        settings(max_examples=soaked_steps // STEPS + 1) if SOAK else settings(max_examples=examples, derandomize=True),
+        stateful_step_count=STEPS,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 
 
 TestLakeLife = LakeLife.TestCase
-TestLakeLife.settings = _settings(12)
+TestLakeLife.settings = _settings(8, 5_000)
 TestLakeLifeInSqlite = LakeLifeInSqlite.TestCase
-TestLakeLifeInSqlite.settings = _settings(4)
+TestLakeLifeInSqlite.settings = _settings(3, 2_000)
 TestLakeLifeInPostgres = LakeLifeInPostgres.TestCase
-TestLakeLifeInPostgres.settings = _settings(4)
+TestLakeLifeInPostgres.settings = _settings(3, 2_000)

@@ -53,7 +53,7 @@ def test_a_store_is_opened(url: str, root: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host/x", "s3://", "s3:///x", "http://host/x", "az://account.blob.core.windows.net", "S3://bucket/x"]
+    "url", ["ftp://host/x", "s3://", "s3:///x", "https://", "az://account.blob.core.windows.net", "S3://bucket/x"]
 )
 def test_what_is_no_place(url: str) -> None:
     with pytest.raises(UsageError) as refused:

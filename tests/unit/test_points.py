@@ -163,7 +163,7 @@ def test_a_missing_manifest(store: LocalStore) -> None:
 
 def test_a_newer_format(store: LocalStore) -> None:
     id_ = publish_point(store, manifest(), None).id
-    stored(store, id_).write_bytes(b'{"format": 3, "everything": "else", "is": ["different"]}')
+    stored(store, id_).write_bytes(b'{"format": 99, "everything": "else", "is": ["different"]}')
     error = refuses(store, id_, "format-too-new")
     assert "newer release" in error.hint
 

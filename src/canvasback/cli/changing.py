@@ -117,7 +117,7 @@ def rewind(
         int | None, typer.Option("--to-snapshot", min=0, help="The snapshot that becomes the newest one.")
     ] = None,
     to_time: Annotated[
-        str | None, typer.Option("--to-time", help="The same by a time: ISO 8601 with a zone, or '2 hours ago'.")
+        str | None, typer.Option("--to-time", help="The same by a time as it is printed, or '2 hours ago'.")
     ] = None,
     safety_point: Annotated[
         bool, typer.Option("--safety-point/--no-safety-point", help="Make a point of the lake as it is first.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from canvasback.cli.text import table
 from canvasback.model.commit import CommitSummary
 from canvasback.model.moment import in_utc
+from canvasback.model.words import many
 
 _SHOWN = 20
 _NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')
@@ -33,7 +34,7 @@ def commit_lines(commits: Sequence[CommitSummary], names: Mapping[int, str]) -> 
     named = any(commit.author or commit.message for commit in commits)
     yield table(rows if named else [(*row[:2], row[4]) for row in rows])
     if hidden > 0:
-        yield f"… and {hidden:,} commits before these; --json shows them"
+        yield f"… and {many(hidden, 'commit')} before these; --json shows them"
 
 
 def _commit(commit: CommitSummary, names: Mapping[int, str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from canvasback.model.difference import (
     TablesResult,
 )
 from canvasback.model.moment import in_utc, spelled
+from canvasback.model.words import either, many
 
 
 def _diff(result: DiffResult) -> str:
@@ -25,7 +26,7 @@ def _diff(result: DiffResult) -> str:
     if not result.ancestor:
         lines.append("note  as far as can be told, the lake was taken back and written again in between")
     if not result.tables and not result.objects:
-        lines += ["", f"nothing changed: all {result.totals.unchanged:,} tables are as they were"]
+        lines += ["", f"nothing changed: {_all_are(result.totals.unchanged)}"]
         return "\n".join(lines + list(_commits(result)))
     if result.tables:
         rows: list[tuple[str, ...]] = [("TABLE", "CHANGE", "ROWS", "ADDED", "REMOVED", "FILES", "SIZE")]
@@ -35,6 +36,10 @@ def _diff(result: DiffResult) -> str:
         lines += [f"  {one.schema}.{one.table}: {_change(change)}" for change in one.changes]
     lines += [_object(one) for one in result.objects]
     return "\n".join([*lines, "", *_totals(result), *_commits(result)])
+
+
+def _all_are(tables: int) -> str:
+    return either(tables, "the one table is as it was", f"all {tables:,} tables are as they were")
 
 
 def _side(side: Side) -> str:
@@ -116,8 +121,9 @@ def _commits(result: DiffResult) -> Iterator[str]:
         names = {one.table_id: f"{one.schema}.{one.table}" for one in result.tables}
         yield ""
         yield from commit_lines(result.commits, names)
-    if result.commits_missing:
-        yield f"{result.commits_missing:,} commits in between were expired"
+    missing = result.commits_missing
+    if missing:
+        yield f"{many(missing, 'commit')} in between {either(missing, 'was', 'were')} expired"
 
 
 def _tables(result: TablesResult) -> str:

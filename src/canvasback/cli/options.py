@@ -12,7 +12,9 @@ Repo = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="How many files are worked on at a time.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, max=1000, help="How many files are worked on at a time.")
+]
 DataPath = Annotated[
     str | None,
     typer.Option("--data-path", help="Where the data path is, if the catalog's spelling does not lead there."),
@@ -57,5 +59,5 @@ SomePoint = Annotated[
 ]
 AtSnapshot = Annotated[int | None, typer.Option("--at-snapshot", min=0, help="As the lake was at this snapshot.")]
 AtTime = Annotated[
-    str | None, typer.Option("--at-time", help="As the lake was then: ISO 8601 with a zone, or '2 hours ago'.")
+    str | None, typer.Option("--at-time", help="As the lake was then: a time as it is printed, or '2 hours ago'.")
 ]

@@ -62,9 +62,9 @@ def print_json(document: object, *, compact: bool = False) -> None:
     """Print one JSON document, in one line or laid out for people."""
     try:
         encoded = msgspec.json.encode(document)
+        laid_out = (encoded if compact else msgspec.json.format(encoded, indent=2)).decode()
     except UnicodeEncodeError:  # a path that is not text, of which Python keeps the bytes as halves of letters
-        encoded = json.dumps(msgspec.to_builtins(document), ensure_ascii=True).encode()
-    laid_out = (encoded if compact else msgspec.json.format(encoded, indent=2)).decode()
+        laid_out = json.dumps(msgspec.to_builtins(document), indent=None if compact else 2)
     _say(json_for(sys.stdout, laid_out))
 
 

@@ -78,7 +78,9 @@ def backup(
 def watch(
     lake: Lake,
     repo: Repo = None,
-    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for commits.")] = 1.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0.05, max=86_400, help="Seconds between two looks for commits.")
+    ] = 1.0,
     data_path: DataPath = None,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,

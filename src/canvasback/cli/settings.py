@@ -15,6 +15,7 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 
 _NAME = "canvasback.toml"
+_FASTEST = 1 << 62
 
 
 class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -87,14 +88,14 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 
 def _bytes(spelled: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?", spelled.strip().lower())
-    rate = int(float(found[1]) * 1024 ** " kmgt".index(found[2] or " ")) if found else 0
-    if rate < 1:
+    rate = float(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0.0
+    if not 1 <= rate < _FASTEST:
         raise UsageError(
             "rate-not-understood",
             f"{spelled!r} is no rate",
             hint="Give bytes per second, like 500K, 50M or 1G; a K is 1024.",
         )
-    return rate
+    return int(rate)
 
 
 def read_settings() -> Settings:
@@ -107,8 +108,8 @@ def read_settings() -> Settings:
     for path in (Path(_NAME), Path(home) / "canvasback" / _NAME):
         try:
             content = path.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # who may not read a file that he did not name has no settings there
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 "settings-file", f"{path} cannot be read: {error}", hint="Correct it, or move it away."

@@ -19,6 +19,7 @@ from canvasback.model.results import (
     ShowResult,
     VerifyResult,
 )
+from canvasback.model.words import many
 
 _SHOWN = 20
 _STEP = 1024
@@ -101,7 +102,7 @@ def _show(result: ShowResult) -> str:
         "",
     ]
     if result.absent:
-        lines.insert(-1, f"  absent     {result.absent:,} files could not be saved")
+        lines.insert(-1, f"  absent     {many(result.absent, 'file')} could not be saved")
     rows = [("SCHEMA", "TABLE", "ROWS", "FILES", "SIZE")]
     rows += [
         (t.schema, t.table, "?" if t.rows is None else f"{t.rows:,}", f"{t.files:,}", size(t.bytes))
@@ -114,9 +115,9 @@ def _show(result: ShowResult) -> str:
 def _verify(result: VerifyResult) -> str:
     read = f", {size(result.bytes)} read" if result.bytes else ""
     verdict = "damaged" if result.finding_counts else "sound"
-    points = result.points[0] if len(result.points) == 1 else f"{len(result.points)} points"
+    points = result.points[0] if len(result.points) == 1 else many(len(result.points), "point")
     return "\n".join([
-        f"{points}: {verdict} at level {result.level} ({result.objects:,} objects{read}, {result.seconds:.2f} s)",
+        f"{points}: {verdict} at level {result.level} ({many(result.objects, 'object')}{read}, {result.seconds:.2f} s)",
         *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
 
@@ -128,7 +129,8 @@ def _restore(result: RestoreResult) -> str:
         lines.append("nothing was changed (--dry-run)")
     else:
         lines.append(
-            f"{result.restored_files:,} files ({size(result.restored_bytes)}) put in place, {result.kept_files:,} were "
+            f"{many(result.restored_files, 'file')} ({size(result.restored_bytes)}) put in place, "
+            f"{result.kept_files:,} {'was' if result.kept_files == 1 else 'were'} "
             f"there, in {result.seconds:.2f} s"
         )
     return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])

@@ -19,6 +19,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.model.results import AttachResult
+from canvasback.model.words import either, many
 from canvasback.operations.defaults import now
 from canvasback.operations.deletes_shown import with_true_deletes
 from canvasback.operations.file_sources import PointFiles
@@ -111,7 +112,8 @@ def attach(
                 "files-absent",
                 "error",
                 manifest.id,
-                f"{manifest.totals.absent} of {manifest.totals.count} files were not saved: reading their tables fails",
+                f"{manifest.totals.absent} of {many(manifest.totals.count, 'file')} "
+                f"{either(manifest.totals.absent, 'was', 'were')} not saved: reading their tables fails",
                 "Run show to see which files, and try an older point for their tables.",
             )
         )

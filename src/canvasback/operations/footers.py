@@ -15,6 +15,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, literal
+from canvasback.model.words import many
 from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation
 from canvasback.storage.local import LocalStore
@@ -160,7 +161,7 @@ class _Check:
 
     def _compare_count(self, name: str, expected: int, found: int) -> None:
         if expected != found:
-            message = f"has {found} rows, and the catalog says {expected}"
+            message = f"has {many(found, 'row')}, and the catalog says {expected}"
             self._findings.add(Finding("row-count", "error", name, message, _CURE))
 
     def _reason(self, error: duckdb.Error, name: str) -> str:

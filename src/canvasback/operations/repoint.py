@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_to_change
@@ -17,6 +17,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RepointResult
+from canvasback.model.words import either, many_are
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.parallel import Stop, each, in_parallel
 from canvasback.repository.rows import create_table, insert_rows, one_row
@@ -82,8 +83,8 @@ def repoint(
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
-                f"{len(elsewhere)} files and folders of the lake lie outside of its data path {old}: "
-                f"{', '.join(elsewhere[:_SHOWN])}",
+                f"{_places(elsewhere)} of the lake {either(len(elsewhere), 'lies', 'lie')} outside of its data path "
+                f"{old}: {', '.join(elsewhere[:_SHOWN])}",
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
             )
@@ -97,7 +98,7 @@ def repoint(
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
             raise RefusedError(
                 "files-not-there",
-                f"{missing} of the lake's files are not at {new}: {first}",
+                f"{missing:,} of the lake's files {either(missing, 'is', 'are')} not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
@@ -106,17 +107,25 @@ def repoint(
         engine.change(statements)
     steps = [
         f"the data path of {name} changes from {old} to {new}",
-        f"{files} files are named there" + (", and each was found with its size" if verify and not missing else ""),
+        f"{many_are(files, 'file')} named there"
+        + (", and each was found with its size" if verify and not missing else ""),
         "whoever has the lake attached has to attach it again",
     ]
     if spelled:
         steps.insert(1, f"the catalog names it as {spelled}, relative to where it is attached")
     if elsewhere:
-        steps.append(f"{len(elsewhere)} files and folders outside of the data path stay where they are")
+        steps.append(
+            f"{_places(elsewhere)} outside of the data path "
+            f"{either(len(elsewhere), 'stays where it is', 'stay where they are')}"
+        )
     return RepointResult(
         str(name), old, new, tuple(steps), dry_run, files, round(time.monotonic() - began, 3),
         findings.kept, findings.counts,
     )  # fmt: skip
+
+
+def _places(elsewhere: Sequence[str]) -> str:
+    return f"{len(elsewhere):,} {either(len(elsewhere), 'file or folder', 'files and folders')}"
 
 
 def _list_files(image: Image, root: str) -> None:

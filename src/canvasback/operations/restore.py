@@ -20,6 +20,7 @@ from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
+from canvasback.model.words import either, many, many_are
 from canvasback.operations.cutting import cutting_steps
 from canvasback.operations.data_root import names_root, refuse_nesting
 from canvasback.operations.defaults import now
@@ -189,7 +190,8 @@ class Restoring(msgspec.Struct):
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
         check_with = 0 if self.checked else self.jobs or store.jobs
-        others = [os.path.dirname(os.path.abspath(target.lake.target))] if target.lake.is_file else []
+        file = target.lake.target
+        others = [os.path.dirname(of(file)) for of in (os.path.abspath, os.path.realpath) if target.lake.is_file]
         with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             fitting(past.uncut(), target.lake.engine)
@@ -237,18 +239,20 @@ class Restoring(msgspec.Struct):
         manifest, snapshot, root = self.manifest, self.commit.snapshot, self.target.root
         steps = [f"point {manifest.id}: {self.commit}"]
         if snapshot < manifest.snapshot_id:
-            steps.append(f"the {manifest.snapshot_id - snapshot} snapshots after it that the point holds are left out")
-        steps.append(f"{files.kept} files are at {root} already and stay")
+            later = manifest.snapshot_id - snapshot
+            after = either(later, "snapshot", f"{later:,} snapshots")
+            steps.append(f"the {after} after it that the point holds {either(later, 'is', 'are')} left out")
+        steps.append(f"{many_are(files.kept, 'file')} at {root} already and {either(files.kept, 'stays', 'stay')}")
         if blind:
             steps.append(f"{root} cannot be listed: whether it holds files that are newer than the point is not known")
         if files.damaged:
-            steps.append(f"{files.damaged} damaged files there are moved aside, to names that end in .damaged-<time>")
-        steps.append(f"{files.wanted} files ({files.wanted_bytes} bytes) are put there")
+            moved = either(files.damaged, "is moved aside, to a name that ends", "are moved aside, to names that end")
+            steps.append(f"{many(files.damaged, 'damaged file')} there {moved} in .damaged-<time>")
+        bytes_ = f"{files.wanted_bytes} {either(files.wanted_bytes, 'byte', 'bytes')}"
+        steps.append(f"{many(files.wanted, 'file')} ({bytes_}) {either(files.wanted, 'is', 'are')} put there")
         steps += cutting_steps(past.straddlers)
         if files.elsewhere and not files.moving:
-            steps.append(
-                f"{files.elsewhere} of the lake's files lie outside of the data path, and go where the catalog says"
-            )
+            steps.append(f"outside of the data path {many_are(files.elsewhere, 'file')} put where the catalog says")
         steps += self.target.aside
         if self.target.spelled:
             steps.append(f"the catalog names them as {self.target.spelled}, relative to where it is attached")

@@ -19,6 +19,7 @@ from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
+from canvasback.model.words import many
 from canvasback.operations.cutting import cut_files, refuse_uncuttable
 from canvasback.operations.deletes_then import DeletesThen, deletes_then, late_of
 from canvasback.operations.file_sources import FileSource, PointFiles
@@ -110,7 +111,7 @@ class TableFiles:
         if absent:
             raise RefusedError(
                 "table-files-absent",
-                f"the point does not hold {len(absent)} files of it, the first: {absent[0][0]}",
+                f"the point does not hold {many(len(absent), 'file')} of it, the first: {absent[0][0]}",
                 hint="An older point may hold them: run list, and name it.",
             )
         connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
@@ -165,8 +166,8 @@ class TableFiles:
         if findings.kept:
             raise CorruptError(
                 "table-incomplete",
-                f"{sum(findings.counts.values())} files could not be restored, the first: {findings.kept[0].where} "
-                f"{findings.kept[0].message}",
+                f"{many(sum(findings.counts.values()), 'file')} could not be restored, the first: "
+                f"{findings.kept[0].where} {findings.kept[0].message}",
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
         rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()

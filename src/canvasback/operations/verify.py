@@ -17,6 +17,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
 from canvasback.model.results import VerifyResult
+from canvasback.model.words import many
 from canvasback.operations.footers import check_rows
 from canvasback.operations.lost_types import has_lost_types, lost_types
 from canvasback.operations.parallel import Stop, each, in_parallel
@@ -147,9 +148,8 @@ def _collect(
             _collect_point(connection, store, manifest)
             sound.append(manifest)
             if manifest.totals.absent:
-                message = (
-                    f"{manifest.totals.absent} of its {manifest.totals.count} files could not be saved by its backup"
-                )
+                count = many(manifest.totals.count, "file")
+                message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
                 findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
         except (CorruptError, RefusedError) as error:
             findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))

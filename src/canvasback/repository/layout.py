@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from blake3 import blake3
 
@@ -51,9 +51,10 @@ def point_time(id_: str) -> datetime | None:
     stamp = id_.partition("Z")[0]
     try:
         whole = datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        return whole + timedelta(milliseconds=int(stamp[15:]))
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    # The last year has a last point, after which no other could be.
+    return whole + timedelta(milliseconds=int(stamp[15:])) if whole.year < MAXYEAR else None
 
 
 def lease_name(number: int) -> str:

@@ -163,6 +163,8 @@ def translate_open_error(error: duckdb.Error, path: str, copy: str = "") -> Exce
             f"another process has {path} open",
             hint="Close the programs that have the lake attached, and run the command again.",
         )
+    if "Permission denied" in text or "Read-only file system" in text:
+        return AccessDeniedError(path)
     if "encrypt" in text.lower():
         return LakeError(
             "catalog-encrypted",

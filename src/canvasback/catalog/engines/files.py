@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Hashable, Sequence
@@ -55,6 +56,8 @@ def _descriptor(process: str, path: str) -> int | None:
         descriptors = os.listdir(folder)
     except OSError:
         return None
+    if not stat.S_ISREG(wanted.st_mode):
+        return None  # everybody has /dev/null open
     for descriptor in descriptors:
         try:
             found = os.stat(f"{folder}/{descriptor}")
@@ -110,7 +113,11 @@ def read_start(path: str, size: int, kind: str, code: str) -> bytes:
         AccessDeniedError: It may not be read.
     """
     try:
-        with open(path, "rb") as file:
+        # Nobody writes to a pipe that has the name of a catalog: do not wait for it.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode) and not stat.S_ISDIR(os.fstat(handle).st_mode):
+                raise _no_file(path, kind, code)
             return file.read(size)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(path) from error
@@ -118,6 +125,14 @@ def read_start(path: str, size: int, kind: str, code: str) -> bytes:
         raise LakeError(code, f"{path} is a folder, not a {kind} catalog", hint="Name the catalog's file.") from error
     except PermissionError as error:
         raise AccessDeniedError(path) from error
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise _no_file(path, kind, code) from error
+        raise
+
+
+def _no_file(path: str, kind: str, code: str) -> LakeError:
+    return LakeError(code, f"{path} is a device or a pipe, not a {kind} catalog", hint="Name the catalog's file.")
 
 
 def _missing(path: str) -> LakeError:
@@ -174,8 +189,9 @@ def prepare_file(path: str, logs: Sequence[str], is_empty: Callable[[], bool], *
         raise LockedError(
             "catalog-in-use", f"this process has {path} open", hint="Detach the lake before you restore it."
         )
-    if os.path.isdir(path):
-        raise RefusedError("target-not-empty", f"{path} is a folder", hint="Name a new file.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "folder" if os.path.isdir(path) else "device or a pipe"
+        raise RefusedError("target-not-empty", f"{path} is a {what}", hint="Name a new file.")
     if os.path.getsize(path) > 0 and not is_empty() and not replace:
         raise RefusedError(
             "target-not-empty",

@@ -105,7 +105,8 @@ def inlined_columns_differ(image: Image) -> Iterator[Fault]:
         has = [c.name for c in image.tables[name].columns if c.name.removeprefix("_ducklake_") not in _OWN]
         if wanted and has != wanted:
             [(rows,)] = image.rows(f"SELECT count(*) FROM {{{name}}} i")
-            message = f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}; it holds {rows} rows"
+            message = f"has the columns {', '.join(has)}, and the table had {', '.join(wanted)}"
+            message += f"; it holds {many(rows, 'row')}"
             yield Fault(name, message, table_id, (name, rows))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from canvasback.model.relation import file_literal
+from canvasback.model.words import many
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.ends import End
 from canvasback.operations.file_checks.kinds import (
@@ -62,7 +63,7 @@ def judge(file: WantedFile, end: End, fact: dict[str, Any]) -> DamagedFile | Non
     if fact.get("fields"):
         wrong.append((FIELDS, fact["fields"]))
     if rows != file.rows:
-        wrong.append((ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}"))
+        wrong.append((ROW_COUNT, f"has {many(rows, 'row')}, and the catalog says {file.rows}"))
     if file.kind == "delete":
         position = delete_fault(file, fact)
         if position:
@@ -100,7 +101,7 @@ def delete_fault(file: WantedFile, fact: dict[str, Any]) -> str:
     """
     last, target = fact.get("last_pos"), fact.get("target")
     if last is not None and file.target_rows is not None and int(last) >= file.target_rows:
-        return f"deletes row {last} of a data file of {file.target_rows} rows"
+        return f"deletes row {last} of a data file of {many(file.target_rows, 'row')}"
     if target and file.target_name and target != file.target_name:
         return f"deletes rows of {target}, and the catalog says of {file.target_name}"
     return ""

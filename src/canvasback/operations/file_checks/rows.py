@@ -10,6 +10,7 @@ import duckdb
 from canvasback.catalog.spec import ROW_ID, SNAPSHOT_ID
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import identifier, literal
+from canvasback.model.words import many
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks.footers import delete_fault
 from canvasback.operations.file_checks.keys import read_call
@@ -82,12 +83,12 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     found = connection.execute(f"SELECT {', '.join(own + parts)} FROM {call}").fetchall()[0]
     rows = found[len(own)]
     if rows != file.rows:
-        return file.damaged(ROW_COUNT, f"has {rows} rows, and the catalog says {file.rows}")
+        return file.damaged(ROW_COUNT, f"has {many(rows, 'row')}, and the catalog says {file.rows}")
     if file.kind == "delete":
         return _deletes(connection, file, rows, found)
     start = 2 if ROW_ID in columns else 0
     if start and found[0]:
-        return file.damaged(ROW_IDS, f"has {found[0]} rows whose row ids others have")
+        return file.damaged(ROW_IDS, f"has {many(found[0], 'row')} with row ids that others have")
     for number, bound in enumerate(bounds):
         said = _hidden(connection, bound, found[start + 4 * number : start + 4 * number + 4])
         if said:
@@ -120,7 +121,7 @@ def _deletes(
 ) -> DamagedFile | None:
     distinct, first, last, files, target = found[:5]
     if distinct != rows:
-        return file.damaged(DELETES, f"deletes {distinct} rows, {rows - distinct} of them twice")
+        return file.damaged(DELETES, f"deletes {many(distinct, 'row')}, {rows - distinct} of them twice")
     if first is not None and first < 0:
         return file.damaged(DELETES, f"deletes row {first}")
     if files > 1:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-
 from canvasback.catalog.image import Image
 from canvasback.model.relation import literal
 from canvasback.operations.file_checks.kinds import MISSING, ROWS, UNREADABLE
@@ -13,6 +11,7 @@ from canvasback.operations.file_checks.wanted import WantedFile, note_held, note
 from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.repository.rows import create_table, insert_rows
 from canvasback.storage.locations import Stores
+from canvasback.storage.temporary import temporary_folder
 
 _WHOLE = {"file_kind": "VARCHAR", "file_id": "BIGINT"}
 
@@ -38,7 +37,7 @@ def note_whole(image: Image, root: str, stores: Stores, jobs: int | None, *, loo
 
     def work(batch: list[WantedFile], stop: Stop) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
-        with image.connection.cursor() as cursor, tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        with image.connection.cursor() as cursor, temporary_folder() as folder:
             for file in batch:
                 damage = read_rows(cursor, file, stores, folder, stop) if file.parquet else None
                 if file.parquet and (damage is None or damage.kind not in {ROWS, UNREADABLE}):
