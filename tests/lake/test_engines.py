@@ -43,6 +43,11 @@ def check(saved: Saved, attach: str) -> None:
 def test_every_table_reads_as_the_writer_saw_it(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
     """And the lake goes on: of two commits that conflict exactly one comes through."""
     to = attach_string(engine, tmp_path, postgres)
+    if engine == "postgres" and saved.fixture.path.name.startswith("duckdb-1.0"):  # they have VARIANTs that are inlined
+        with pytest.raises(canvasback.RefusedError) as caught:
+            canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
+        assert caught.value.code == "not-inlinable"
+        return
     result = canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
     assert result.findings == ()
     assert not any("primary key" in step for step in result.steps)
