@@ -99,6 +99,7 @@ def see(connection: duckdb.DuckDBPyConnection, table: str) -> Seen:
     filters = [
         f"{named(type_)} {operator} CAST({value} AS {type_})"
         for type_ in COMPARED
+        if named(type_) in dict(described)
         for operator, value in zip(("=", ">="), TYPES[type_], strict=True)
     ]
     filters += [f"{named('STRUCT(a INTEGER, b VARCHAR)')}.a = 1", f"{named('INTEGER[][]')}[1][2] = 2"]
@@ -162,7 +163,9 @@ def test_rows_that_were_inlined(engine: Engine, tmp_path: Path, postgres: Server
         options=("DATA_INLINING_ROW_LIMIT 10",),
         elsewhere=attach_string(engine, tmp_path, postgres),
     )
-    types = [type_ for type_ in TYPES if not re.search("GEOMETRY|VARIANT", type_)]  # which DuckLake does not inline
+    # Geometries are never inlined, VARIANTs in DuckDB only, and JSON has tests of its own in PostgreSQL.
+    absent = re.compile("GEOMETRY|VARIANT|^JSON$" if engine == "postgres" else "GEOMETRY|VARIANT")
+    types = [type_ for type_ in TYPES if not absent.search(type_)]
     lake.run(f"CREATE TABLE lake.t (id INTEGER, {columns(types)})")
     with lake.session() as connection:
         connection.execute(f"INSERT INTO lake.t SELECT {row(1, 0, types)} UNION ALL SELECT {row(2, 1, types)}")
