@@ -3,10 +3,10 @@
     .venv/bin/python docs/how-to/run.py [PAGE …]
 
 Run it in the repository's folder, with the environment whose releases the pages are about. A page is its name without
-`.md`, or a path of any page that has a story in `stories.py`; without a page all are played. The lakes are made in
-temporary folders that stand for `/`, by the real extension; buckets are those of a server on loopback. Each command of a
-block of the kind `console` is run, in order, and what follows it is replaced. Where the page leaves the end of an output
-out with a line of one `…`, it stays left out.
+`.md`, or its path where that is not in this folder; its story is in `stories.py`. Without a page all are played. The
+lakes are made by the real extension in temporary folders that stand for `/`; buckets are those of a server on loopback.
+Each command of a block of the kind `console` is run, in order, and what follows it is replaced. Where the page leaves
+the end of an output out, with a line of one `…`, it stays left out.
 """
 
 from __future__ import annotations

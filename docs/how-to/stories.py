@@ -40,6 +40,7 @@ def comments(*texts: str) -> list[str]:
 
 
 def a_batch_wrote_nonsense(play: Play) -> Iterator[Step]:
+    """A good lake, and three commits that are nonsense."""
     play.make(ORDERS, more(), CUSTOMERS, COMMENT, more(23000, 1), *comments("all of them", "all orders"))
     play.backup()
     play.commit("nightly", "prices of November", "UPDATE lake.orders SET amount = -amount WHERE id % 2 = 0")
@@ -54,12 +55,14 @@ def a_batch_wrote_nonsense(play: Play) -> Iterator[Step]:
 
 
 def undo_the_last_commit(play: Play) -> Iterator[Step]:
+    """A lake whose last commit is the page's."""
     play.make(ORDERS, more(), more(23000, 1), *comments("a", "b", "c"), CUSTOMERS)
     play.backup()
     yield 4
 
 
 def i_dropped_a_table(play: Play) -> Iterator[Step]:
+    """A table that was dropped, and a commit after that."""
     play.make(ORDERS, more(), CUSTOMERS, COMMENT)
     play.backup()
     play.make("DROP TABLE lake.customers", more(23000, 1))
@@ -67,12 +70,14 @@ def i_dropped_a_table(play: Play) -> Iterator[Step]:
 
 
 def a_query_says_file_not_found(play: Play) -> Iterator[Step]:
+    """Files that are gone, cut off, or have another content."""
     play.make(CUSTOMERS, ORDERS, more(), TEST_ORDERS, COMMENT)
     play.backup()
     first, second = play.files("orders")
     first.unlink()
     second.write_bytes(b"")
-    yield 4
+    yield 5
+    forget_aside(play)
     content = bytearray(first.read_bytes())
     content[100] ^= 1
     play.point = play.backup()
@@ -81,15 +86,31 @@ def a_query_says_file_not_found(play: Play) -> Iterator[Step]:
     play.backup()
     play.make(more(23000, 1000))
     yield 2
+    forget_aside(play)
     play.files("orders")[-1].unlink()
 
 
+def forget_aside(play: Play) -> None:
+    """Delete what was moved aside."""
+    for file in play.path("/srv/sales/files/main/orders").glob("*.damaged-*"):
+        file.unlink()
+
+
 def back_up_every_commit(play: Play) -> Iterator[Step]:
+    """Commits, and a repository that is away for some seconds."""
     play.make(ORDERS)
     yield 1
     play.backup()
+    yield watched(play)
+    job(play)
+    yield 1
+    yield play.watching(5, lambda: play.make(more(22000, 50)), 6)
+
+
+def watched(play: Play) -> Step:
+    """A watch that sees commits, and a repository that goes and comes back."""
     aside = play.path("/backups/aside")
-    yield play.watching(
+    return play.watching(
         5,
         lambda: play.make(more(20000, 300)),
         6,
@@ -101,9 +122,6 @@ def back_up_every_commit(play: Play) -> Iterator[Step]:
         lambda: aside.rename(play.path("/backups/sales")),
         10,
     )
-    job(play)
-    yield 1
-    yield play.watching(5, lambda: play.make(more(22000, 50)), 6)
 
 
 def job(play: Play) -> None:
@@ -113,6 +131,7 @@ def job(play: Play) -> None:
 
 
 def back_up_from_cron(play: Play) -> Iterator[Step]:
+    """A file that is gone, and then the catalog."""
     play.make(ORDERS, CUSTOMERS)
     yield 1
     page = Path("docs/how-to/back-up-from-cron.md").read_text("utf-8")
@@ -142,6 +161,7 @@ def archive_and_clients(play: Play) -> None:
 
 
 def compare_yesterday_with_today(play: Play) -> Iterator[Step]:
+    """What five commits changed."""
     archive_and_clients(play)
     yield 1
     play.backup()
@@ -160,8 +180,9 @@ def three_points(play: Play) -> list[str]:
 
 
 def is_my_backup_good(play: Play) -> Iterator[Step]:
+    """A repository, and then damage in it."""
     last = three_points(play)[-1]
-    play.path("/srv/canvasback.toml").write_text(f'[lakes.sales]\nlake = "{play.real(LAKE)}"\n', "utf-8")
+    settings(play)
     yield 4
     yield KEEP
     manifest = json.loads(play.path(f"/backups/sales/points/{last}.json").read_text("utf-8"))
@@ -176,12 +197,14 @@ def is_my_backup_good(play: Play) -> Iterator[Step]:
 
 
 def look_at_an_old_state(play: Play) -> Iterator[Step]:
+    """Three points, of which the oldest is looked at."""
     play.point = three_points(play)[0]
     play.lake = "ducklake:look.ducklake"
     yield 6
 
 
 def the_catalog_is_gone(play: Play) -> Iterator[Step]:
+    """A catalog that is gone; then an empty one in its place; then no repository either."""
     play.make(ORDERS, CUSTOMERS, more(), TEST_ORDERS, COMMENT)
     play.backup()
     catalog = play.path("/srv/sales/sales.ducklake")
@@ -210,6 +233,7 @@ def later() -> list[str]:
 
 
 def the_catalog_backup_is_old(play: Play) -> Iterator[Step]:
+    """A catalog that was replaced by an older copy."""
     play.make(ORDERS, CUSTOMERS, more(), TEST_ORDERS, *comments("a", "b"), COMMENT)
     catalog = play.path("/srv/sales/sales.ducklake")
     saved = catalog.read_bytes()
@@ -219,6 +243,7 @@ def the_catalog_backup_is_old(play: Play) -> Iterator[Step]:
 
 
 def the_disk_is_lost(play: Play) -> Iterator[Step]:
+    """A lake that is gone altogether."""
     three_points(play)
     play.path("/srv/sales").rename(play.path("/srv/lost"))
     play.lake = "ducklake:/srv/new/sales.ducklake"
@@ -226,6 +251,7 @@ def the_disk_is_lost(play: Play) -> Iterator[Step]:
 
 
 def the_backup_says_it_has_findings(play: Play) -> Iterator[Step]:
+    """Files that are wrong before any backup saw them."""
     play.make(CUSTOMERS, ORDERS, more(), TEST_ORDERS, COMMENT)
     play.backup()
     play.make(more(23000, 100), more(23100, 50))
@@ -244,11 +270,13 @@ def in_a_bucket(play: Play, *buckets: str) -> None:
 
 
 def object_stores(play: Play) -> Iterator[Step]:
+    """A lake in a bucket."""
     in_a_bucket(play)
     yield 2
 
 
 def files_vanished_from_the_bucket(play: Play) -> Iterator[Step]:
+    """Objects that are gone, and then the bucket."""
     client = play.buckets("sales-lake", "sales-backups", "sales-new", "sales-replica").client()
     play.lake = "ducklake:sales.ducklake"
     play.make(CUSTOMERS, ORDERS, more(), TEST_ORDERS, more(23000, 10), data_path="s3://sales-lake/files")
@@ -286,19 +314,22 @@ def files_vanished_from_the_bucket(play: Play) -> Iterator[Step]:
 
 
 def move_a_lake(play: Play) -> Iterator[Step]:
+    """A lake that goes to another bucket in each of the two ways."""
     in_a_bucket(play, "sales-eu", "sales-new")
     play.make(more(23000, 10))
     play.backup("ducklake:sales.ducklake", "s3://sales-backups/sales")
     play.lake = "ducklake:moved.ducklake"
     yield 4
     play.detach()
-    play.quietly("canvasback restore -r s3://sales-backups/sales --to ducklake:spare.ducklake "
-                 "--data-path s3://sales-new/files")
+    play.quietly(
+        "canvasback restore -r s3://sales-backups/sales --to ducklake:spare.ducklake --data-path s3://sales-new/files"
+    )
     yield 4
     play.lake = "ducklake:moved.ducklake"
 
 
 def move_the_catalog_to_another_engine(play: Play) -> Iterator[Step]:
+    """A catalog that goes from a file to PostgreSQL."""
     play.make(CUSTOMERS, ORDERS)
     play.quietly(f"canvasback init /backups/sales --lake {LAKE}")
     play.database("dbname=sales host=db user=postgres")
@@ -306,11 +337,50 @@ def move_the_catalog_to_another_engine(play: Play) -> Iterator[Step]:
 
 
 def command_line(play: Play) -> Iterator[Step]:
+    """An example of many commands, each with a lake of its own."""
     three_points(play)
     play.make(more(23000, 100))
     yield 1
     play.fresh()
-    yield from list(back_up_every_commit(play))[1:3]
+    play.make(ORDERS)
+    play.backup()
+    yield watched(play)
+    job(play)
+    yield 1
+    play.fresh()
+    three_points(play)
+    yield 2
+    play.fresh()
+    archive_and_clients(play)
+    yield 1
+    play.backup()
+    yield 1
+    play.fresh()
+    three_points(play)
+    yield 1
+    play.fresh()
+    in_a_bucket(play, "sales-new")
+    play.backup("ducklake:sales.ducklake", "s3://sales-backups/sales")
+    spare(play)
+    yield 1
+    yield KEEP
+    yield KEEP
+    play.fresh()
+    three_points(play)
+    settings(play)
+
+
+def spare(play: Play) -> None:
+    """Bring the lake's files to another bucket."""
+    play.quietly(
+        "canvasback restore -r s3://sales-backups/sales --to ducklake:spare.ducklake --data-path s3://sales-new/files"
+    )
+
+
+def settings(play: Play) -> None:
+    """Give the lake a name."""
+    text = f'[lakes.sales]\nlake = "{play.real(LAKE)}"\nrepository = "{play.real("/backups/sales")}"\n'
+    play.path("/srv/canvasback.toml").write_text(text, "utf-8")
 
 
 STORIES: dict[str, Story] = {
@@ -333,4 +403,4 @@ STORIES: dict[str, Story] = {
         the_disk_is_lost,
         undo_the_last_commit,
     )
-}
+} | {"docs/command-line.md": command_line, "docs/object-stores.md": object_stores}
