@@ -64,6 +64,7 @@ class Play:
         self.held = False
         for folder in ("srv/sales", "srv/new", "backups"):
             (self.root / folder).mkdir(parents=True)
+        os.chdir(self.root / "srv")  # what the session's relative paths are relative to
 
     def path(self, text: str) -> Path:
         """Where a path of the page really is."""
@@ -183,7 +184,6 @@ class Play:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         modules = f"{ROOT / 'src'}:{ROOT}"
         return {
-            "cwd": self.root / "srv",
             "env": {**os.environ, "PATH": path, "PYTHONPATH": modules, "COLUMNS": "250"},
             "stdout": subprocess.PIPE,
             "stderr": subprocess.STDOUT,
@@ -196,8 +196,6 @@ class Play:
             lake = self.lake
             for there, here in self._hidden:
                 lake = lake.replace(here, there)
-            if lake.startswith("ducklake:") and not lake.startswith(("ducklake:/", "ducklake:postgres:")):
-                lake = lake.replace("ducklake:", f"ducklake:{self.root}/srv/")
             self._session.execute(f"ATTACH '{self.real(lake)}' AS lake{self.real(options)}")
 
     def detach(self) -> None:
@@ -256,11 +254,10 @@ def main() -> None:
     """Renew the pages that are named, or all."""
     import stories  # noqa: PLC0415 - it imports this
 
-    os.chdir(ROOT)
     os.environ["TZ"] = "UTC"
     for name in sys.argv[1:] or list(stories.STORIES):
-        page = Path(name if "/" in name else f"docs/how-to/{name}.md")
-        print(page, flush=True)
+        page = ROOT / (name if "/" in name else f"docs/how-to/{name}.md")
+        print(name, flush=True)
         with ExitStack() as stack:
             page.write_text(Renewal(page.read_text("utf-8"), Play(stack), stories.STORIES[name]).text, "utf-8")
 

@@ -134,7 +134,7 @@ def back_up_from_cron(play: Play) -> Iterator[Step]:
     """A file that is gone, and then the catalog."""
     play.make(ORDERS, CUSTOMERS)
     yield 1
-    page = Path("docs/how-to/back-up-from-cron.md").read_text("utf-8")
+    page = Path(__file__).with_name("back-up-from-cron.md").read_text("utf-8")
     script = page.partition("```sh\n")[2].partition("```")[0]
     script = script.replace("/var/log/", "/srv/")
     play.path("/srv/backup.sh").write_text(play.real(script), "utf-8")
@@ -223,7 +223,7 @@ def later() -> list[str]:
     """Commits after the last backup."""
     return [
         more(23000, 1000),
-        "UPDATE lake.orders SET amount = 0 WHERE id % 400 = 1",
+        "UPDATE lake.orders SET amount = 0 WHERE id % 50 = 1",
         "BEGIN",
         "ALTER TABLE lake.orders ADD COLUMN note VARCHAR",
         "INSERT INTO lake.orders SELECT i, 1, 10, 'late' FROM range(24000, 24050) t(i)",
