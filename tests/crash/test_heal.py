@@ -33,6 +33,4 @@ def test_heal(tmp_path: Path) -> None:
         assert changed.pop(0) < saved < placed[2]  # it only looks whether the catalog can be changed
     assert placed[-1] < synced[-1] < changed[0]
     assert saved < changed[0]
-    assert (
-        len(changed) == new + 1
-    )  # the merged file's size, the catalog's two faults, and a commit without what is lost
+    assert len(changed) == new + 1  # a merged file's size, two faults of the catalog, and a commit without what is lost
