@@ -43,16 +43,21 @@ def test_every_table_of_a_moment_comes_back(saved: Saved, engine: Engine, tmp_pa
     to = attach_string(engine, tmp_path, postgres)
     canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
     at = saved.snapshots[len(saved.snapshots) * 2 // 3]
-    wanted = saved.truth(at)[str(at)]
-    for number, table in enumerate(wanted):
+    wanted = {f"back_{number}": of for number, of in enumerate(saved.truth(at)[str(at)].items())}
+    for back, (table, _) in [*wanted.items()]:
         schema, _, named = table.partition(".")
-        canvasback.restore_tables(
-            saved.repository, to, name(schema, named), as_name=f"{name(schema)}.back_{number}", at_snapshot=at
-        )
+        try:
+            canvasback.restore_tables(
+                saved.repository, to, name(schema, named), as_name=f"{name(schema)}.{back}", at_snapshot=at
+            )
+        except RefusedError as refused:  # inlined rows are not encrypted, and no file that is not may hold them
+            assert (refused.code, saved.fixture.path.name) == ("cannot-encrypt", "duckdb-1.0-encrypted")  # noqa: PT017
+            del wanted[back]
+    assert wanted
     head = str(max(saved.snapshots))
     with session(to, *(["READ_ONLY"] if saved.fixture.ducklake_version == "0.3" else [])) as connection:
-        for number, (table, truth) in enumerate(wanted.items()):
-            assert fingerprint(connection, table.partition(".")[0], f"back_{number}") == truth, table
+        for back, (table, truth) in wanted.items():
+            assert fingerprint(connection, table.partition(".")[0], back) == truth, table
         for table, truth in saved.truth(int(head))[head].items():
             schema, _, named = table.partition(".")
             assert fingerprint(connection, schema, named) == truth
