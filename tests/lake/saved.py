@@ -20,6 +20,9 @@ Engine = Literal["duckdb", "sqlite", "postgres"]
 ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
 LAKES = [name for name, _ in FIXTURES] + OTHER_ENGINES
 
+NOT_FOR_POSTGRES = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
+"""Those that a catalog in PostgreSQL cannot hold: they have VARIANTs that are inlined."""
+
 
 def read_here(*names: str) -> list[str | ParameterSet]:
     """Lakes as parameters, each for the environment whose extension reads it in the test's own process."""
