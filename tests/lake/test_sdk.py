@@ -231,4 +231,14 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
     canvasback.init(back, to)
     assert canvasback.backup(to, back, data_path=str(fixture.data)).findings == ()
     canvasback.restore(back, f"ducklake:{tmp_path}/back.ducklake", shares_files=True)
-    assert catalog_of(tmp_path / "back.ducklake") == catalog_of(fixture.catalog)
+    before, after = catalog_of(fixture.catalog), catalog_of(tmp_path / "back.ducklake")
+    # Of inlined tables, those that are empty and have types that PostgreSQL has not stay behind; a flush leaves such.
+    behind = before.keys() - after.keys()
+    assert engine == "postgres" or not behind
+    assert all(table.startswith("ducklake_inlined_data_") and not before[table][2] for table in behind)
+    listed = "ducklake_inlined_data_tables"
+    assert before[listed][2].total() - after[listed][2].total() == len(behind)
+    assert not after[listed][2] - before[listed][2]
+    kept = before.keys() - behind - {listed}
+    assert {table: after[table] for table in kept} == {table: before[table] for table in kept}
+    assert after.keys() == kept | {listed}
