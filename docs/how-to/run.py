@@ -84,7 +84,8 @@ class Play:
 
     def make(self, *statements: str, data_path: str = "/srv/sales/files") -> None:
         """Run statements on the lake, which is made if it is not there."""
-        self.attach(f" (DATA_PATH '{data_path}')")
+        is_new = not Path(self.real(self.lake.removeprefix("ducklake:"))).exists()
+        self.attach(f" (DATA_PATH '{data_path}')" if is_new else "")
         for statement in statements:
             self._session.execute(self.real(statement))
         self.detach()

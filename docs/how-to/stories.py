@@ -370,6 +370,12 @@ def command_line(play: Play) -> Iterator[Step]:
     settings(play)
 
 
+def errors(play: Play) -> Iterator[Step]:
+    """A restore where something is."""
+    three_points(play)
+    yield 1
+
+
 def spare(play: Play) -> None:
     """Bring the lake's files to another bucket."""
     play.quietly(
@@ -403,4 +409,8 @@ STORIES: dict[str, Story] = {
         the_disk_is_lost,
         undo_the_last_commit,
     )
-} | {"docs/command-line.md": command_line, "docs/object-stores.md": object_stores}
+} | {
+    "docs/command-line.md": command_line,
+    "docs/errors.md": errors,
+    "docs/object-stores.md": object_stores,
+}
