@@ -104,21 +104,21 @@ def back_up_every_commit(play: Play) -> Iterator[Step]:
     yield watched(play)
     job(play)
     yield 1
-    yield play.watching(5, lambda: play.make(more(22000, 50)), 6)
+    yield play.watching(15, lambda: play.make(more(22000, 50)), 10)
 
 
 def watched(play: Play) -> Step:
     """A watch that sees commits, and a repository that goes and comes back."""
     aside = play.path("/backups/aside")
     return play.watching(
-        5,
+        15,
         lambda: play.make(more(20000, 300)),
-        6,
+        10,
         lambda: play.make(CUSTOMERS, more(20300, 100), "DELETE FROM lake.orders WHERE id % 500 = 7"),
-        6,
+        10,
         lambda: play.path("/backups/sales").rename(aside),
         lambda: play.make(more(20400, 50)),
-        7,
+        9,
         lambda: aside.rename(play.path("/backups/sales")),
         10,
     )
