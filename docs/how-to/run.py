@@ -113,6 +113,10 @@ class Play:
         found = self.path(f"/srv/sales/files/main/{table}").glob("*.parquet")
         return sorted(file for file in found if not file.stem.endswith("-delete"))
 
+    def forget(self) -> None:
+        """Let the session read files anew: DuckDB keeps in memory what it wrote and read of a lake's files."""
+        self._session.execute("SET enable_external_file_cache = false")
+
     def buckets(self, *names: str) -> object_servers.Ministack:
         """Start a server that speaks S3, with these buckets."""
         server = self._stack.enter_context(object_servers.ministack(self.root))

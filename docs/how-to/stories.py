@@ -295,7 +295,7 @@ def files_vanished_from_the_bucket(play: Play) -> Iterator[Step]:
     for key in orders:
         client.delete_object(Bucket="sales-lake", Key=key)
     client.delete_object(Bucket="sales-replica", Key=orders[-1])
-    play.held = False
+    play.forget()
     yield 4
     saved = play.path("/srv/sales.ducklake").read_bytes()
     for key in keys():
