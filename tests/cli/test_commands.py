@@ -104,19 +104,19 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     assert (created.repository, created.lake_id) == (f"{place.folder}/new/", lake_id(place))
 
     made = answered(place.run("backup", place.catalog, "-r", "new", "--jobs", "1", "--json"), "backup")
-    assert (made.snapshot_id, made.files, made.new_files, made.reused_files) == (14, 13, 13, 0)
+    assert (made.snapshot_id, made.files, made.new_files, made.reused_files) == (14, 11, 11, 0)
     assert made.bytes == made.new_bytes > 0
     assert made.catalog_bytes > 0
     assert (made.findings, made.finding_counts) == ((), {})
 
     [summary] = answered(place.run("list", "-r", "new", "--json"), "list").points
     assert summary.point == made.point
-    assert (summary.files, summary.bytes, summary.snapshots, summary.timeline) == (13, made.bytes, 15, 1)
+    assert (summary.files, summary.bytes, summary.snapshots, summary.timeline) == (11, made.bytes, 15, 1)
     assert summary.problem == ""
 
     shown = answered(place.run("show", "-r", "new", "--json"), "show")
     assert shown.point == summary
-    assert (shown.engine, shown.ducklake_version, shown.encrypted, shown.absent) == ("duckdb", "0.3", False, 0)
+    assert (shown.engine, shown.ducklake_version, shown.encrypted, shown.absent) == ("duckdb", "1.0", False, 0)
     assert [(table.schema, table.table) for table in shown.tables] == [("s", "parts"), ("s", "t")]
     assert shown.data_root == f"{place.lake}/data/"
 
@@ -131,7 +131,7 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
         place.run("restore", "-r", "new", "--to", "r/r.ducklake", "--data-path", "r/data", "--json"), "restore"
     )
     assert (restored.lake, restored.data_path) == ("ducklake:r/r.ducklake", f"{place.folder}/r/data/")
-    assert (restored.restored_files, restored.kept_files, restored.restored_bytes) == (13, 0, made.bytes)
+    assert (restored.restored_files, restored.kept_files, restored.restored_bytes) == (11, 0, made.bytes)
     assert not restored.dry_run
     assert read_lake(f"ducklake:{place.folder}/r/r.ducklake")["snapshots"] == stages.truth["3"]
 
@@ -143,11 +143,12 @@ def test_json_of_every_command(place: Place, stages: Stages) -> None:
     (place.folder / "r/data").rename(place.folder / "moved")
     repointed = answered(place.run("repoint", "r/r.ducklake", "--data-path", "moved", "--verify", "--json"), "repoint")
     assert (repointed.old_data_path, repointed.data_path) == (f"{place.folder}/r/data/", f"{place.folder}/moved/")
-    assert (repointed.files, repointed.dry_run) == (13, False)
-    assert read_lake(f"ducklake:{place.folder}/r/r.ducklake")["snapshots"] == stages.truth["3"]
+    assert (repointed.files, repointed.dry_run) == (11, False)
+    # A relative folder stays so: the lake is found from where it is given.
+    assert read_lake(f"ducklake:{place.folder}/r/r.ducklake", cwd=place.folder)["snapshots"] == stages.truth["3"]
 
     ran = answered(place.run("run", place.catalog, "-r", "new", "--json", "true"), "run")
-    assert (ran.exit_code, ran.backup.files, ran.backup.new_files) == (0, 13, 0)
+    assert (ran.exit_code, ran.backup.files, ran.backup.new_files) == (0, 11, 0)
 
 
 def lake_id(place: Place) -> str:
@@ -187,7 +188,7 @@ def test_text_of_every_command(place: Place, stages: Stages) -> None:
     assert dry.endswith("nothing was changed (--dry-run)\n")
     wet = said("restore", "-r", "new", "--to", "r.ducklake", "--data-path", "r")
     assert wet.startswith(f"restored {id_} to ducklake:r.ducklake\n  - ")
-    assert "13 files (" in wet
+    assert "11 files (" in wet
     attached = said("attach", "-r", "new", "--out", "it's.ducklake")
     assert f"ATTACH 'ducklake:{place.folder}/it''s.ducklake' AS lake (READ_ONLY);" in attached
 
@@ -204,7 +205,7 @@ def test_a_dry_run_changes_nothing(place: Place) -> None:
     command = ["restore", "-r", "repo", "--to", "r.ducklake", "--data-path", "r", "--dry-run", "--json"]
     planned = answered(place.run(*command), "restore")
     assert planned.dry_run
-    assert planned.restored_files == 13
+    assert planned.restored_files == 11
     assert tree(place.folder) == before
     assert not (place.folder / "r").exists()
 
@@ -221,9 +222,9 @@ def test_restore_in_place(place: Place, stages: Stages) -> None:
     touched.write_bytes(content)
     command = ["restore", made.point, "-r", "repo", "--to", "lake/main.ducklake", "--replace", "--json"]
     first = answered(place.run(*command), "restore")
-    assert (first.restored_files, first.kept_files) == (2, 11)  # by size alone, the third looks whole
+    assert (first.restored_files, first.kept_files) == (2, 9)  # by size alone, the third looks whole
     second = answered(place.run(*command, "--level", "checksum"), "restore")
-    assert (second.restored_files, second.kept_files) == (1, 12)
+    assert (second.restored_files, second.kept_files) == (1, 10)
     after = tree(place.lake)
     assert {n: h for n, h in after.items() if n.endswith(".parquet")} == {
         n: h for n, h in before.items() if n.endswith(".parquet")
@@ -237,7 +238,7 @@ def test_restore_in_place(place: Place, stages: Stages) -> None:
 
 def test_a_second_backup_copies_nothing(place: Place) -> None:
     made = answered(place.run("backup", place.catalog, "-r", "repo", "--json"), "backup")
-    assert (made.new_files, made.new_bytes, made.reused_files, made.findings) == (0, 0, 13, ())
+    assert (made.new_files, made.new_bytes, made.reused_files, made.findings) == (0, 0, 11, ())
     assert len(place.points) == 3
 
 
@@ -322,7 +323,11 @@ def test_the_settings_file_names_lakes(place: Place) -> None:
     shown = answered(place.run("show", moved.point, "--json"), "show")
     assert shown.data_root == f"{place.folder}/elsewhere/"
     assert shown.findings == ()
-    restored = answered(place.run("restore", "--to", "sales", "--replace", "--dry-run", "--json"), "restore")
+    to_sales = ("--to", "sales", "--replace", "--dry-run", "--json")
+    # The newest point says that its data path is elsewhere than its catalog says, and that a copy of it is alive.
+    for point, code in ((moved.point, "data-path-differs"), (made.point, "shares-files")):
+        assert place.run("restore", point, *to_sales).document["code"] == code
+    restored = answered(place.run("restore", made.point, *to_sales, "--shares-files"), "restore")
     assert restored.lake == "ducklake:lake/main.ducklake"
     # The option and the environment come first.
     assert place.run("list", CANVASBACK_REPO="nowhere").code == 1

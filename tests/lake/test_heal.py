@@ -28,7 +28,7 @@ HISTORY = (
 def lost(request: pytest.FixtureRequest, tmp_path: Path, postgres: Server) -> Lake:
     """A small lake of each engine."""
     engine: Engine = request.param
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.elsewhere = attach_string(engine, lake.folder, postgres)
     lake.run(*HISTORY)
     return lake

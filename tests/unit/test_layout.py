@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canvasback.repository import layout
 
-MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9998, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 SNAPSHOTS = st.integers(0, 2**63 - 1)
 
 
