@@ -84,7 +84,8 @@ class Play:
 
     def make(self, *statements: str, data_path: str = "/srv/sales/files") -> None:
         """Run statements on the lake, which is made if it is not there."""
-        self.attach(f" (DATA_PATH '{data_path}')")
+        is_new = not Path(self.real(self.lake.removeprefix("ducklake:"))).exists()
+        self.attach(f" (DATA_PATH '{data_path}')" if is_new else "")
         for statement in statements:
             self._session.execute(self.real(statement))
         self.detach()
@@ -111,6 +112,10 @@ class Play:
         """A table's data files, oldest first."""
         found = self.path(f"/srv/sales/files/main/{table}").glob("*.parquet")
         return sorted(file for file in found if not file.stem.endswith("-delete"))
+
+    def forget(self) -> None:
+        """Let the session read files anew: DuckDB keeps in memory what it wrote and read of a lake's files."""
+        self._session.execute("SET enable_external_file_cache = false")
 
     def buckets(self, *names: str) -> object_servers.Ministack:
         """Start a server that speaks S3, with these buckets."""

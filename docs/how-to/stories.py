@@ -104,21 +104,21 @@ def back_up_every_commit(play: Play) -> Iterator[Step]:
     yield watched(play)
     job(play)
     yield 1
-    yield play.watching(5, lambda: play.make(more(22000, 50)), 6)
+    yield play.watching(15, lambda: play.make(more(22000, 50)), 10)
 
 
 def watched(play: Play) -> Step:
     """A watch that sees commits, and a repository that goes and comes back."""
     aside = play.path("/backups/aside")
     return play.watching(
-        5,
+        15,
         lambda: play.make(more(20000, 300)),
-        6,
+        10,
         lambda: play.make(CUSTOMERS, more(20300, 100), "DELETE FROM lake.orders WHERE id % 500 = 7"),
-        6,
+        10,
         lambda: play.path("/backups/sales").rename(aside),
         lambda: play.make(more(20400, 50)),
-        7,
+        9,
         lambda: aside.rename(play.path("/backups/sales")),
         10,
     )
@@ -295,7 +295,7 @@ def files_vanished_from_the_bucket(play: Play) -> Iterator[Step]:
     for key in orders:
         client.delete_object(Bucket="sales-lake", Key=key)
     client.delete_object(Bucket="sales-replica", Key=orders[-1])
-    play.held = False
+    play.forget()
     yield 4
     saved = play.path("/srv/sales.ducklake").read_bytes()
     for key in keys():
@@ -370,6 +370,12 @@ def command_line(play: Play) -> Iterator[Step]:
     settings(play)
 
 
+def errors(play: Play) -> Iterator[Step]:
+    """A restore where something is."""
+    three_points(play)
+    yield 1
+
+
 def spare(play: Play) -> None:
     """Bring the lake's files to another bucket."""
     play.quietly(
@@ -403,4 +409,8 @@ STORIES: dict[str, Story] = {
         the_disk_is_lost,
         undo_the_last_commit,
     )
-} | {"docs/command-line.md": command_line, "docs/object-stores.md": object_stores}
+} | {
+    "docs/command-line.md": command_line,
+    "docs/errors.md": errors,
+    "docs/object-stores.md": object_stores,
+}

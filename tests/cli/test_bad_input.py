@@ -357,8 +357,8 @@ def test_a_target_that_is_not_empty(place: Place) -> None:
     (place.folder / "notes.txt").write_text("mine")
     (place.folder / "folder").mkdir()
     (place.folder / "dangling").symlink_to("nowhere")
-    newer = load_fixture("duckdb-1.0", place.folder)  # this DuckDB cannot even see what is in it
-    targets = (place.catalog, "notes.txt", "folder", newer.attach)
+    other = load_fixture("duckdb-1.0", place.folder)
+    targets = (place.catalog, "notes.txt", "folder", other.attach)
     fail(
         place,
         4,
@@ -373,18 +373,24 @@ def test_a_target_that_is_not_empty(place: Place) -> None:
 
 
 def test_a_catalog_that_somebody_has_open(place: Place) -> None:
-    # In another process: who reads a file that this one has open makes it lose its lock.
+    with held_open(place.catalog):
+        for replace in ((), ("--replace",)):
+            fails(
+                place, 5, "catalog-in-use",
+                "restore", "-r", "repo", "--data-path", "new", "--to", place.catalog, *replace,
+            )  # fmt: skip
+
+
+@contextlib.contextmanager
+def held_open(catalog: Path) -> Iterator[None]:
+    """Let another process have a catalog open: who reads a file that this one has open makes it lose its lock."""
     script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", script, str(place.catalog)]
+    command = [sys.executable, "-c", script, str(catalog)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         try:
-            for replace in ((), ("--replace",)):
-                fails(
-                    place, 5, "catalog-in-use",
-                    "restore", "-r", "repo", "--data-path", "new", "--to", place.catalog, *replace,
-                )  # fmt: skip
+            yield
         finally:
             holder.kill()
 
@@ -628,11 +634,17 @@ def test_data_files_that_cannot_be_read_are_findings(place: Place) -> None:
 # Interrupted
 
 
-def test_interrupted_while_it_reads_the_catalog(place: Place) -> None:
-    os.mkfifo(place.folder / "slow.ducklake")
+def test_interrupted_while_it_reads_the_catalog(place: Place, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.ducklake"
+    shutil.copyfile(place.catalog, slow)
     before = tree(place.folder)
-    process = place.start("backup", "slow.ducklake", "-r", "repo")
-    with (place.folder / "slow.ducklake").open("wb"):  # opened when the command has opened it to read
+    (tmp_path / "tmp").mkdir()
+    with held_open(slow):  # by a writer: it is copied, and then read
+        os.truncate(slow, 2**30)  # it takes no space
+        process = place.start("backup", slow, "-r", "repo", TMPDIR=str(tmp_path / "tmp"))
+        while not list((tmp_path / "tmp").rglob("image.duckdb")):
+            assert process.poll() is None
+            time.sleep(0.001)
         process.send_signal(signal.SIGINT)
         ran = finish(process)
     assert (ran.code, ran.out) == (130, "")
@@ -640,6 +652,7 @@ def test_interrupted_while_it_reads_the_catalog(place: Place) -> None:
     assert "interrupted" in ran.err
     assert len(ran.err.splitlines()) == 1
     assert {name for name, _ in tree(place.folder).items() ^ before.items() if "/leases/" not in name} == set()
+    assert list((tmp_path / "tmp").iterdir()) == []
     assert is_free(place.repo)
 
 

@@ -62,7 +62,10 @@ def test_json_of_every_way_back(place: Place, stages: Stages) -> None:
     assert (ran.code, ran.err) == (0, "")
     table = msgspec.json.decode(ran.out, type=TableRestoreResult, strict=True)
     assert [(t.table, t.restored_as, t.rows) for t in table.tables] == [("s.t", "main.then", 40)]
-    now = read_lake(f"ducklake:{place.catalog}", cwd=place.lake)["snapshots"]
+    # An inlined row may come late to a table. From there to the next table that is made, by CREATE TABLE too, DuckLake
+    # 1.0 does not find the other tables any more: see ducklake_schema_versions.
+    seen_by_all = [*range(10), table.new_snapshot_id]
+    now = read_lake(f"ducklake:{place.catalog}", cwd=place.lake, at=seen_by_all)["snapshots"]
     assert now[str(table.new_snapshot_id)] == stages.truth["3"]["14"] | {"main.then": stages.truth["3"]["7"]["s.t"]}
 
     rewound: RewindResult = answered(

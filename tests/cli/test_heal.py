@@ -244,7 +244,7 @@ def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: 
 
 def test_the_plan_for_a_merged_file_is_what_is_done(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    lake = Lake(place.lake)
+    lake = Lake(place.lake, options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run(
         "CREATE TABLE lake.m (i INTEGER)",
         *(f"INSERT INTO lake.m SELECT i FROM range({n}, {n} + 10) r(i)" for n in range(0, 30, 10)),

@@ -38,7 +38,7 @@ def commit_lines(commits: Sequence[CommitSummary], names: Mapping[int, str]) -> 
 
 
 def _commit(commit: CommitSummary, names: Mapping[int, str]) -> tuple[str, ...]:
-    told = set()
+    told: set[str] = set()
 
     def said(noted: re.Match[str]) -> str:
         kind, what, comma = noted.groups()
