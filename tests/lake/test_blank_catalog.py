@@ -14,12 +14,14 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.model.lake import parse_lake
+from tests import extension
 from tests.lake.builder import session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal
 from tests.oracle import load_fixture
 from tests.postgres import Server
 
+VERSION: Version = "1.0" if extension.DUCKLAKE == "1.0" else "0.3"
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 ITS_OWN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*\+00|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Times and UUIDs, of which each lake has its own."""
@@ -42,13 +44,14 @@ def rows(image: Image) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_it_is_what_the_extension_makes(tmp_path: Path, *, encrypted: bool) -> None:
     attach = f"ducklake:{tmp_path}/main.ducklake"
     options = ["ENCRYPTED"] if encrypted else []
     with session(attach, f"DATA_PATH {literal(f'{tmp_path}/files/')}", *options):
         pass
-    made = blank_catalog(connect(str(tmp_path)), f"{tmp_path}/files/", NOW, encrypted=encrypted)
+    made = blank_catalog(connect(str(tmp_path)), f"{tmp_path}/files/", NOW, encrypted=encrypted, version=VERSION)
     with open_engine(parse_lake(attach)).read() as theirs, made as ours:
         assert tables(ours) == tables(theirs)
         assert rows(ours) == rows(theirs)
@@ -64,10 +67,11 @@ def test_each_has_an_id_of_its_own(tmp_path: Path) -> None:
         assert one.schema_uuids() == one.schema_uuids()
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_extension_goes_on_from_it(engine: Engine, tmp_path: Path, postgres: Server) -> None:
     attach = attach_string(engine, tmp_path, postgres)
-    with blank_catalog(connect(str(tmp_path)), f"{tmp_path}/files/", NOW) as image:
+    with blank_catalog(connect(str(tmp_path)), f"{tmp_path}/files/", NOW, version=VERSION) as image:
         remarks = open_engine(parse_lake(attach)).write(in_dialect(image, engine), NOW, replace=False)
     assert remarks == ()
     with session(attach) as connection:
