@@ -243,6 +243,7 @@ def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: 
     assert is_whole(place, stages)
 
 
+@pytest.mark.previous  # 1.0 notes only the newest snapshot of a merged file: it cannot be written anew
 def test_the_plan_for_a_merged_file_is_what_is_done(tmp_path: Path) -> None:
     place = Place(tmp_path)
     lake = Lake(place.lake, options=("DATA_INLINING_ROW_LIMIT 0",))
