@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import canvasback
-from canvasback.operations import rewind as operation
+from canvasback.operations import safety
 from tests.crash.driver import RANDOM, Problems, Scenario, content_of, dump, in_child
 from tests.lake.builder import contents, read, session
 from tests.lake.values import files_named_by, literal
@@ -107,7 +107,7 @@ class Rewind(Scenario):
 
     def spare(self, killer: Killer) -> None:
         """The scenarios of backup have the steps of the safety point."""
-        operation.backup = killer.spares(operation.backup)  # type: ignore[attr-defined]
+        safety.backup = killer.spares(safety.backup)  # type: ignore[attr-defined]
 
     def operate(self) -> None:
         """Go back."""

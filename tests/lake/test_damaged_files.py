@@ -49,7 +49,7 @@ class Made:
 
 def build(folder: Path, attach: str, *options: str) -> Lake:
     """Two tables with data files of many types, partitions, deleted rows and rows that were updated."""
-    lake = Lake(folder, elsewhere=attach, options=options)
+    lake = Lake(folder, elsewhere=attach, options=("DATA_INLINING_ROW_LIMIT 0", *options))
     lake.run(
         "CREATE TABLE lake.t (i BIGINT, s VARCHAR, d DATE, f DOUBLE, n STRUCT(a INTEGER, b VARCHAR[]))",
         "INSERT INTO lake.t SELECT i, 'word ' || i, DATE '2026-01-01' + i::INTEGER, i / 3, {'a': i, 'b': ['x']} "
@@ -244,7 +244,7 @@ def test_statistics_that_hide_rows_are_named_and_mended(made: Made, damage: str)
 
 
 def test_a_number_of_nulls_that_hides_rows_is_named(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT CASE WHEN i > 5 THEN i END AS i FROM range(10) r(i)")
     with image_of(lake.attach) as image:
         wrong = edited(image, [Edit("ducklake_file_column_stats", where="true", changes={"null_count": "0"})])
@@ -254,7 +254,7 @@ def test_a_number_of_nulls_that_hides_rows_is_named(tmp_path: Path) -> None:
 
 
 def test_a_nan_that_statistics_hide_is_named(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT CASE WHEN i > 5 THEN 'nan'::DOUBLE ELSE i END AS f FROM range(10) r(i)")
     with image_of(lake.attach) as image:
         assert told(image, lake.data, "rows") == []
@@ -367,7 +367,7 @@ def test_many_damaged_files_are_all_named(made: Made, data: Path) -> None:
 
 
 def test_changed_bytes_are_told_by_the_repositorys_checksums(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT 'old content' AS s UNION ALL SELECT 'other' UNION ALL SELECT 'z'")
     lake.backup()
     lake.run("INSERT INTO lake.t VALUES ('later')")

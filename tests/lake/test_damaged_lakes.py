@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_saved(kind: str, lake: Lake, cli: Callable[..., i
 @pytest.fixture
 def readable(tmp_path: Path) -> tuple[Lake, Path]:
     """A lake with one file, in which `old content` can be replaced without Parquet noticing."""
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT 'old content' AS s UNION ALL SELECT 'other'")
     (file,) = lake.files()
     assert b"old content" in file.read_bytes()

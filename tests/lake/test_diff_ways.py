@@ -15,6 +15,8 @@ from tests.lake.test_diff import CHANGES, MAINTAINED, Story, minus, rows_now, to
 if TYPE_CHECKING:
     from tests.postgres import Server
 
+pytestmark = pytest.mark.versions
+
 
 @dataclass
 class OtherLake(Lake):

@@ -59,9 +59,9 @@ def test_every_table_reads_as_the_writer_saw_it(saved: Saved, engine: Engine, tm
         # With a rollback journal, two clients of one process lock each other out, on an original lake too.
         with closing(sqlite3.connect(to.removeprefix("ducklake:sqlite:"))) as database:
             database.execute("PRAGMA journal_mode = wal")
-    for kind in KINDS:
-        raced = conflict(to, kind, saved.reader, cwd=saved.fixture.path)
-        assert raced["ok"], raced
+    kind = KINDS[(LAKES.index(saved.fixture.path.name) + ENGINES.index(engine)) % 2]  # each in each engine
+    raced = conflict(to, kind, saved.reader, cwd=saved.fixture.path)
+    assert raced["ok"], raced
     written = write_lake(to, saved.reader, cwd=saved.fixture.path)
     assert written["ok"], written
 

@@ -89,4 +89,4 @@ def test_a_damaged_file_of_any_version_comes_back(
     fixture = load_fixture(name, tmp_path)
     monkeypatch.chdir(fixture.path)  # a relative data path is relative to the process
     comes_back(fixture, code, level, damage, deletes=deletes)
-    fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(4)))
+    fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=[]))

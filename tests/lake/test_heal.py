@@ -28,7 +28,7 @@ HISTORY = (
 def lost(request: pytest.FixtureRequest, tmp_path: Path, postgres: Server) -> Lake:
     """A small lake of each engine."""
     engine: Engine = request.param
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.elsewhere = attach_string(engine, lake.folder, postgres)
     lake.run(*HISTORY)
     return lake
@@ -125,7 +125,7 @@ def test_a_loss_is_listed_and_accepted_in_one_commit(lost: Lake) -> None:
     assert listed.accepted_snapshot is None
     assert listed.finding_counts == {"file-missing": 1}
     with session(lost.attach, "READ_ONLY") as connection, pytest.raises(duckdb.Error):
-        connection.execute("SELECT count(s) FROM lake.t").fetchall()
+        connection.execute("SELECT sum(i) FROM lake.t").fetchall()  # 1.0 answers counts without the file
 
     accepted = canvasback.heal(lost.attach, accept_loss=True)
 
@@ -139,7 +139,7 @@ def test_a_loss_is_listed_and_accepted_in_one_commit(lost: Lake) -> None:
             "SELECT author, commit_message FROM lake.snapshots() ORDER BY snapshot_id DESC LIMIT 1"
         ).fetchall() == [("canvasback", "loss accepted: 1 file left out that cannot be read")]
         with pytest.raises(duckdb.Error):
-            connection.execute(f"SELECT count(s) FROM lake.t AT (VERSION => {head})").fetchall()
+            connection.execute(f"SELECT sum(i) FROM lake.t AT (VERSION => {head})").fetchall()
     lost.run("INSERT INTO lake.t VALUES (1, 'later')", "CALL ducklake_merge_adjacent_files('lake')")
     assert len(lost.read()["main.t"]) == len(expected["main.t"]) + 1
     sound(lost)
@@ -200,8 +200,9 @@ def test_other_bytes_of_the_same_size_are_found_by_their_checksum(lake: Lake) ->
     assert canvasback.check(lake.attach, lake.repository, level="checksum").finding_counts.keys() <= {"moved-aside"}
 
 
-@pytest.mark.parametrize("sources", ["there", "gone"])
+@pytest.mark.parametrize("sources", [pytest.param("there", marks=pytest.mark.previous), "gone"])
 def test_a_merged_file_is_written_anew_from_its_sources(lake: Lake, sources: str) -> None:
+    """While the catalog tells which rows are of which snapshot, as DuckLake 0.3 lets it; 1.0 does not."""
     lake.run(
         "CREATE TABLE lake.m (i INTEGER, s VARCHAR)",
         *(f"INSERT INTO lake.m SELECT i, 's' || i FROM range({n}, {n} + 10) r(i)" for n in range(0, 40, 10)),

@@ -135,7 +135,7 @@ def test_an_empty_bucket_is_no_loss_either(bucket: Bucket, tmp_path: Path) -> No
 def damaged(request: pytest.FixtureRequest, tmp_path: Path, postgres: Server) -> Lake:
     """A lake with a point, that has lost a file and a row of its catalog that can be mended."""
     engine: Engine = request.param
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.elsewhere = attach_string(engine, lake.folder, postgres)
     lake.run(
         "CREATE TABLE lake.t (i INTEGER)",

@@ -8,6 +8,7 @@ import pytest
 
 import canvasback
 from tests.extension import DUCKLAKE
+from tests.lake.bookkeeping import judged
 from tests.lake.builder import Lake, read, session
 from tests.lake.saved import ENGINES, LAKES, Engine, attach_string, save
 from tests.oracle import load_fixture
@@ -42,6 +43,22 @@ def test_a_lake_that_was_migrated_has_no_more_than_its_past(
     canvasback.heal(fixture.attach, repository)
     assert canvasback.check(fixture.attach, level="rows").findings == ()
     assert read(fixture.attach) == truth
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bounds_that_nobody_asks_hide_nothing(engine: Engine, tmp_path: Path, postgres: Server) -> None:
+    """DuckLake takes a file that has nothing but NaN for one of no values, and asks no bounds where a NaN may be."""
+    lake = Lake(tmp_path / "lake", elsewhere=attach_string(engine, tmp_path, postgres))
+    lake.run(
+        "CREATE TABLE lake.t (d DOUBLE, f FLOAT)",
+        "INSERT INTO lake.t SELECT i, i FROM range(50) r(i)",
+        "INSERT INTO lake.t SELECT 'nan', 'nan' FROM range(50) r(i)",
+        "INSERT INTO lake.t VALUES (-1, -1)",
+    )
+    assert canvasback.check(lake.attach, level="rows").findings == ()
+    with session(lake.attach) as connection:
+        assert judged(connection) == []
 
 
 MAINTENANCE = (

@@ -15,6 +15,7 @@ from tests.lake.values import catalog_of, literal, quoted, tree_of, without
 
 Level = Literal["exists", "checksum", "rows"]
 
+FILES = ("DATA_INLINING_ROW_LIMIT 0",)
 LEVELS: list[Level] = ["exists", "checksum", "rows"]
 NAMES = ["a b", 'q"q', "it's", "..", ".", "ü☂", "con/tain", "main.x", "%20", "C:\\x", "new\nline", "{x}$1", "bucket"]
 AWKWARD = {
@@ -43,6 +44,12 @@ AWKWARD = {
     "TIMETZ[][]": ["[['12:00:00+01'], NULL, []]"],
 }
 """Values per type that a detour through Parquet or text could change."""
+
+
+@pytest.fixture
+def new_lake(tmp_path: Path) -> Lake:
+    """A lake that does not exist yet, and will have files for few rows too."""
+    return Lake(tmp_path / "lake", options=FILES)
 
 
 def assert_comes_back(lake: Lake, *, cwd: Path | None = None, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
@@ -118,7 +125,7 @@ def test_odd_names(new_lake: Lake) -> None:
 @pytest.mark.parametrize("name", ["it's", "[a-b]", 'q"q', "50%20%", "ü☂ {x}", "semi;colon"])
 def test_odd_folders(name: str, tmp_path: Path) -> None:
     """All but `*` and `?`: the extension takes them for patterns, or cannot open the lake at all."""
-    lake = Lake(tmp_path / name / name)
+    lake = Lake(tmp_path / name / name, options=FILES)
     lake.run("CREATE TABLE lake.t AS SELECT i FROM range(9) r(i)", "DELETE FROM lake.t WHERE i = 4")
     assert_comes_back(lake)
 
@@ -231,7 +238,7 @@ def test_a_table_whose_path_is_absolute(new_lake: Lake) -> None:
 
 @pytest.mark.parametrize("spelled", ["{}/data", "{}/data/", "{}/data//", "file://{}/data/", "{}/../x/../lake/data/"])
 def test_spellings_of_the_data_path(spelled: str, tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake", data_path=spelled.format(tmp_path / "lake"))
+    lake = Lake(tmp_path / "lake", data_path=spelled.format(tmp_path / "lake"), options=FILES)
     (tmp_path / "x").mkdir()
     lake.run("CREATE TABLE lake.t AS SELECT i FROM range(9) r(i)")
     assert len(lake.files()) == 1
@@ -240,7 +247,7 @@ def test_spellings_of_the_data_path(spelled: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spelled", ["data/", "./data/", "deep/data/"])
 def test_a_relative_data_path(spelled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake = Lake(tmp_path / "lake", data_path=spelled)
+    lake = Lake(tmp_path / "lake", data_path=spelled, options=FILES)
     away = tmp_path / "away"
     away.mkdir()
     monkeypatch.chdir(lake.folder)
@@ -252,7 +259,7 @@ def test_a_relative_data_path(spelled: str, tmp_path: Path, monkeypatch: pytest.
 def test_a_relative_data_path_that_is_lost_is_not_looked_for_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = Lake(tmp_path / "lake", data_path="data/")
+    lake = Lake(tmp_path / "lake", data_path="data/", options=FILES)
     monkeypatch.chdir(lake.folder)
     lake.run("CREATE TABLE lake.t AS SELECT i FROM range(9) r(i)")
     truth = lake.read()
@@ -292,7 +299,7 @@ def test_a_data_path_behind_a_symlink(new_lake: Lake, tmp_path: Path) -> None:
 
 
 def test_a_catalog_in_a_schema_of_its_own(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake", options=("METADATA_SCHEMA 'my \"cat\"'",))
+    lake = Lake(tmp_path / "lake", options=("METADATA_SCHEMA 'my \"cat\"'", *FILES))
     lake.run("CREATE TABLE lake.t AS SELECT i FROM range(9) r(i)")
     with lake.session() as connection:
         truth = connection.execute("FROM lake.t").fetchall()

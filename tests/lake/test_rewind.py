@@ -16,8 +16,16 @@ from tests.oracle import read_lake
 from tests.postgres import Server
 
 SOAK = settings.get_current_profile_name() == "soak"
-SAMPLES = 10_000 if SOAK else 2
-LOOKED_AT = 10_000 if SOAK else 4
+SAMPLES = 10_000 if SOAK else 1
+LOOKED_AT = 10_000 if SOAK else 3
+
+HERE = [name for name in LAKES if name != "duckdb-1.0-encrypted"]  # its files cannot be cut, see test_rewind_1_0.py
+PLACES = [
+    pytest.param(name, engine, id=f"{name}-{engine}")
+    for name in HERE
+    for engine in ENGINES
+    if engine != "postgres" or not name.startswith("duckdb-1.0")  # which is refused, see test_engines.py
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +34,19 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return save(request.param, tmp_path_factory.mktemp("saved"), postgres)
 
 
-def check(saved: Saved, attach: str, snapshot: int, *, forgotten: bool = False) -> None:
-    """See that a lake is what it was at a snapshot, and at earlier ones what it showed of them.
+def forgotten(saved: Saved, snapshot: int) -> set[str]:
+    """What is said of a snapshot of which the extension forgot deletes, as deletion vectors keep no history."""
+    return {"deletes-forgotten"} if str(snapshot) in saved.fixture.expected.get("at", {}) else set()
 
-    Args:
-        saved: The fixture.
-        attach: The lake that was taken back.
-        snapshot: The snapshot to which it was.
-        forgotten: Whether somebody said that some of it could not be told any more.
-    """
+
+def check(saved: Saved, attach: str, snapshot: int) -> None:
+    """See that a lake is what it was at a snapshot, and at earlier ones what it showed of them."""
     fixture = saved.fixture
     earlier = [at for at in fixture.some(LOOKED_AT) if at <= snapshot]
     seen = read_lake(attach, saved.reader, read_only=not saved.migrates, cwd=fixture.path, at=earlier)["snapshots"]
-    known = fixture.shown | ({} if forgotten else {str(snapshot): fixture.truth[str(snapshot)]})
+    known = (
+        fixture.shown if forgotten(saved, snapshot) else {**fixture.shown, str(snapshot): fixture.truth[str(snapshot)]}
+    )
     assert max(map(int, seen)) == snapshot
     assert seen == {at: known[at] for at in seen}
 
@@ -46,12 +54,11 @@ def check(saved: Saved, attach: str, snapshot: int, *, forgotten: bool = False) 
 def chosen(saved: Saved, engine: Engine) -> list[int]:
     """The snapshots to go to."""
     step = max(1, len(saved.snapshots) // SAMPLES)
-    offset = (ENGINES.index(engine) * 5 + LAKES.index(saved.fixture.path.name) * 3) % step
+    offset = (ENGINES.index(engine) * 31 + LAKES.index(saved.fixture.path.name) * 13) % step
     return saved.snapshots[offset::step][:SAMPLES]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("saved", LAKES, indirect=True)
+@pytest.mark.parametrize(("saved", "engine"), PLACES, indirect=["saved"])
 def test_a_rewound_lake_shows_what_it_was(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
     """At the snapshot, and at all earlier ones."""
     for number, snapshot in enumerate(chosen(saved, engine)):
@@ -61,27 +68,26 @@ def test_a_rewound_lake_shows_what_it_was(saved: Saved, engine: Engine, tmp_path
 
         result = canvasback.rewind(to, to_snapshot=snapshot, safety_point=False)
 
-        assert not {*result.finding_counts} - {"deletes-forgotten"}  # deletion vectors keep no history
+        assert {*result.finding_counts} == forgotten(saved, snapshot)
         assert result.snapshot_id == snapshot
         assert [commit.snapshot_id for commit in result.commits] == [s for s in saved.snapshots if s > snapshot]
         check(saved, to, snapshot)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("saved", LAKES, indirect=True)
+@pytest.mark.parametrize(("saved", "engine"), PLACES, indirect=["saved"])
 def test_a_moment_of_a_point_restores(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
     snapshot = chosen(saved, engine)[-1]
     to = attach_string(engine, tmp_path, postgres)
 
     result = canvasback.restore(saved.repository, to, at_snapshot=snapshot, data_path=str(tmp_path / "files"))
 
-    assert not {*result.finding_counts} - {"deletes-forgotten"}  # deletion vectors keep no history
+    assert {*result.finding_counts} == forgotten(saved, snapshot)
     assert result.snapshot_id == snapshot
     check(saved, to, snapshot)
 
 
 # 1.4.4 wants to migrate what is only to be read, and the older extensions know no catalog in SQLite.
-@pytest.mark.parametrize("saved", [name for name in LAKES if name != "sqlite-0.2"], indirect=True)
+@pytest.mark.parametrize("saved", [name for name in HERE if name != "sqlite-0.2"], indirect=True)
 def test_a_moment_of_a_point_can_be_looked_at(saved: Saved, tmp_path: Path) -> None:
     for snapshot in chosen(saved, "duckdb"):
         attached = canvasback.attach(saved.repository, at_snapshot=snapshot, out=str(tmp_path / f"{snapshot}.ducklake"))

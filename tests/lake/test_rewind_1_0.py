@@ -18,7 +18,7 @@ from tests.oracle import Fixture, load_fixture, read_lake
 from tests.postgres import Server
 
 SOAK = settings.get_current_profile_name() == "soak"
-SAMPLES = 10_000 if SOAK else 4
+SAMPLES = 10_000 if SOAK else 2
 LAKES = ["duckdb-1.0", "duckdb-1.0-maintained", "duckdb-1.0-encrypted"]
 
 

@@ -100,4 +100,4 @@ def test_a_damage_is_named_and_mended_in_every_version(
     fixture = load_fixture(name, tmp_path)
     monkeypatch.chdir(fixture.path)  # a relative data path is relative to the process
     if named_and_mended(fixture, code, sql):
-        fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(4)))
+        fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(2)))

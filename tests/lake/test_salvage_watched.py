@@ -71,7 +71,8 @@ class Followed:
             return contents(connection)
 
     def lose(self) -> None:
-        """The catalog is gone, and its server's database with it."""
+        """The catalog is gone; the new one is made beside where it was."""
+        Path(self.lake.elsewhere.rpartition(":")[2]).unlink()
         self.lake.elsewhere = self.lake.elsewhere.replace("main.", "new.")
 
 
@@ -162,7 +163,7 @@ def test_what_was_inlined_after_the_last_tick_is_named_and_all_else_is_there(fol
 
 
 def test_a_loss_that_was_accepted_after_the_last_point_is_named_again(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake", options=(FILES,))
     lake.run("CREATE TABLE lake.t AS SELECT range AS i FROM range(30)", "INSERT INTO lake.t SELECT range FROM range(9)")
     lake.backup()
     lost = lake.files()[-1]

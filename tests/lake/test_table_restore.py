@@ -14,7 +14,7 @@ from canvasback import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, contents, read, session
-from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string, read_here
+from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string
 from tests.lake.test_rewind import saved
 from tests.lake.test_rewound_lakes import KEEPS, Life, in_duckdb, life
 from tests.lake.values import literal
@@ -24,23 +24,40 @@ from tests.postgres import Server
 __all__ = ["in_duckdb", "life", "saved"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("saved", read_here(*sorted({*LAKES} - {"duckdb-0.1", "duckdb-0.2"})), indirect=True)
+ALONE = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
+"""Lakes with inlined VARIANTs, which no other engine than DuckDB holds; `test_postgres_names` has the refusal."""
+
+
+@pytest.mark.parametrize(
+    ("saved", "engine"),
+    [
+        pytest.param(name, engine, marks=pytest.mark.previous if "-1.0" not in name else ())
+        for name in sorted({*LAKES} - {"duckdb-0.1", "duckdb-0.2"})
+        for engine in ENGINES
+        if engine == "duckdb" or name not in ALONE
+    ],
+    indirect=["saved"],
+)
 def test_every_table_of_a_moment_comes_back(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
     """Beside what the lake is now, of which nothing changes."""
     to = attach_string(engine, tmp_path, postgres)
     canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
     at = saved.snapshots[len(saved.snapshots) * 2 // 3]
-    wanted = saved.truth(at)[str(at)]
-    for number, table in enumerate(wanted):
+    wanted = {f"back_{number}": of for number, of in enumerate(saved.truth(at)[str(at)].items())}
+    for back, (table, _) in [*wanted.items()]:
         schema, _, named = table.partition(".")
-        canvasback.restore_tables(
-            saved.repository, to, name(schema, named), as_name=f"{name(schema)}.back_{number}", at_snapshot=at
-        )
+        try:
+            canvasback.restore_tables(
+                saved.repository, to, name(schema, named), as_name=f"{name(schema)}.{back}", at_snapshot=at
+            )
+        except RefusedError as refused:  # inlined rows are not encrypted, and no file that is not may hold them
+            assert (refused.code, saved.fixture.path.name) == ("cannot-encrypt", "duckdb-1.0-encrypted")  # noqa: PT017
+            del wanted[back]
+    assert wanted
     head = str(max(saved.snapshots))
     with session(to, *(["READ_ONLY"] if saved.fixture.ducklake_version == "0.3" else [])) as connection:
-        for number, (table, truth) in enumerate(wanted.items()):
-            assert fingerprint(connection, table.partition(".")[0], f"back_{number}") == truth, table
+        for back, (table, truth) in wanted.items():
+            assert fingerprint(connection, table.partition(".")[0], back) == truth, table
         for table, truth in saved.truth(int(head))[head].items():
             schema, _, named = table.partition(".")
             assert fingerprint(connection, schema, named) == truth

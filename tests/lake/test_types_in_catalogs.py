@@ -112,7 +112,7 @@ def test_every_type_goes_from_an_engine_into_every_other_and_back(
         again = str(folder / "repository")
         canvasback.init(again, target)
         assert canvasback.backup(target, again).findings == ()
-        canvasback.restore(again, f"ducklake:{folder}/back.ducklake")
+        canvasback.restore(again, f"ducklake:{folder}/back.ducklake", shares_files=True)
         attached = canvasback.attach(again, out=str(folder / "attached.ducklake"))
         for back in (f"ducklake:{folder}/back.ducklake", f"ducklake:{attached.file}"):
             assert rows(back, groups) == changed
@@ -148,7 +148,7 @@ def test_the_list_spells_columns_as_the_extension_does(engine: Engine, tmp_path:
     canvasback.backup(source, repository)
     (tmp_path / "restored").mkdir()
     restored = attach_string(engine, tmp_path / "restored", postgres)
-    canvasback.restore(repository, restored)
+    canvasback.restore(repository, restored, shares_files=True)
     assert _declared(restored, postgres) == _declared(native, postgres)
 
 

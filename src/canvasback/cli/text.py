@@ -19,7 +19,7 @@ from canvasback.model.results import (
     ShowResult,
     VerifyResult,
 )
-from canvasback.model.words import many
+from canvasback.model.words import either, many
 
 _SHOWN = 20
 _STEP = 1024
@@ -90,12 +90,13 @@ def _time(time: datetime | None) -> str:
 
 def _show(result: ShowResult) -> str:
     p = result.point
+    copied = either(p.new_files, "was", "were")
     lines = [
         f"point {p.point}",
         f"  made       {_time(p.created)}",
         f"  snapshot   {p.snapshot_id}, committed {_time(p.snapshot_time)}, on timeline {p.timeline}",
         f"  snapshots  {p.snapshots:,} can be travelled to",
-        f"  files      {p.files:,} ({size(p.bytes)}), of which {p.new_files:,} were copied for it",
+        f"  files      {p.files:,} ({size(p.bytes)}), of which {p.new_files:,} {copied} copied for it",
         f"  catalog    DuckLake {result.ducklake_version} in {result.engine}"
         + (", encrypted files" if result.encrypted else ""),
         f"  data path  {result.data_path} (found at {result.data_root})",

@@ -12,6 +12,7 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.engines.duckdb_file import (
+    HOLDS_VARIANTS,
     LOGS,
     STORAGE_VERSIONS,
     copy_hot,
@@ -186,7 +187,7 @@ def write_tables(image: Image, path: str) -> list[str]:
     """Create a DuckDB file that holds the image's tables with DuckLake's own primary keys.
 
     The file's storage version is the one that the original had, if the installed DuckDB can write it, so
-    that the release which wrote the original opens it.
+    that the release which wrote the original opens it; one that holds a VARIANT where there is such a column.
 
     Returns:
         Departures from the image, in words.
@@ -196,7 +197,10 @@ def write_tables(image: Image, path: str) -> list[str]:
     """
     remarks = []
     connection = image.connection
-    wanted = STORAGE_VERSIONS.get(image.record.storage_version or 64, "latest")
+    version = image.record.storage_version or 64
+    if any("VARIANT" in column.type for relation in image.tables.values() for column in relation.columns):
+        version = max(version, HOLDS_VARIANTS)  # points of before do not know that the original's was raised
+    wanted = STORAGE_VERSIONS.get(version, "latest")
     try:
         try:
             connection.execute(f"ATTACH {literal(path)} AS target (STORAGE_VERSION {literal(wanted)})")

@@ -16,7 +16,7 @@ from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpace
 _MAGIC = b"DUCK"
 _HEADERS = (4096, 8192)
 _HEADER_BYTES = 4096
-_PAGE = 128
+_START = _HEADERS[-1] + 64
 LOGS = (".wal", ".checkpoint.wal")
 """What DuckDB adds to a database's path for its logs."""
 
@@ -25,6 +25,12 @@ _COPY = "image.duckdb"
 
 STORAGE_VERSIONS = {64: "v1.0.0", 65: "v1.2.0", 66: "v1.3.0", 67: "v1.4.0", 68: "v1.5.0"}
 """DuckDB's storage version numbers and the releases that write them; source: DuckDB's storage page."""
+
+HOLDS_VARIANTS = 68
+"""The first storage version with columns of that type."""
+
+_RAISED = {4: 65, 5: 66, 6: 67, 7: 68}
+"""The same by the numbers of a database header; source: `serialization_version_info` of DuckDB."""
 
 
 class FileHeader(msgspec.Struct, frozen=True):
@@ -49,7 +55,7 @@ def read_header(path: str, shown: str = "") -> FileHeader:
     Raises:
         LakeError: The file is not there (``catalog-missing``) or is no DuckDB file (``not-a-duckdb-file``).
     """
-    page = read_start(path, _PAGE, "DuckDB", "not-a-duckdb-file")
+    page = read_start(path, _START, "DuckDB", "not-a-duckdb-file")
     if page[8:12] != _MAGIC:
         sqlite = page.startswith(b"SQLite format 3")
         raise LakeError(
@@ -68,13 +74,17 @@ def open_header(path: str) -> FileHeader | None:
     It is read through the descriptor that is there: to open the file and close it again would take away the locks.
     """
     handle = open_descriptor(path)
-    page = b"" if handle is None else os.pread(handle, _PAGE, 0)
+    page = b"" if handle is None else os.pread(handle, _START, 0)
     return _header(page) if page[8:12] == _MAGIC else None
 
 
 def _header(page: bytes) -> FileHeader:
     library = page[52:84].split(b"\0", 1)[0].decode("ascii", "replace")
-    return FileHeader(int.from_bytes(page[12:20], "little"), library)
+    # Who attaches an older file with a newer storage version, as DuckLake 1.0 does, raises the number of its newest
+    # database header alone; that of the file's first page stays behind.
+    newest = max((page[at : at + 64] for at in _HEADERS), key=lambda header: header[8:16][::-1])
+    raised = _RAISED.get(int.from_bytes(newest[56:64], "little"), 0)
+    return FileHeader(max(int.from_bytes(page[12:20], "little"), raised), library)
 
 
 def copy_hot(path: str, folder: str) -> str:

@@ -21,6 +21,12 @@ _NAMES = {
 }
 _OWN_RULE = frozenset({"ducklake_inlined_data_tables"})
 """Tables of whose repeated rows a rule of its own speaks."""
+_HARMLESS = frozenset({"ducklake_schema_versions"})
+"""Tables of whose repeated rows one counts.
+
+DuckLake's migration to 0.4 writes one for each row that a table has, two where it was renamed (`MigrateV03`), and takes
+them for one range and an empty one (`GetFilesForCompaction`).
+"""
 
 
 def _without_key(image: Image) -> Iterator[tuple[str, str]]:
@@ -51,7 +57,7 @@ def duplicate_rows(image: Image) -> Iterator[Fault]:
     """Look for rows that are the same in every column. Rows of the lake's own may be."""
     yield from repeated_rows(image, [table for table, _ in _without_key(image)])
     of_rows = inlined_deletes(image).keys() | {name for name in image.tables if INLINED_ROWS.fullmatch(name)}
-    yield from repeated_rows(image, sorted(image.tables.keys() - PRIMARY_KEYS.keys() - of_rows - _OWN_RULE))
+    yield from repeated_rows(image, sorted(image.tables.keys() - PRIMARY_KEYS.keys() - of_rows - _OWN_RULE - _HARMLESS))
 
 
 def repeated_rows(image: Image, tables: Sequence[str]) -> Iterator[Fault]:

@@ -13,6 +13,8 @@ from canvasback.catalog.rules.rule import Fault, Repair, rule
 from canvasback.catalog.state import visible
 from canvasback.model.relation import literal
 
+_WITH_NAN = frozenset({"FLOAT", "DOUBLE"})
+
 
 def _typed(image: Image, table: str, columns: Collection[Column] | None = None) -> Iterator[tuple[str, str]]:
     """For each type that can be compared, a relation of the statistics of its live columns, and the type.
@@ -104,6 +106,9 @@ def narrow_table_bounds(image: Image) -> Iterator[Fault]:
     """Look for bounds of tables that do not cover those of the files that the newest snapshot sees."""
     head = image.head()[0]
     for stats, type_ in _typed_of_files(image):
+        # DuckLake asks bounds of these only where it is sure of no NaN (`DuckLakeColumnStats::ToStats`), and it writes
+        # wrong ones itself where it is not: those of a file that has nothing but NaN are taken for those of no value.
+        asked = "AND NOT t.contains_nan" if type_ in _WITH_NAN else ""
         for table_id, column_id, low, high, lowest, highest in image.rows(
             f"""
             SELECT t.table_id, t.column_id, t.min_value, t.max_value, f.low, f.high
@@ -113,7 +118,8 @@ def narrow_table_bounds(image: Image) -> Iterator[Fault]:
                 FROM {stats} s SEMI JOIN (SELECT data_file_id FROM {{ducklake_data_file}} d
                     WHERE {visible("d", head)}) USING (data_file_id)
                 GROUP BY ALL) f USING (table_id, column_id)
-            WHERE f.low < TRY_CAST(t.min_value AS {type_}) OR f.high > TRY_CAST(t.max_value AS {type_}) ORDER BY 1, 2
+            WHERE (f.low < TRY_CAST(t.min_value AS {type_}) OR f.high > TRY_CAST(t.max_value AS {type_})) {asked}
+            ORDER BY 1, 2
             """
         ):
             message = f"the bounds are {low} and {high}, and its files go from {lowest} to {highest}"

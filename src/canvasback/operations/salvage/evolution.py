@@ -66,6 +66,12 @@ def evolve(table: LakeTable, file: Evidence, *, whole: bool) -> Evolution:
     return found
 
 
+def related(table: LakeTable, file: Evidence) -> bool:
+    """Whether rows of a file can be of a table, whose columns may have become wider since, or become so with it."""
+    shared = [(table.columns[field.id][1], field.type) for field in file.fields if field.id in table.columns]
+    return all(_same_type(known, shown) or widens(shown, stored_as(known)) for known, shown in shared)
+
+
 def columns_of(file: Evidence) -> list[NewColumn]:
     """The columns of a new table, by its first file."""
     return [_column(field, field.type) for field in file.fields]

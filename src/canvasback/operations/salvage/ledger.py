@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from canvasback.catalog.adoption import MESSAGE, Adoption, DataFile, DeleteFile
@@ -11,7 +12,7 @@ from canvasback.catalog.inlined import own_column
 from canvasback.model.salvaging import SalvagedCommit, Sureness
 from canvasback.operations.file_statistics import column_stats
 from canvasback.operations.salvage.chains import Chains
-from canvasback.operations.salvage.evidence import Evidence, row_ids
+from canvasback.operations.salvage.evidence import Evidence, row_ids, snapshot_ids
 from canvasback.operations.salvage.evolution import columns_of, evolve, fits, partitioning_of
 from canvasback.operations.salvage.known import Holder, LakeTable
 from canvasback.operations.salvage.territory import Territory
@@ -64,8 +65,12 @@ class Ledger:
         if ids != {id_ for holder in held for id_ in holder.live()} or not all(holder.inlined for holder in held):
             self._unordered.add(table.full_name)  # merged since, with others
 
-    def _begin(self, file: Evidence) -> None:
-        self._adoption.begin(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment))
+    def _begin(self, file: Evidence, deletes: Sequence[Evidence] = ()) -> None:
+        # 1.0 overlooks a delete whose snapshot, as the file says, is past the one that is read
+        # (`DuckLakeDeleteData::Filter`): earlier commits that left no files must not make the numbers lower.
+        newest = [max(snapshot_ids(self._connection, d.path), default=0) for d in deletes if d.snapshot_ids]
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=file.moment)
+        self._adoption.begin(moment, max(newest, default=0))
         self._touched: dict[str, None] = {}
 
     def _commit(self, files: list[Evidence], what: list[str], sureness: Sureness, why: str) -> None:

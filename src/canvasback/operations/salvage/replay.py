@@ -9,6 +9,7 @@ from canvasback.catalog.image import Image
 from canvasback.model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, Sureness
 from canvasback.operations.salvage.compaction import find_sources, same_rows
 from canvasback.operations.salvage.evidence import Evidence, snapshot_ids
+from canvasback.operations.salvage.evolution import related
 from canvasback.operations.salvage.gaps import past_gaps
 from canvasback.operations.salvage.known import Holder, LakeTable, past
 from canvasback.operations.salvage.ledger import Ledger
@@ -135,7 +136,7 @@ class Replay(Ledger):
             if self._anew(file, more):
                 break
             group.append(other)
-        self._begin(group[-1])
+        self._begin(group[-1], group)
         for one in group:
             self._apply(table, one)
         self._commit(group, ["delete"], "proven", "a file of deletes names the rows' file")
@@ -165,7 +166,7 @@ class Replay(Ledger):
                 self._unordered.add(table.full_name)  # or updated to what they were, which takes row ids
             return
         shown = {id_ for holder in self._holders(table) for id_ in holder.live()} if table else set()
-        self._begin(max([*group, *deletes], key=lambda f: f.moment))
+        self._begin(max([*group, *deletes], key=lambda f: f.moment), deletes)
         what: list[str] = []
         for file in group:
             table = self._table(file, what, whole=not rewritten)
@@ -241,6 +242,9 @@ class Replay(Ledger):
     def _compaction(self, file: Evidence) -> None:
         """A file that a merge or a flush made of rows of several snapshots."""
         table = self._territory.table(file)
+        if table is not None and not related(table, file):
+            self._doubt(file, "has columns of other types: it is of another table that had the folder, or has it")
+            return
         snapshots = snapshot_ids(self._connection, file.path)
         newer = any(snapshot > self._adoption.head for snapshot in snapshots)
         start = None
