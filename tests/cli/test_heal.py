@@ -66,10 +66,11 @@ def test_what_is_healed_and_what_was_planned(place: Place, stages: Stages) -> No
 def test_a_loss_is_named_with_its_rows_and_snapshots(place: Place) -> None:
     """Without a copy nothing is put back; the delete file that was in force for some snapshots is told as such."""
     with session(f"ducklake:{place.catalog}", f"DATA_PATH '{place.lake}/data/'", "OVERRIDE_DATA_PATH true") as writer:
-        writer.execute("DELETE FROM lake.s.t WHERE 20 <= i AND i < 40")  # the file that held them ends, and its deletes
+        writer.execute("DELETE FROM lake.s.t WHERE 20 <= i AND i < 40")  # the file ends, and with it what it deletes
     with duckdb.connect(str(place.catalog), read_only=True) as connection:
         [(name,)] = connection.execute(
-            "SELECT path FROM ducklake_delete_file WHERE begin_snapshot = 9 AND end_snapshot = 15"
+            "SELECT x.path FROM ducklake_delete_file x JOIN ducklake_data_file f USING (data_file_id) "
+            "WHERE x.begin_snapshot = 9 AND x.end_snapshot IS NULL AND f.end_snapshot = 15"
         ).fetchall()
     old = place.lake / "data" / "s" / "t" / name
     old.unlink()
@@ -242,6 +243,7 @@ def test_what_lies_outside_is_left_alone_and_not_given_up(place: Place, stages: 
     assert is_whole(place, stages)
 
 
+@pytest.mark.previous  # 1.0 notes only the newest snapshot of a merged file: it cannot be written anew
 def test_the_plan_for_a_merged_file_is_what_is_done(tmp_path: Path) -> None:
     place = Place(tmp_path)
     lake = Lake(place.lake, options=("DATA_INLINING_ROW_LIMIT 0",))

@@ -57,7 +57,7 @@ def test_text_is_one_line_for_each_event(place: Place) -> None:
     process.terminate()
     ran = finish(process)
     assert (ran.code, ran.err) == (0, "")
-    time_ = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
+    time_ = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3,6})?  "
     for line, pattern in zip(
         [*lines, *ran.out.splitlines()],
         [

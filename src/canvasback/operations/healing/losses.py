@@ -71,8 +71,22 @@ class Losses:
     def _select(self) -> str:
         return " UNION ALL ".join(
             f"SELECT d.place, d.table_id, d.file_kind, d.file_id, x.{_ROWS[kind]} AS rows, x.begin_snapshot, "
-            f"x.end_snapshot, d.message, d.code FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
+            f"{self._end(kind)} AS end_snapshot, d.message, d.code "
+            f"FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
             f"ON d.file_kind = {literal(kind)} AND x.{key} = d.file_id WHERE d.lost AND {self._where}"
             for kind, (table, key) in KINDS.items()
             if table in self._image.tables
+        )
+
+    def _end(self, kind: str) -> str:
+        """From which snapshot on nobody needs a file. A file of deletes that outlives its data file deletes nothing.
+
+        DuckLake 1.0 ends only the data file where a delete takes all of its rows.
+        """
+        if kind == "data":
+            return "x.end_snapshot"
+        files = self._image.tables["ducklake_data_file"].select
+        return (
+            f"least(x.end_snapshot, (SELECT max(f.end_snapshot) FROM ({files}) f "
+            "WHERE f.data_file_id = x.data_file_id))"
         )
