@@ -466,7 +466,7 @@ def read_lake(catalog: Path) -> Any:
     here = Path.cwd()
     os.chdir(catalog.parent)  # a relative data path is relative to the process
     try:
-        found = answer({**request, "actions": [{"do": "read"}]})
+        found = answer({**request, "actions": [{"do": "read", "judged": False}]})
     finally:
         os.chdir(here)
     return found["answers"][0]["snapshots"] if "answers" in found else found

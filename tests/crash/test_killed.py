@@ -16,6 +16,8 @@ from hypothesis import settings
 from tests.crash.lakes import Stages
 from tests.postgres import Server
 
+pytestmark = pytest.mark.timeout(900)  # hundreds of kills, each of which is looked at
+
 Run = Callable[[str], dict[str, Any]]
 
 SOAK = settings.get_current_profile_name() == "soak"
