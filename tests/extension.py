@@ -27,6 +27,7 @@ def connect(*extensions: Extension) -> duckdb.DuckDBPyConnection:
     bring a folder of all that there are, from which DuckDB loads them when they are needed.
     """
     connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")  # the earliest releases draw it on stdout
     if duckdb.__version__ < "1.5":
         import duckdb_ext  # noqa: PLC0415 - not in the environment of the newer releases
 

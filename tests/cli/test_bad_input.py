@@ -119,6 +119,7 @@ def test_sqlite_says_what_it_is(place: Place) -> None:
     fails(place, 1, "not-a-ducklake", "backup", "ducklake:sqlite:main.db", "-r", "repo")
 
 
+@pytest.mark.previous
 def test_a_catalog_of_a_newer_duckdb(place: Place) -> None:
     fixture = load_fixture("duckdb-1.0", place.folder)
     said = fails(place, 1, "duckdb-too-old", "init", "new-repo", "--lake", fixture.attach)

@@ -20,7 +20,7 @@ Engine = Literal["duckdb", "sqlite", "postgres"]
 ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
 LAKES = [name for name, _ in FIXTURES] + OTHER_ENGINES
 
-NOT_FOR_POSTGRES = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
+IN_DUCKDB_ONLY = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
 """Those that a catalog in PostgreSQL cannot hold: they have VARIANTs that are inlined."""
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 import canvasback
-from tests.lake.saved import NOT_FOR_POSTGRES
+from tests.lake.saved import IN_DUCKDB_ONLY
 from tests.lake.values import catalog_of
 from tests.oracle import load_fixture
 from tests.postgres import Server
@@ -219,7 +219,7 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
     canvasback.init(there, fixture.attach)
     canvasback.backup(fixture.attach, there, data_path=str(fixture.data))
     to, url = place(engine, tmp_path / "to", postgres)
-    if engine == "postgres" and name in NOT_FOR_POSTGRES:
+    if engine == "postgres" and name in IN_DUCKDB_ONLY:
         with pytest.raises(canvasback.RefusedError) as caught:
             canvasback.restore(there, to, shares_files=True)
         assert caught.value.code == "not-inlinable"
