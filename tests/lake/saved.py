@@ -21,7 +21,7 @@ ENGINES: list[Engine] = ["duckdb", "sqlite", "postgres"]
 LAKES = [name for name, _ in FIXTURES] + OTHER_ENGINES
 
 IN_DUCKDB_ONLY = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
-"""Those that a catalog in PostgreSQL cannot hold: they have VARIANTs that are inlined."""
+"""Those that no catalog elsewhere can hold: they have VARIANTs that are inlined."""
 
 
 def read_here(*names: str) -> list[str | ParameterSet]:

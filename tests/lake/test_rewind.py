@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import canvasback
-from tests.lake.saved import ENGINES, LAKES, IN_DUCKDB_ONLY, Engine, Saved, attach_string, save
+from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, attach_string, save
 from tests.oracle import read_lake
 from tests.postgres import Server
 

@@ -219,7 +219,7 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
     canvasback.init(there, fixture.attach)
     canvasback.backup(fixture.attach, there, data_path=str(fixture.data))
     to, url = place(engine, tmp_path / "to", postgres)
-    if engine == "postgres" and name in IN_DUCKDB_ONLY:
+    if name in IN_DUCKDB_ONLY:
         with pytest.raises(canvasback.RefusedError) as caught:
             canvasback.restore(there, to, shares_files=True)
         assert caught.value.code == "not-inlinable"

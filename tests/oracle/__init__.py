@@ -149,6 +149,7 @@ def read_lake(
     read_only: bool = True,
     cwd: Path | None = None,
     at: Collection[int] | None = None,
+    judged: bool = True,
 ) -> Json:
     """Read every table at every snapshot, in the shape of expected.json, and judge what the head answers.
 
@@ -161,13 +162,14 @@ def read_lake(
         read_only: Whether the lake is attached READ_ONLY.
         cwd: The folder that a relative data path is relative to.
         at: The snapshots to read, if not all; the head always is.
+        judged: Whether the head is asked more than its rows, which takes some seconds of a lake of many tables.
 
     Raises:
         OracleError: The extension refused the lake or one of its tables at one of its snapshots, or answers a question
             about the head in another way than the rows of the head do.
     """
     return _ask(
-        {"do": "read", "at": None if at is None else sorted(at)},
+        {"do": "read", "at": None if at is None else sorted(at), "judged": judged},
         attach,
         version,
         data_path,
