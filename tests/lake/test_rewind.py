@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import canvasback
 from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, attach_string, save
-from tests.oracle import read_lake
+from tests.oracle import OWN, read_lake
 from tests.postgres import Server
 
 SOAK = settings.get_current_profile_name() == "soak"
@@ -43,7 +43,11 @@ def check(saved: Saved, attach: str, snapshot: int) -> None:
     """See that a lake is what it was at a snapshot, and at earlier ones what it showed of them."""
     fixture = saved.fixture
     earlier = [at for at in fixture.some(LOOKED_AT) if at <= snapshot]
-    seen = read_lake(attach, saved.reader, read_only=not saved.migrates, cwd=fixture.path, at=earlier)["snapshots"]
+    # A filter on a column that was added with a default passes over older files in 0.3, in the untouched lake too.
+    judged = saved.reader == OWN
+    seen = read_lake(attach, saved.reader, read_only=not saved.migrates, cwd=fixture.path, at=earlier, judged=judged)[
+        "snapshots"
+    ]
     known = (
         fixture.shown if forgotten(saved, snapshot) else {**fixture.shown, str(snapshot): fixture.truth[str(snapshot)]}
     )
