@@ -151,11 +151,11 @@ class Killer:
 
         return write
 
-    def _opening(self, path: str, mode: str, **options: Any) -> Any:
-        """Stand in for `open` where the store creates a small object."""
-        file = open(path, mode, **options)  # noqa: SIM115
-        about = self._path(path)
-        if "x" in mode and about is not None:
+    def _opening(self, created: int, mode: str, **options: Any) -> Any:
+        """Stand in for `open` where the store writes a small object to a file that it has just created."""
+        file = open(created, mode, **options)  # noqa: SIM115
+        about = self._path(os.readlink(f"/proc/self/fd/{created}"))
+        if about is not None:
             self.step(f"after create {about}")
             if self._next_is_last():
                 file.write(b"\0" * 100)
