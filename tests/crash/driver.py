@@ -429,7 +429,8 @@ class RestoreElsewhere(Restore):
 
     def damage(self, files: list[Path]) -> None:
         """All but a few files have come, and one has come by half."""
-        for number, path in enumerate(files[2:]):
+        saved = [path for path in files if (self.repo / path.relative_to(self.lake)).exists()]
+        for number, path in enumerate(saved[2:]):  # not those that 1.0 folded into others
             target = self.lake / "new" / path.relative_to(self.lake / "data")
             target.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes()
