@@ -24,6 +24,11 @@ IN_DUCKDB_ONLY = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
 """Those that no catalog elsewhere can hold: they have VARIANTs that are inlined."""
 
 
+def answers_rightly(fixture: Fixture) -> bool:
+    """Whether the extension does, once a lake is written to: not after a nested field was given a wider type."""
+    return fixture.path.name != "duckdb-1.0-migrated"
+
+
 def read_here(*names: str) -> list[str | ParameterSet]:
     """Lakes as parameters, each for the environment whose extension reads it in the test's own process."""
     return [name if "-1.0" in name else pytest.param(name, marks=pytest.mark.previous) for name in names]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import canvasback
-from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, attach_string, save
+from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, answers_rightly, attach_string, save
 from tests.oracle import OTHER_ENGINES, OWN, conflict, read_lake, write_lake
 from tests.postgres import Server
 
@@ -64,7 +64,7 @@ def test_every_table_reads_as_the_writer_saw_it(saved: Saved, engine: Engine, tm
     kind = KINDS[(LAKES.index(saved.fixture.path.name) + ENGINES.index(engine)) % 2]  # each in each engine
     raced = conflict(to, kind, saved.reader, cwd=saved.fixture.path)
     assert raced["ok"], raced
-    written = write_lake(to, saved.reader, cwd=saved.fixture.path)
+    written = write_lake(to, saved.reader, cwd=saved.fixture.path, judged=answers_rightly(saved.fixture))
     assert written["ok"], written
 
 

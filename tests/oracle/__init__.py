@@ -178,7 +178,14 @@ def read_lake(
     )
 
 
-def write_lake(attach: str, version: Version = OWN, data_path: str | None = None, *, cwd: Path | None = None) -> Json:
+def write_lake(
+    attach: str,
+    version: Version = OWN,
+    data_path: str | None = None,
+    *,
+    cwd: Path | None = None,
+    judged: bool = True,
+) -> Json:
     """Commit a CREATE TABLE with rows, an INSERT, a DELETE of one row and an ADD COLUMN, one after the other.
 
     Returns:
@@ -189,7 +196,7 @@ def write_lake(attach: str, version: Version = OWN, data_path: str | None = None
     Raises:
         OracleError: The extension refused the lake before anything was written.
     """
-    return _ask({"do": "write"}, attach, version, data_path, read_only=False, cwd=cwd)
+    return _ask({"do": "write", "judged": judged}, attach, version, data_path, read_only=False, cwd=cwd)
 
 
 def conflict(

@@ -215,7 +215,7 @@ def changed_rows(before: Head, after: Head, key: str) -> int:
     return int(after.get(key, {"rows": 0})["rows"]) - int(before.get(key, {"rows": 0})["rows"])
 
 
-def write(lake: Lake, _action: Json) -> Json:
+def write(lake: Lake, action: Json) -> Json:
     """Commit a creation, an insert, a delete and an alter, and look with a fresh client after each."""
     with lake.attached() as connection:
         before, snapshot = head(connection), newest(connection)
@@ -241,7 +241,7 @@ def write(lake: Lake, _action: Json) -> Json:
                 connection.execute("COMMIT")
             with lake.attached() as connection:
                 report["head"], report["snapshot"] = head(connection), newest(connection)
-                if step == steps[-1][0]:
+                if step == steps[-1][0] and action.get("judged", True):
                     judge(connection)  # once, of all that was written: it takes longer than the rest
             gained = changed_rows(before, report["head"], report["table"])
         except (duckdb.Error, RuntimeError) as error:
