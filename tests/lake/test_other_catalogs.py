@@ -453,7 +453,7 @@ def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> Non
     string = postgres.create()
     database = string.split()[0].removeprefix("dbname=")
     before = postgres.dump(database)
-    with pytest.raises(canvasback.RefusedError, match="main.t.*its column s ") as refused:
+    with pytest.raises(canvasback.RefusedError, match=r"main\.t .*its column s ") as refused:
         canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
     assert refused.value.code == "not-inlinable"
     assert postgres.dump(database) == before
