@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from canvasback.catalog.engines import duckdb as engine
 from canvasback.catalog.engines import postgres, sqlite
@@ -65,7 +65,8 @@ class Killer:
         engine._write_table = self._around(engine._write_table, "write_table", lambda *a: a[2].name)
         for kind in (engine.DuckDBEngine, sqlite.SQLiteEngine, postgres.PostgresEngine):
             kind.change = self._changes(kind.change)  # type: ignore[method-assign]
-        engine.duckdb = _Module(engine.duckdb, self._executed)  # type: ignore[attr-defined, assignment]
+        connect = engine.connect
+        engine.connect = lambda *args, **options: _Connection(connect(*args, **options), self._executed)  # type: ignore[attr-defined, assignment, return-value]
         sqlite.sqlite3 = _Module(sqlite.sqlite3, self._executed)  # type: ignore[attr-defined, assignment]
         postgres.command = self._commanding(postgres.command)  # type: ignore[attr-defined, assignment]
 
@@ -197,6 +198,12 @@ class _Connection:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._real.__exit__(*error)
 
     def execute(self, statement: str, *args: Any) -> Any:
         answer = self._real.execute(statement, *args)
