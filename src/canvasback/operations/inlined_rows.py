@@ -12,6 +12,7 @@ from canvasback.catalog.column_trees import Tree, column_trees, taken_over
 from canvasback.catalog.edits import Value
 from canvasback.catalog.image import Image
 from canvasback.catalog.inlined import inlined_tables, own_column
+from canvasback.catalog.inlined_bounds import schema_begins
 from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD
 from canvasback.errors import RefusedError
 from canvasback.model.relation import file_literal, identifier
@@ -57,7 +58,7 @@ def write_inlined_rows(image: Image, table_id: int, table: str, snapshot: int, p
             (``value-not-kept``).
     """
     columns = column_trees(image, table_id, snapshot)
-    begins = _begins(image)
+    begins = schema_begins(image)
     selects = []
     for name, of, at_version in inlined_tables(image):
         if of != table_id:
@@ -106,15 +107,6 @@ def _refuse_unknown(columns: Sequence[Tree], table: str) -> None:
                 "Canvasback does not know",
                 hint=_HINT,
             )
-
-
-def _begins(image: Image) -> dict[int, int]:
-    begins = dict(image.rows("SELECT schema_version, min(snapshot_id) FROM {ducklake_snapshot} s GROUP BY 1"))
-    if "ducklake_schema_versions" in image.tables:
-        begins |= dict(
-            image.rows("SELECT schema_version, min(begin_snapshot) FROM {ducklake_schema_versions} v GROUP BY 1")
-        )
-    return begins
 
 
 def _unwritten(

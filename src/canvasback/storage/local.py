@@ -18,7 +18,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.storage.checksums import PIECE, Checked, Hasher, new_hasher
-from canvasback.storage.flushing import flush_file_system, flush_folder
+from canvasback.storage.flushing import flush, flush_file_system
 from canvasback.storage.local_file import OpenFile
 from canvasback.storage.modes import PRIVATE, USUAL, as_open_as, belong_to_folder, owner_in, take_after
 from canvasback.storage.names import refuse_unsafe_name
@@ -131,7 +131,7 @@ class LocalStore:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(staged)
-            flush_folder(os.path.dirname(path))
+            flush(os.path.dirname(path))
         except OSError as error:
             _translate(error, path)
 

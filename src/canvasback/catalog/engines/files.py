@@ -21,6 +21,7 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
+from canvasback.storage.flushing import flush
 from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
 from canvasback.storage.staging import staged_path, sweep, with_suffix
 
@@ -221,10 +222,10 @@ def publish_file(path: str, logs: Sequence[str], moment: datetime, write: Callab
         os.makedirs(folder, exist_ok=True)
         remarks = write(staged)
         _take_place(staged, path)
-        _flush(staged)
+        flush(staged)
         remarks += _move_aside(path, links, logs, moment)
         os.link(staged, path)
-        _flush(folder)
+        flush(folder)
     except FileExistsError as error:
         raise RefusedError(
             "target-not-empty", f"{path} appeared meanwhile", hint="See who writes there, and try again."
@@ -267,9 +268,9 @@ def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: da
             if error.errno != errno.EXDEV:
                 raise
             shutil.copyfile(old, new)  # the symlink is on another file system than the file
-            _flush(new)
+            flush(new)
     for folder in sorted({os.path.dirname(new) for new in moved.values()}):
-        _flush(folder)
+        flush(folder)
     for old in moved:
         os.unlink(old)
     return [f"the old catalog was moved to {aside}"] if moved else []
@@ -277,14 +278,6 @@ def _move_aside(path: str, links: Sequence[str], logs: Sequence[str], moment: da
 
 def _aside_step(path: str) -> str:
     return f"what is at {path} is moved to {path}.replaced-<time>"
-
-
-def _flush(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def translate_write_error(error: Exception, path: str) -> StorageError:
