@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -62,7 +63,13 @@ class Place:
         return finish(self.start(*arguments, **options))
 
     def start(self, *arguments: object, preexec: Callable[[], None] | None = None, **environment: str) -> Running:
-        """Start a command in the folder."""
+        """Start a command in the folder, as a terminal does: the interrupt key reaches it."""
+
+        def prepare() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a suite in the background inherits it ignored
+            if preexec is not None:
+                preexec()
+
         return subprocess.Popen(
             [sys.executable, "-m", "canvasback", *map(str, arguments)],
             cwd=self.folder,
@@ -71,7 +78,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=preexec,  # noqa: PLW1509 - what it calls is safe in a child
+            preexec_fn=prepare,  # noqa: PLW1509 - what it calls is safe in a child
         )
 
 
