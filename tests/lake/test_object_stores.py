@@ -241,7 +241,7 @@ def test_repoint_after_the_bucket_was_replaced(backed: Backed, tmp_path: Path) -
     result = canvasback.repoint(backed.attach, new, verify=True, stores=backed.stores)
     assert (result.old_data_path, result.data_path) == (backed.data_path, new)
     backed.is_whole(backed.attach)
-    with session(backed.cloud, backed.attach) as connection:
+    with session(backed.cloud, backed.attach, "DATA_INLINING_ROW_LIMIT 0") as connection:
         connection.execute("INSERT INTO lake.main.t VALUES (1, 'after', DATE '2027-01-01')")
     assert [name for name in names(backed.stores, new) if name not in found]
 

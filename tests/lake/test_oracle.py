@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests import oracle
+from tests.lake.saved import answers_rightly
 from tests.oracle import FIXTURES, OTHER_ENGINES, OracleError, conflict, load_fixture, read_lake, write_lake
 
 READABLE = [name for name, _ in FIXTURES]
@@ -38,11 +39,12 @@ def test_writes_show_and_leave_history_alone(name: str, tmp_path: Path) -> None:
     fixture = load_fixture(name, tmp_path)
     version = version_of(name)
 
-    result = write_lake(fixture.attach, version, cwd=fixture.path)
+    judged = answers_rightly(fixture)
+    result = write_lake(fixture.attach, version, cwd=fixture.path, judged=judged)
     assert result["ok"], result
     assert [step["step"] for step in result["steps"]] == ["create", "insert", "delete", "alter"]
 
-    after = read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(5))["snapshots"]
+    after = read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(5), judged=judged)["snapshots"]
     assert {at: seen for at, seen in after.items() if int(at) <= fixture.head} == {
         str(at): fixture.shown[str(at)] for at in fixture.some(5)
     }

@@ -303,6 +303,7 @@ def test_postgres_does_not_let_us_in(place: Place, postgres_lake: str, postgres:
             "mine",
             "--to",
             f"{lake} (METADATA_SCHEMA 'new')",
+            "--shares-files",
             PGPASSWORD=SECRET,
         )
     finally:
