@@ -234,7 +234,6 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
     before, after = catalog_of(fixture.catalog), catalog_of(tmp_path / "back.ducklake")
     # Of inlined tables, those that are empty and have types that the engine has not stay behind; a flush leaves such.
     behind = before.keys() - after.keys()
-    assert engine != "duckdb" or not behind
     assert all(table.startswith("ducklake_inlined_data_") and not before[table][2] for table in behind)
     listed = "ducklake_inlined_data_tables"
     assert before[listed][2].total() - after[listed][2].total() == len(behind)

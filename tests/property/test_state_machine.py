@@ -38,6 +38,7 @@ from canvasback import RefusedError
 from tests.extension import DUCKLAKE
 from tests.lake.bookkeeping import judged
 from tests.lake.builder import Contents, Lake, attach_as_lake, connect, contents, detach
+from tests.lake.changes import Changes, changes
 from tests.lake.saved import Engine
 from tests.lake.values import Catalog, catalog_of, literal, quoted, tree_of
 from tests.postgres import Server
@@ -115,6 +116,8 @@ class Point:
     times: dict[int, datetime]
     shown: dict[int, Contents | None] = field(default_factory=dict)
     """What the extension shows of a snapshot in the whole point, where somebody asked."""
+    changed: dict[int, Changes] = field(default_factory=dict)
+    """And what it says was changed until then."""
 
     @property
     def head(self) -> int:
@@ -483,11 +486,25 @@ class LakeLife(RuleBasedStateMachine):
     def _came_back(self, attach: str, point: Point, snapshot: int, counts: dict[str, int]) -> Contents:
         """Judge a lake that is as a point's lake was at a snapshot; answer what it shows."""
         found = self._judge(attach)
+        whole = self._whole(point, snapshot)
         if snapshot == point.head:
             assert (found, counts) == (point.truth, {})
         else:
-            _compare(found, point.history[snapshot].truth, self._whole(point, snapshot), counts)
+            _compare(found, point.history[snapshot].truth, whole, counts)
+        if not counts:
+            told, wanted = self._changes(attach, point, snapshot), point.changed[snapshot]
+            shared = told.keys() & wanted.keys()  # of the tables that are there at both times
+            assert {span: told[span] for span in shared} == {span: wanted[span] for span in shared}
         return found
+
+    def _changes(self, attach: str, point: Point, snapshot: int) -> Changes:
+        """What the extension says was changed until a snapshot, and by it."""
+        self._detach()
+        attach_as_lake(self.connection, attach, "READ_ONLY")
+        try:
+            return changes(self.connection, {(min(point.times), snapshot), (snapshot, snapshot)})
+        finally:
+            self._detach()
 
     def _whole(self, point: Point, snapshot: int) -> Contents | None:
         """What the extension shows of a snapshot in the whole point; None where it fails."""
@@ -495,6 +512,7 @@ class LakeLife(RuleBasedStateMachine):
             self.looked += 1
             whole = canvasback.attach(self.lake.repository, point.id, out=f"{self.folder}/whole-{self.looked}.ducklake")
             point.shown[snapshot] = self._shown(f"ducklake:{whole.file}", snapshot)
+            point.changed[snapshot] = self._changes(f"ducklake:{whole.file}", point, snapshot)
         return point.shown[snapshot]
 
     def _of_table(self, point: Point, snapshot: int, key: str) -> Contents | None:
