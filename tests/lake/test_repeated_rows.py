@@ -65,6 +65,9 @@ def test_rows_that_are_there_twice_are_collapsed(lake: Lake, postgres: Server) -
     point = canvasback.backup(lake.attach, lake.repository)
     assert point.finding_counts == {"duplicate-row": 3}
     assert point.findings[0].cure.startswith("Stop all writers and run heal")
+    looked = canvasback.attach(lake.repository, out=str(lake.folder / "look.ducklake"))
+    back = canvasback.restore(lake.repository, lake.attach, replace=True)
+    assert looked.finding_counts == back.finding_counts == point.finding_counts
 
     healed = canvasback.heal(lake.attach, lake.repository)
     assert "duplicate-row" in {repair.code for repair in healed.repairs}

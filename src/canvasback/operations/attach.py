@@ -26,6 +26,7 @@ from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.lost_types import lost_types
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.rows_shown import rows_shown
 from canvasback.operations.times import moment_of
 from canvasback.repository import layout
@@ -91,6 +92,7 @@ def attach(
     findings = Findings()
     with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
         findings.extend(lost_types(image, manifest))
+        findings.extend(repeated_snapshots(image))
         try:
             shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:

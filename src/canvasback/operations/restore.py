@@ -31,6 +31,7 @@ from canvasback.operations.past import Past
 from canvasback.operations.placement import FilePlan
 from canvasback.operations.placing import Placer
 from canvasback.operations.points import image_of, open_moment
+from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
@@ -206,6 +207,7 @@ class Restoring(msgspec.Struct):
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
             findings.extend(lost_types(image, manifest))
+            findings.extend(repeated_snapshots(image))
             if self.newer and listed:
                 named = past.named()
                 if target.moving:
