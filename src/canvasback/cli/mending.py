@@ -10,7 +10,6 @@ import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.check_page import check_page
 from canvasback.cli.options import AsJson, CheckLevel, DataPath, DryRun, Jobs, Lake, LimitRate, Quiet, Repo
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
@@ -55,6 +54,8 @@ def check(
             progress=progress_for(quiet=quiet),
         )
         if html is not None:
+            from canvasback.cli.check_page import check_page  # noqa: PLC0415 - jinja2 is slow to load
+
             _write(html, check_page(result))
         return result
 

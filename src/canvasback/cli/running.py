@@ -9,7 +9,6 @@ import msgspec
 import typer
 
 from canvasback.cli.output import show_error, show_result
-from canvasback.operations.unforeseen import FORESEEABLE, in_our_words
 
 INTERRUPTED = 130
 
@@ -27,6 +26,8 @@ def exit_code_of(work: Callable[[], int], *, as_json: bool, compact: bool = Fals
         as_json: Print the error as JSON too.
         compact: In one line.
     """
+    from canvasback.operations.unforeseen import FORESEEABLE, in_our_words  # noqa: PLC0415 - duckdb is slow to load
+
     try:
         return work()
     except FORESEEABLE as error:
