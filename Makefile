@@ -15,7 +15,7 @@ VENV_MOTO := .cross-check/moto/stamp
 CEPH := .cross-check/ceph/stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test cross-check lint bench soak
+.PHONY: help venv demo quick test cross-check lint bench soak
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ venv: $(VENV)  ## Create .venv: canvasback (editable), the tools, duckdb 1.5.5 w
 demo: $(VENV)  ## Lose a lake and bring it back
 	.venv/bin/python -m demo.demo
 
+quick: $(VENV)  ## Run what needs no lake and no server: under a minute
+	.venv/bin/python -m pytest tests/unit tests/contract/test_store.py -k "unit or memory" --numprocesses=$(JOBS)
+
 test: $(VENV) $(VENV_PREVIOUS) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with DuckLake 1.0, 0.3 and the newest duckdb
-	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --durations=50
 	.venv-0.3/bin/python -m pytest tests -m 'versions or previous' --numprocesses=$(JOBS) --dist=loadfile
 	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
 	.venv-newest/bin/python -m pytest tests/lake -m newest --numprocesses=$(JOBS) --dist=loadfile
