@@ -29,6 +29,7 @@ from .model.difference import (
 from .model.finding import Finding
 from .model.forwarding import Divergence, FastForwardResult
 from .model.healing import CatalogRepair, HealedFile, HealResult, Loss
+from .model.level import CheckLevel, RestoreLevel, VerifyLevel
 from .model.progress import Progress
 from .model.results import (
     AttachResult,
@@ -81,6 +82,7 @@ __all__ = [
     "CanvasbackError",
     "CatalogRepair",
     "Change",
+    "CheckLevel",
     "CheckResult",
     "CommitSummary",
     "CorruptError",
@@ -111,6 +113,7 @@ __all__ = [
     "RefusedError",
     "RepointResult",
     "RepositoryError",
+    "RestoreLevel",
     "RestoreResult",
     "RestoredTable",
     "RewindResult",
@@ -133,6 +136,7 @@ __all__ = [
     "TablesResult",
     "Totals",
     "UsageError",
+    "VerifyLevel",
     "VerifyResult",
     "WatchEvent",
     "WatchStarted",

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 
 import canvasback
-from canvasback.operations.diagnosis import Level
 from tests.lake.builder import Lake
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
@@ -49,7 +48,7 @@ def other_deletes(file: Path) -> None:
     ],
 )
 def test_what_can_be_read_whole_is_not_dropped(
-    damage: Callable[[Path], None], level: Level, code: str, kind: str, tmp_path: Path
+    damage: Callable[[Path], None], level: str, code: str, kind: str, tmp_path: Path
 ) -> None:
     lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run(

@@ -17,16 +17,17 @@ from canvasback.catalog.edits import Edit, edited
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.model.lake import parse_lake
+from canvasback.model.level import CheckLevel
 from canvasback.model.relation import Relation
 from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks import Level, catalog_repairs, check_files, files_not_held, stray_files
+from canvasback.operations.file_checks import catalog_repairs, check_files, files_not_held, stray_files
 from canvasback.repository.filelist import CHECKSUM, files_relation
 from canvasback.repository.points import find_point, read_point
 from canvasback.storage.locations import Stores
 from tests.lake.builder import Lake
 from tests.lake.saved import ENGINES, Engine, attach_string
 
-LEVELS: list[Level] = ["exists", "footers", "rows"]
+LEVELS = ["exists", "footers", "rows"]
 
 
 @dataclass
@@ -97,12 +98,12 @@ def data(made: Made, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made.lake.data, tmp_path / "data"))
 
 
-def told(image: Image, data: Path, level: Level, **options: Any) -> list[DamagedFile]:
+def told(image: Image, data: Path, level: str, **options: Any) -> list[DamagedFile]:
     """What a check finds."""
-    return list(check_files(image, f"{data}/", Stores(), level, jobs=2, **options))
+    return list(check_files(image, f"{data}/", Stores(), CheckLevel(level), jobs=2, **options))
 
 
-def see(image: Image, data: Path, first: Level, code: str, file: tuple[int, int], *, lost: bool = True) -> None:
+def see(image: Image, data: Path, first: str, code: str, file: tuple[int, int], *, lost: bool = True) -> None:
     """Nothing is told below a level, and from there on exactly one file, whose code may tell more at higher ones."""
     for level in LEVELS:
         found = told(image, data, level)
@@ -167,7 +168,7 @@ def folder_in_its_place(path: Path) -> None:
     path.mkdir()
 
 
-BY_FILE: dict[str, tuple[Level, str, Callable[[Path], None]]] = {
+BY_FILE: dict[str, tuple[str, str, Callable[[Path], None]]] = {
     "deleted": ("exists", "file-missing", Path.unlink),
     "a folder in its place": ("exists", "file-missing", folder_in_its_place),
     "a link to itself": ("exists", "file-unreadable", link_to_itself),
@@ -196,7 +197,7 @@ def test_a_damaged_file_is_named(made: Made, data: Path, damage: str, kind: str)
     see(made.image, data, level, code, (id_, table), lost=code != "encryption-key")
 
 
-BY_ROW: dict[str, tuple[str, str, str, str, Level, str, bool]] = {
+BY_ROW: dict[str, tuple[str, str, str, str, str, str, bool]] = {
     "record_count too high": ("data", "true", "record_count", "record_count + 1", "footers", "row-count", False),
     "record_count too low": ("data", "true", "record_count", "10", "footers", "row-count", False),
     "delete_count": ("delete", "true", "delete_count", "delete_count - 1", "footers", "row-count", False),
@@ -295,7 +296,7 @@ def test_a_file_of_another_table_in_its_place_is_named(made: Made, data: Path, *
     content = (data / other).read_bytes()
     (data / path).write_bytes(padded(content, size) if same_size else content)
 
-    level: Level = "footers" if same_size else "exists"
+    level: str = "footers" if same_size else "exists"
     see(made.image, data, level, "row-count" if same_size else "file-size", (id_, table))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback.operations.diagnosis import Level
 from tests.lake.values import tree_of
 from tests.oracle import OWN, Fixture, Version, load_fixture, read_lake
 
@@ -40,7 +39,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-DAMAGES: list[tuple[str, Level, Callable[[Path], None]]] = [
+DAMAGES: list[tuple[str, str, Callable[[Path], None]]] = [
     ("file-missing", "exists", Path.unlink),
     ("file-size", "exists", cut),
     ("file-size", "exists", empty),
@@ -51,7 +50,7 @@ CASES = pytest.mark.parametrize(("code", "level", "damage"), DAMAGES, ids=[damag
 KINDS = pytest.mark.parametrize("deletes", [False, True], ids=["data", "deletes"])
 
 
-def comes_back(fixture: Fixture, code: str, level: Level, damage: Callable[[Path], None], *, deletes: bool) -> None:
+def comes_back(fixture: Fixture, code: str, level: str, damage: Callable[[Path], None], *, deletes: bool) -> None:
     repository = str(fixture.path / "repository")
     canvasback.init(repository, fixture.attach)
     assert canvasback.backup(fixture.attach, repository).findings == ()
@@ -79,7 +78,7 @@ def test_a_damaged_file_of_any_version_comes_back(
     name: str,
     version: Version,
     code: str,
-    level: Level,
+    level: str,
     damage: Callable[[Path], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

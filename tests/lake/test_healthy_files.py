@@ -11,6 +11,7 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.model.lake import parse_lake
+from canvasback.model.level import CheckLevel
 from canvasback.operations.file_checks import check_files, stray_files
 from canvasback.storage.locations import Stores
 from tests.lake.builder import Lake
@@ -24,7 +25,7 @@ def findings(image: Image, data: Path) -> list[object]:
     root, stores = f"{data}/", Stores()
     converted = in_dialect(image, "duckdb")
     return [
-        *check_files(converted, root, stores, "rows", jobs=2),
+        *check_files(converted, root, stores, CheckLevel.ROWS, jobs=2),
         *stray_files(converted, root, stores, datetime.now(UTC)),
     ]
 

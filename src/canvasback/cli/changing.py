@@ -21,13 +21,13 @@ from canvasback.cli.options import (
     LimitRate,
     Quiet,
     Repo,
-    RestoreLevel,
     SomePoint,
 )
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
 from canvasback.errors import UsageError
+from canvasback.model.level import RestoreLevel
 
 
 def restore(
@@ -98,7 +98,7 @@ def restore(
             at_time=at_time,
             data_path=data_path,
             relative=relative,
-            level=(level or RestoreLevel.exists).value,
+            level=level or RestoreLevel.EXISTS,
             replace=replace,
             shares_files=shares_files,
             dry_run=dry_run,

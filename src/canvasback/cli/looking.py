@@ -8,10 +8,11 @@ import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import AsJson, AtSnapshot, AtTime, Jobs, Point, Quiet, Repo, SomePoint, VerifyLevel
+from canvasback.cli.options import AsJson, AtSnapshot, AtTime, Jobs, Point, Quiet, Repo, SomePoint
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
+from canvasback.model.level import VerifyLevel
 
 
 def list_(repo: Repo = None, as_json: AsJson = False) -> None:
@@ -38,7 +39,7 @@ def verify(
     point: Point = "latest",
     repo: Repo = None,
     all_points: Annotated[bool, typer.Option("--all", help="Verify every point.")] = False,
-    level: Annotated[VerifyLevel, typer.Option(help="How deeply to look.")] = VerifyLevel.exists,
+    level: Annotated[VerifyLevel, typer.Option(help="How deeply to look.")] = VerifyLevel.EXISTS,
     jobs: Jobs = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -51,7 +52,7 @@ def verify(
             settings.find_repository(repo),
             point,
             all_points=all_points,
-            level=level.value,
+            level=level,
             jobs=jobs,
             stores=settings.stores(),
             progress=progress_for(quiet=quiet),

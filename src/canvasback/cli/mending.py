@@ -10,11 +10,12 @@ import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import AsJson, CheckLevel, DataPath, DryRun, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, Quiet, Repo
 from canvasback.cli.progress import progress_for
 from canvasback.cli.running import run_command
 from canvasback.cli.settings import LakeSettings, Settings, read_settings
 from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
+from canvasback.model.level import CheckLevel
 from canvasback.storage.locations import refuse_url
 
 Level = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
@@ -23,7 +24,7 @@ Level = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
 def check(
     lake: Lake,
     repo: Repo = None,
-    level: Level = CheckLevel.footers,
+    level: Level = CheckLevel.FOOTERS,
     table: Annotated[
         str | None, typer.Option("--table", help="Look only at this table, or at all tables of this schema.")
     ] = None,
@@ -46,7 +47,7 @@ def check(
         result = canvasback.check(
             named.lake,
             _repository(settings, repo, named),
-            level=level.value,
+            level=level,
             table=table,
             data_path=named.find_data_path(data_path),
             jobs=jobs,
@@ -69,7 +70,7 @@ def heal(
         str | None,
         typer.Option("--from", metavar="URL", help="A replica of the data path, for what the repository lacks."),
     ] = None,
-    level: Level = CheckLevel.footers,
+    level: Level = CheckLevel.FOOTERS,
     accept_loss: Annotated[
         bool,
         typer.Option("--accept-loss", help="Make one commit that leaves out what cannot be healed."),
@@ -90,7 +91,7 @@ def heal(
             named.lake,
             _repository(settings, repo, named),
             source=source,
-            level=level.value,
+            level=level,
             accept_loss=accept_loss,
             data_path=named.find_data_path(data_path),
             dry_run=dry_run,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Annotated
 
 import typer
@@ -23,31 +22,6 @@ Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or
 Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
-
-
-class VerifyLevel(enum.StrEnum):
-    """How deeply verify looks."""
-
-    exists = "exists"
-    checksum = "checksum"
-    rows = "rows"
-
-
-class CheckLevel(enum.StrEnum):
-    """How deeply check and heal look."""
-
-    catalog = "catalog"
-    exists = "exists"
-    footers = "footers"
-    rows = "rows"
-    checksum = "checksum"
-
-
-class RestoreLevel(enum.StrEnum):
-    """What restore takes for damaged."""
-
-    exists = "exists"
-    checksum = "checksum"
 
 
 SomePoint = Annotated[

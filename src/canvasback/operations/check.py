@@ -14,10 +14,11 @@ from canvasback.catalog.lake_tables import find_tables
 from canvasback.catalog.state import table_states
 from canvasback.model.checking import CheckResult, Stretch, TableHealth
 from canvasback.model.lake import parse_lake
+from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
-from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, lost_rows
+from canvasback.operations.diagnosis import Diagnosis, Examiner, lost_rows
 from canvasback.operations.held import open_of_lake, refuse_without_repository
 from canvasback.storage.locations import Stores
 
@@ -28,7 +29,7 @@ def check(
     lake: str,
     repository: str | None = None,
     *,
-    level: Level = "footers",
+    level: CheckLevel | str = CheckLevel.FOOTERS,
     table: str | None = None,
     data_path: str | None = None,
     jobs: int | None = None,
@@ -53,12 +54,14 @@ def check(
         clock: Tells the time.
 
     Raises:
-        UsageError: Level ``checksum`` without a repository (``no-repository``), or the table's name cannot be read.
+        UsageError: There is no such level (``unknown-level``), or it is ``checksum`` without a repository
+            (``no-repository``), or the table's name cannot be read.
         RefusedError: There is no such table (``table-not-there``), or the repository is of another lake.
         LakeError: The catalog cannot be read.
     """
     began = time.monotonic()
     moment = clock()
+    level = CheckLevel.of(level)
     stores = stores or Stores()
     refuse_without_repository(level, repository)
     name = parse_lake(lake)

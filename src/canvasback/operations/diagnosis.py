@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -18,6 +17,7 @@ from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.catalog.state import files_select
 from canvasback.errors import StorageError
 from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import CheckLevel
 from canvasback.model.progress import Progress
 from canvasback.operations.damage import DamagedFile
 from canvasback.operations.file_checks import (
@@ -32,8 +32,6 @@ from canvasback.operations.held import held_files
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.locations import Stores
-
-Level = Literal["catalog", "exists", "footers", "rows", "checksum"]
 
 _BATCH = 4096
 _DAMAGED = {
@@ -116,7 +114,7 @@ class Examiner:
         self,
         root: str,
         stores: Stores,
-        level: Level,
+        level: CheckLevel,
         repository: Repository | None,
         jobs: int | None,
         progress: Progress,
@@ -142,7 +140,7 @@ class Examiner:
         faults = [(rule, fault) for rule, fault in check_catalog(image) if tables is None or fault.table_id in tables]
         diagnosis = Diagnosis(faults, Findings(), table_names(image))
         create_table(image.connection, "memory.damaged", _DAMAGED)
-        if self.level == "catalog":
+        if self.level is CheckLevel.CATALOG:
             return diagnosis
         self._examine(image, tables, None)
         diagnosis.files, diagnosis.bytes = _looked_at(image, tables)
@@ -180,15 +178,14 @@ class Examiner:
         create_table(image.connection, "memory.again", _FILES)
         insert_rows(image.connection, "memory.again", _FILES, files)
         create_table(image.connection, "memory.damaged", _DAMAGED)
-        if files and self.level != "catalog":
+        if files and self.level is not CheckLevel.CATALOG:
             self._examine(image, None, "FROM memory.again")
 
     def _examine(self, image: Image, tables: frozenset[int] | None, files: str | None) -> None:
-        assert self.level != "catalog"  # nothing of storage is looked at then
+        assert self.level is not CheckLevel.CATALOG  # nothing of storage is looked at then
         passed_over = Findings()
-        held = (
-            held_files(image, self._repository, passed_over) if self.level == "checksum" and self._repository else None
-        )
+        by_bytes = self.level is CheckLevel.CHECKSUM
+        held = held_files(image, self._repository, passed_over) if by_bytes and self._repository else None
         if files is None:
             self.passed_over = passed_over
         found = check_files(
@@ -203,7 +200,7 @@ class Examiner:
             progress=self._progress,
         )
         _note(image, found)
-        if self.level == "checksum" and files is None:
+        if by_bytes and files is None:
             self.unknown_checksums = files_not_held(image)
 
 

@@ -25,6 +25,7 @@ from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.forwarding import Divergence, FastForwardResult
 from canvasback.model.lake import LakeName
+from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.operations.continuing import Verdict, judge
@@ -34,7 +35,7 @@ from canvasback.operations.identity import check_lake
 from canvasback.operations.moments import Commit, by_timeline, head_of
 from canvasback.operations.points import image_of
 from canvasback.operations.previous import read_previous
-from canvasback.operations.restore import Level, Restoring, Target
+from canvasback.operations.restore import Restoring, Target
 from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.unchanged import expected_of
 from canvasback.repository.chunks import read_chunks, relation_of
@@ -141,7 +142,7 @@ def plan_fast_forward(
 def fast_forward(
     plan: FastForward,
     *,
-    level: Level = "exists",
+    level: RestoreLevel = RestoreLevel.EXISTS,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,

@@ -18,12 +18,13 @@ from canvasback.errors import RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.healing import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.words import many
 from canvasback.operations.damage import aside_suffix
 from canvasback.operations.data_root import find_data_root
 from canvasback.operations.defaults import now
-from canvasback.operations.diagnosis import Diagnosis, Examiner, Level, damaged_files
+from canvasback.operations.diagnosis import Diagnosis, Examiner, damaged_files
 from canvasback.operations.file_checks import note_whole
 from canvasback.operations.healing.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.operations.healing.copies import UNSOURCED, Copies
@@ -46,7 +47,7 @@ def heal(
     repository: str | None = None,
     *,
     source: str | None = None,
-    level: Level = "footers",
+    level: CheckLevel | str = CheckLevel.FOOTERS,
     accept_loss: bool = False,
     data_path: str | None = None,
     dry_run: bool = False,
@@ -78,7 +79,8 @@ def heal(
         clock: Tells the time.
 
     Raises:
-        UsageError: Level ``checksum`` without a repository (``no-repository``).
+        UsageError: There is no such level (``unknown-level``), or it is ``checksum`` without a repository
+            (``no-repository``).
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
             changed.
@@ -86,6 +88,7 @@ def heal(
             writing to the repository; files that were put back stay.
         LakeError: The catalog cannot be read.
     """
+    level = CheckLevel.of(level)
     refuse_without_repository(level, repository)
     run = _Heal(parse_lake(lake), repository, source, level, data_path, jobs, stores or Stores(), progress, clock)
     return run.run(accept_loss=accept_loss, dry_run=dry_run)
@@ -114,7 +117,7 @@ class _Heal:
         lake: LakeName,
         repository: str | None,
         source: str | None,
-        level: Level,
+        level: CheckLevel,
         data_path: str | None,
         jobs: int | None,
         stores: Stores,

@@ -8,6 +8,7 @@ from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName
+from canvasback.model.level import CheckLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.relation import Relation
 from canvasback.repository.chunks import check_objects, read_chunks
@@ -18,13 +19,13 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
 
 
-def refuse_without_repository(level: str, repository: str | None) -> None:
+def refuse_without_repository(level: CheckLevel, repository: str | None) -> None:
     """See that there is a repository where the level of a check needs one.
 
     Raises:
         UsageError: There is none (``no-repository``).
     """
-    if level == "checksum" and repository is None:
+    if level is CheckLevel.CHECKSUM and repository is None:
         raise UsageError(
             "no-repository",
             "without a repository nobody knows what the files' bytes should be",

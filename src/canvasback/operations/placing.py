@@ -19,6 +19,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
@@ -78,7 +79,7 @@ class Placer:
         self,
         manifest: Manifest,
         root: str,
-        level: str,
+        level: RestoreLevel,
         *,
         moving: bool,
         wanted: str | None = None,
@@ -105,9 +106,10 @@ class Placer:
             self._connection,
             "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
         )
-        self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if level == "checksum" else None)
+        by_bytes = level is RestoreLevel.CHECKSUM
+        self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
         planned: list[Placement] = []
-        sizes = (lambda p: p.size) if level == "checksum" else (lambda _: 0)
+        sizes = (lambda p: p.size) if by_bytes else (lambda _: 0)
         target = self._stores.open(root)
 
         def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
@@ -270,7 +272,7 @@ class Placer:
         """
         return (Placement(*row) for row in self._stream(sql))
 
-    def _state(self, place: Placement, level: str, stop: Stop) -> str:
+    def _state(self, place: Placement, level: RestoreLevel, stop: Stop) -> str:
         """``whole``, ``absent``, or ``other`` where something else is there; else why nobody can look, in words."""
         size = place.present
         try:
@@ -285,11 +287,11 @@ class Placer:
         if size < 0:
             return "absent"
         same = size == place.size
-        if same and level == "checksum":
+        if same and level is RestoreLevel.CHECKSUM:
             algorithm, _, digest = place.checksum.partition(":")
             with target.open(name, vouch=False) as stream:
                 same = hash_stream(stop.guard(stream), algorithm)[1] == digest
-        self._progress.advance(files=1, bytes_=place.size if level == "checksum" else 0)
+        self._progress.advance(files=1, bytes_=place.size if level is RestoreLevel.CHECKSUM else 0)
         return "whole" if same else "other"
 
     def _look(self, path: str) -> Stat | None:

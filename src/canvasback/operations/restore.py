@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -17,6 +16,7 @@ from canvasback.catalog.repoint import repoint
 from canvasback.errors import RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results import RestoreResult
@@ -37,8 +37,6 @@ from canvasback.operations.times import moment_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 
-Level = Literal["exists", "checksum"]
-
 
 def restore(
     repository: str,
@@ -49,7 +47,7 @@ def restore(
     at_time: str | datetime | None = None,
     data_path: str | None = None,
     relative: bool = False,
-    level: Level = "exists",
+    level: RestoreLevel | str = RestoreLevel.EXISTS,
     replace: bool = False,
     shares_files: bool = False,
     dry_run: bool = False,
@@ -86,6 +84,7 @@ def restore(
         the same. Files at the data path that are newer than what comes back are one too (``newer-files``).
 
     Raises:
+        UsageError: There is no such level (``unknown-level``).
         RefusedError: There is something where the lake should go, no point holds the moment
             (``moment-not-held``), the catalog is alive elsewhere with the same data path (``shares-files``), it names
             another data path than that at which its files were saved (``data-path-differs``), or it cannot hold
@@ -93,6 +92,7 @@ def restore(
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
     began = time.monotonic()
+    level = RestoreLevel.of(level)
     lake = parse_lake(to)
     engine = open_engine(lake)
     aside = engine.prepare(replace=replace)
@@ -173,7 +173,7 @@ class Restoring(msgspec.Struct):
     opened: Repository
     manifest: Manifest
     commit: Commit
-    level: Level
+    level: RestoreLevel
     jobs: int | None
     stores: Stores
     progress: Progress

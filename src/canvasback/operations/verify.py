@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import duckdb
 import msgspec
@@ -13,6 +12,7 @@ from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.errors import CorruptError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import VerifyLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
@@ -33,8 +33,6 @@ from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
-
-Level = Literal["exists", "checksum", "rows"]
 
 _BATCH = 4096
 _ATTEMPTS = 2
@@ -78,7 +76,7 @@ def verify(
     point: str = "latest",
     *,
     all_points: bool = False,
-    level: Level = "exists",
+    level: VerifyLevel | str = VerifyLevel.EXISTS,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -97,8 +95,12 @@ def verify(
 
     Returns:
         What was found; no findings means that all is as it was saved.
+
+    Raises:
+        UsageError: There is no such level (``unknown-level``).
     """
     began = time.monotonic()
+    level = VerifyLevel.of(level)
     store = open_repository((stores or Stores()).open(repository)).store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
@@ -107,7 +109,7 @@ def verify(
         manifests = list(_readable(store, ids, findings))
         sound = _collect(connection, store, manifests, findings)
         objects, bytes_ = _check_present(connection, store, progress, findings)
-        if level == "exists":
+        if level is VerifyLevel.EXISTS:
             bytes_ = 0
         else:
             _check_content(connection, store, workers, progress, findings)
@@ -115,7 +117,7 @@ def verify(
         if has_lost_types(manifest):
             with image_of(store, manifest) as image:
                 findings.extend(lost_types(image, manifest))
-    if level == "rows":
+    if level is VerifyLevel.ROWS:
         for manifest in sound:
             _check_rows(store, manifest, findings, progress)
     return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)

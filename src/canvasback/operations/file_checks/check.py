@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import duckdb
 import msgspec
 
 from canvasback.catalog.image import Image
+from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import Relation
 from canvasback.operations.damage import DamagedFile
@@ -26,8 +26,6 @@ from canvasback.operations.parallel import Stop, in_parallel
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
 
-Level = Literal["exists", "footers", "rows", "checksum"]
-
 _FOOTERS = 256
 """How many footers one query reads: more take more memory, fewer more queries."""
 
@@ -36,7 +34,7 @@ def check_files(
     image: Image,
     root: str,
     stores: Stores,
-    level: Level,
+    level: CheckLevel,
     *,
     tables: frozenset[int] | None = None,
     files: str | None = None,
@@ -70,11 +68,11 @@ def check_files(
     unsure = note_present(image, root, stores, jobs, progress, count)
     yield from unsure
     bad: set[tuple[str, int]] = {(damage.file_kind, damage.file_id) for damage in unsure}
-    absent = absent_or_other(image, bad.copy(), sizes=level == "exists")
+    absent = absent_or_other(image, bad.copy(), sizes=level is CheckLevel.EXISTS)
     for damage in absent:
         bad.add((damage.file_kind, damage.file_id))
         yield damage
-    if level == "exists":
+    if level is CheckLevel.EXISTS:
         return
     note_columns(image)
     note_statistics(image)
@@ -84,17 +82,17 @@ def check_files(
     for kind in ("data", "delete"):  # what is wrong with a data file is not said of its delete files too
         for damage in _each_batch(image, stores, kind, _Footers(bad), jobs, progress):
             id_ = (damage.file_kind, damage.file_id)
-            if level == "checksum" and not damage.lost:
+            if level is CheckLevel.CHECKSUM and not damage.lost:
                 doubtful[id_] = damage  # the catalog seems to be wrong about it, unless its bytes are others
             else:
                 bad.add(id_)
                 yield damage
     progress.end()
-    if level == "footers":
+    if level is CheckLevel.FOOTERS:
         return
-    progress.begin("reading rows" if level == "rows" else "reading files", files=count)
+    progress.begin("reading rows" if level is CheckLevel.ROWS else "reading files", files=count)
     for kind in ("data", "delete"):
-        found = list(_each_batch(image, stores, kind, _Content(bad, rows=level == "rows"), jobs, progress))
+        found = list(_each_batch(image, stores, kind, _Content(bad, rows=level is CheckLevel.ROWS), jobs, progress))
         for damage in found:
             bad.add((damage.file_kind, damage.file_id))
             doubtful.pop((damage.file_kind, damage.file_id), None)

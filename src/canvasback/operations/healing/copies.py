@@ -9,11 +9,12 @@ from canvasback.catalog.image import Image
 from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.healing import HealedFile
+from canvasback.model.level import CheckLevel, RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.operations.damage import aside_suffix
-from canvasback.operations.diagnosis import Diagnosis, Level
+from canvasback.operations.diagnosis import Diagnosis
 from canvasback.operations.file_checks import check_files
 from canvasback.operations.file_checks.kinds import MISSING, UNREADABLE
 from canvasback.operations.held import refuse_damaged_lists, unused_point
@@ -88,7 +89,7 @@ class Copies:
         create_table(self._connection, "memory.tried", _COPIES)
         create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
-    def find(self, level: Level) -> int:
+    def find(self, level: CheckLevel) -> int:
         """Look for a copy of each lost file, first in the repository, then in the replica. Changes nothing.
 
         Copies that were put back before, and did not help, are passed over.
@@ -196,7 +197,7 @@ class Copies:
                 self._findings.add(Finding("elsewhere-damaged", "error", place, message, cure))
                 self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
 
-    def _find_in_replica(self, replica: str, level: Level) -> None:
+    def _find_in_replica(self, replica: str, level: CheckLevel) -> None:
         """The replica's files pass the same check as the lake's, with its data path in the place of the lake's."""
         self._connection.execute(
             "CREATE OR REPLACE TABLE memory.sought AS "
@@ -211,7 +212,7 @@ class Copies:
             self._image,
             replica,
             self._stores,
-            "rows" if level in {"rows", "checksum"} else "footers",
+            CheckLevel.ROWS if level in {CheckLevel.ROWS, CheckLevel.CHECKSUM} else CheckLevel.FOOTERS,
             files="SELECT file_kind, file_id FROM memory.sought",
             jobs=self._jobs,
             progress=self._progress,
@@ -255,7 +256,7 @@ class Copies:
             if not one_row(self._connection, f"SELECT count(*) FROM ({wanted})")[0]:
                 continue
             # A damaged file may have the right size: its bytes tell.
-            plan = placer.plan(manifest, self._root, "checksum", moving=moving, wanted=wanted)
+            plan = placer.plan(manifest, self._root, RestoreLevel.CHECKSUM, moving=moving, wanted=wanted)
             placer.execute(plan, moment)
             self._connection.execute("DROP TABLE memory.places")
         self._connection.execute("DROP TABLE memory.held_places")
