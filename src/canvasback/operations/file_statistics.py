@@ -10,7 +10,7 @@ import duckdb
 from canvasback.catalog.adoption import ColumnStats
 from canvasback.catalog.logical import scalar_type
 from canvasback.model.relation import file_literal, identifier
-from canvasback.operations.salvage.fields import RESERVED, Field, Node, fields_of, stored_as
+from canvasback.operations.parquet_fields import RESERVED, Field, Node, fields_of, stored_as
 
 _UNBOUNDED = frozenset({"boolean", "interval", "timetz", "int128", "uint128", "list", "map", "struct"})
 """Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs.

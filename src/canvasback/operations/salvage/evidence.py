@@ -15,7 +15,7 @@ from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal
 from canvasback.operations.damage import is_aside
 from canvasback.operations.file_statistics import nodes_in
-from canvasback.operations.salvage.fields import (
+from canvasback.operations.parquet_fields import (
     FILE_PATH,
     POSITION,
     RESERVED,

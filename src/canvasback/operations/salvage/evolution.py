@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from canvasback.catalog.adoption import NewColumn
+from canvasback.operations.parquet_fields import Field, stored_as, widens
 from canvasback.operations.salvage.evidence import Evidence
-from canvasback.operations.salvage.fields import Field, stored_as, widens
 from canvasback.operations.salvage.known import LakeTable
 
 _TEMPORAL = ("date", "timestamp", "timestamptz", "timestamp_s", "timestamp_ms", "timestamp_ns")
