@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Changes = dict[str, list[str]]
 """By table and range of snapshots: the changes, with snapshot, row id and kind, sorted; or what the extension says."""
 
-__all__ = ["Changes", "changes"]
+__all__ = ["Changes", "changes", "unlike"]
 
 
 def changes(connection: duckdb.DuckDBPyConnection, spans: Iterable[tuple[int, int]]) -> Changes:
@@ -38,3 +38,8 @@ def changes(connection: duckdb.DuckDBPyConnection, spans: Iterable[tuple[int, in
                 rows = [(f"{type(error).__name__}: {str(error).splitlines()[0]}",)]
             found[f"{schema}.{table} from {first} to {last}"] = sorted(row for (row,) in rows)
     return found
+
+
+def unlike(told: Changes, wanted: Changes) -> Changes:
+    """What is told otherwise than wanted, of the tables that were asked for on both sides."""
+    return {span: rows for span, rows in told.items() if span in wanted and rows != wanted[span]}

@@ -11,7 +11,7 @@ import pytest
 
 import canvasback
 from tests import extension
-from tests.lake.builder import Lake
+from tests.lake.builder import Lake, read
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
 
@@ -65,9 +65,11 @@ def test_rows_that_are_there_twice_are_collapsed(lake: Lake, postgres: Server) -
     point = canvasback.backup(lake.attach, lake.repository)
     assert point.finding_counts == {"duplicate-row": 3}
     assert point.findings[0].cure.startswith("Stop all writers and run heal")
-    looked = canvasback.attach(lake.repository, out=str(lake.folder / "look.ducklake"))
-    back = canvasback.restore(lake.repository, lake.attach, replace=True)
-    assert looked.finding_counts == back.finding_counts == point.finding_counts
+    look = str(lake.folder / "look.ducklake")
+    with pytest.raises(canvasback.RefusedError, match="snapshot 0 has a row that is there 2 times") as refused:
+        canvasback.attach(lake.repository, out=look)
+    assert refused.value.code == "point-unreadable"
+    assert canvasback.restore(lake.repository, lake.attach, replace=True).finding_counts == point.finding_counts
 
     healed = canvasback.heal(lake.attach, lake.repository)
     assert "duplicate-row" in {repair.code for repair in healed.repairs}
@@ -100,7 +102,19 @@ def test_two_commits_of_one_number_are_not_collapsed(lake: Lake, postgres: Serve
         ("duplicate-id", "snapshot 2"),
         ("primary-key-missing", "ducklake_snapshot"),
     }
-    assert canvasback.backup(lake.attach, lake.repository).finding_counts == {"duplicate-id": 1}
+    point = canvasback.backup(lake.attach, lake.repository)
+    assert point.finding_counts == {"duplicate-id": 1}
+    with pytest.raises(canvasback.RefusedError) as refused:
+        canvasback.attach(lake.repository, point.point, out=str(lake.folder / "look.ducklake"))
+    assert refused.value.code == "point-unreadable"
+    before = canvasback.attach(lake.repository, point.point, at_snapshot=1, out=str(lake.folder / "before.ducklake"))
+    assert before.findings == ()  # what is there twice came later
+    assert len(read(f"ducklake:{before.file}")["main.t"]) == 1 + 100
+    elsewhere = f"ducklake:{lake.folder}/elsewhere.ducklake"
+    files = str(lake.folder / "elsewhere")
+    back = canvasback.restore(lake.repository, elsewhere, point.point, at_snapshot=1, data_path=files)
+    assert back.findings == ()
+    assert read(elsewhere) == read(f"ducklake:{before.file}")
     assert canvasback.heal(lake.attach).repairs == ()
     # What the hint says: an older point.
     canvasback.restore(lake.repository, lake.attach, lake.points[0], replace=True)

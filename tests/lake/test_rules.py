@@ -262,6 +262,34 @@ def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Pat
     assert read(attach) == sound.truth
 
 
+def saved_or_refused(table: str, attach: str, folder: Path) -> None:
+    """See that a backup says what the catalog lacks, and so does whoever is asked for the point."""
+    repository, back = str(folder / "repository"), f"ducklake:{folder}/back.ducklake"
+
+    def save() -> canvasback.BackupResult:
+        canvasback.init(repository, attach)
+        return canvasback.backup(attach, repository)
+
+    if table in {"ducklake_schema", "ducklake_table"}:  # without which nobody can say what lake it is, or has
+        with pytest.raises(canvasback.LakeError, match=f" {table},") as refused:
+            save()
+        assert refused.value.code == "catalog-incomplete"
+        return
+    [said] = save().findings
+    assert (said.code, said.where) == ("catalog-incomplete", table)
+    restored = canvasback.restore(repository, back, data_path=str(folder / "files"))
+    assert (said.code, said.where) in {(finding.code, finding.where) for finding in restored.findings}
+    with pytest.raises(canvasback.RefusedError, match=table) as unreadable:
+        canvasback.attach(repository, out=str(folder / "look.ducklake"))
+    assert unreadable.value.code == "point-unreadable"
+    assert set(canvasback.verify(repository, level="rows").finding_counts) <= {"catalog-incomplete"}
+    for look in (canvasback.show, canvasback.tables):
+        try:
+            look(repository)
+        except canvasback.LakeError as error:
+            assert (error.code, table in error.message) == ("catalog-incomplete", True)  # noqa: PT017 - some can be shown
+
+
 @pytest.mark.versions
 def test_a_catalog_without_one_of_its_tables_is_refused_by_name(tmp_path: Path) -> None:
     """DuckLake reads no table of it or writes none, and whatever was said of the rest would be wrong."""
@@ -285,11 +313,14 @@ def test_a_catalog_without_one_of_its_tables_is_refused_by_name(tmp_path: Path) 
             lambda: canvasback.heal(attach, lake.repository),
             lambda: canvasback.salvage(attach),
             lambda: canvasback.salvage(attach, lake.repository),
+            lambda: canvasback.rewind(attach, to_snapshot=1, safety_point=False),
+            lambda: canvasback.restore_tables(lake.repository, attach, "main.t", as_name="main.back"),
         ):
             with pytest.raises(canvasback.LakeError, match=f" {name},") as refused:
                 act()
             assert refused.value.code == "catalog-incomplete"
         assert damaged.read_bytes() == before
+        saved_or_refused(name, attach, tmp_path / name)
     canvasback.restore(lake.repository, attach, replace=True, shares_files=True)
     assert canvasback.check(attach).findings == ()
 

@@ -72,6 +72,12 @@ _TABLES_1_0 = _TABLES | {
     "sort_expression": "#sort_id #table_id #sort_key_index expression dialect sort_direction null_order",
 }
 
+TABLES: dict[Version, frozenset[str]] = {
+    "0.3": frozenset(f"ducklake_{table}" for table in _TABLES),
+    "1.0": frozenset(f"ducklake_{table}" for table in _TABLES_1_0),
+}
+"""The names of the tables that each makes, with which a lake begins."""
+
 _NOT_NULL = {("metadata", "key"), ("metadata", "value")}
 
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from canvasback.catalog.image import Image
+from canvasback.catalog.blank import TABLES
+from canvasback.catalog.dialects import is_old
+from canvasback.catalog.image import Image, incomplete
 from canvasback.catalog.spec import FILE_STATISTICS
-from canvasback.errors import LakeError
 from canvasback.model.words import many
 
-_ALWAYS = frozenset(
-    f"ducklake_{name}"
-    for name in (
-        "column", "column_tag", "data_file", "delete_file", "file_partition_value", "files_scheduled_for_deletion",
-        "inlined_data_tables", "partition_column", "partition_info", "schema", "snapshot_changes", "table",
-        "table_column_stats", "table_stats", "tag", "view",
-    )
-)  # fmt: skip
-_SINCE_0_2 = frozenset({"ducklake_column_mapping", "ducklake_name_mapping"})
-_SINCE_0_3 = frozenset({"ducklake_schema_versions"})
-_SINCE_0_4 = frozenset(
-    f"ducklake_{name}"
-    for name in ("file_variant_stats", "macro", "macro_impl", "macro_parameters", "sort_expression", "sort_info")
-)  # fmt: skip
-"""Source: `MigrateV03` of the extension. No development version of 0.4 is asked for them: they came one by one."""
+_NOT_YET = {
+    "0.1": frozenset({"ducklake_column_mapping", "ducklake_name_mapping", "ducklake_schema_versions"}),
+    "0.2": frozenset({"ducklake_schema_versions"}),
+}
+"""By version, the tables of 0.3 that it does not make."""
 
 _NEVER_NULL = {
     "ducklake_snapshot": ("snapshot_id", "snapshot_time", "schema_version", "next_catalog_id", "next_file_id"),
@@ -41,10 +32,22 @@ _NEVER_NULL = {
 """What every writer says. A row without it is seen by nobody, and what it names is lost without a word."""
 
 
-def refuse_incomplete(image: Image, lake: str) -> None:
-    """See that a catalog has every table that its version of DuckLake made, and no row that says nothing.
+def missing_tables(image: Image) -> list[str]:
+    """The tables that DuckLake makes in its version, and that a catalog lacks.
 
-    Without most of the tables DuckLake reads no table of it, without the others it writes none.
+    Without most of them DuckLake reads no table of the lake, without some it writes none, and a few it misses later.
+    The development version of 0.4 is not asked for what came with 0.4: that came table by table.
+    """
+    version = image.metadata("version") or ""
+    made = TABLES["0.3" if is_old(version) or version == "0.4-dev1" else "1.0"] - _NOT_YET.get(version, frozenset())
+    missing = sorted(made - image.tables.keys())
+    if any(name in image.tables for name in FILE_STATISTICS):
+        missing = [name for name in missing if name not in FILE_STATISTICS]
+    return missing
+
+
+def refuse_incomplete(image: Image, lake: str) -> None:
+    """See that a catalog has every table that its version of DuckLake makes, and no row that says nothing.
 
     Args:
         image: The catalog.
@@ -53,19 +56,9 @@ def refuse_incomplete(image: Image, lake: str) -> None:
     Raises:
         LakeError: A table, or a value that a row cannot be without, is not there (``catalog-incomplete``).
     """
-    version = image.metadata("version")
-    wanted = _ALWAYS
-    if version != "0.1":
-        wanted |= _SINCE_0_2
-        if version != "0.2":
-            wanted |= _SINCE_0_3
-            if version not in {"0.3-dev1", "0.3", "0.4-dev1"}:
-                wanted |= _SINCE_0_4
-    missing = sorted(wanted - image.tables.keys())
-    if not any(name in image.tables for name in FILE_STATISTICS):
-        missing.append(FILE_STATISTICS[0])
+    missing = missing_tables(image)
     if missing:
-        raise _incomplete(
+        raise incomplete(
             f"the catalog {lake} has no table {', '.join(missing)}, which every DuckLake of its version has"
         )
     for table, columns in _NEVER_NULL.items():
@@ -73,12 +66,4 @@ def refuse_incomplete(image: Image, lake: str) -> None:
         [nulls] = image.rows(f"SELECT {counts} FROM {{{table}}} x")
         lacking = [f"{many(rows, 'row')} without {column}" for column, rows in zip(columns, nulls, strict=True) if rows]
         if lacking:
-            raise _incomplete(f"the catalog {lake} has in {table} {', '.join(lacking)}")
-
-
-def _incomplete(message: str) -> LakeError:
-    return LakeError(
-        "catalog-incomplete",
-        message,
-        hint="Restore a point with --replace. Without a backup, move the catalog aside and run salvage --new-catalog.",
-    )
+            raise incomplete(f"the catalog {lake} has in {table} {', '.join(lacking)}")

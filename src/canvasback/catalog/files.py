@@ -16,7 +16,7 @@ KINDS = {"data": ("ducklake_data_file", "data_file_id"), "delete": ("ducklake_de
 
 def statistics_table(image: Image) -> str:
     """The table of column statistics of files, whose name changed with 0.3."""
-    return next(name for name in FILE_STATISTICS if name in image.tables)
+    return next((name for name in FILE_STATISTICS if name in image.tables), FILE_STATISTICS[0])
 
 
 def files_select(image: Image, kind: str, data_root: str) -> str:

@@ -15,6 +15,23 @@ from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Relation, identifier
 
 
+def incomplete(message: str) -> LakeError:
+    """The error of a catalog that lacks what every catalog has."""
+    return LakeError(
+        "catalog-incomplete",
+        message,
+        hint="Restore a point that was made before: run list, and name it in restore --replace. Without a backup, move "
+        "the catalog aside and run salvage --new-catalog.",
+    )
+
+
+class _Tables(dict[str, Relation]):
+    """The tables by name; one that is asked for and not there is an error of the lake, not of the program."""
+
+    def __missing__(self, table: str) -> Relation:
+        raise incomplete(f"the catalog has no table {table}, which every DuckLake of its version has")
+
+
 class Image:
     """The tables of one catalog at one instant.
 
@@ -23,7 +40,7 @@ class Image:
 
     Attributes:
         connection: The DuckDB connection in which the relations can be selected from.
-        tables: The catalog's tables by name.
+        tables: The catalog's tables by name; what is not there is a `LakeError` (``catalog-incomplete``).
         record: What is known of the catalog besides its rows.
         stored: The tables as the catalog's own engine holds them.
         deletes: What somebody read of delete files: by snapshot and file, how many rows the file deletes then, the
@@ -39,7 +56,7 @@ class Image:
         deletes: dict[int, Mapping[int, tuple[int, int]]] | None = None,
     ) -> None:
         self.connection = connection
-        self.tables = dict(sorted(tables.items()))
+        self.tables = _Tables(sorted(tables.items()))
         self.record = record
         self.stored: Mapping[str, Relation] = self.tables
         self.deletes = {} if deletes is None else deletes

@@ -26,9 +26,9 @@ from canvasback.operations.file_sources import PointFiles
 from canvasback.operations.forgotten import forgotten_findings
 from canvasback.operations.lost_types import lost_types
 from canvasback.operations.points import image_of, open_moment
-from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.rows_shown import rows_shown
 from canvasback.operations.times import moment_of
+from canvasback.operations.unreadable import unreadable
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores, is_remote, refuse_url
@@ -75,8 +75,8 @@ def attach(
 
     Raises:
         RefusedError: The file is there already (``target-not-empty``), no point holds the moment
-            (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), or the file is
-            named by a URL (``url-not-writable``).
+            (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), the file is named
+            by a URL (``url-not-writable``), or DuckLake would not read the lake (``point-unreadable``).
         CorruptError: The point's manifest or an index object is damaged.
     """
     if out is not None:
@@ -91,9 +91,9 @@ def attach(
         )
     findings = Findings()
     with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
-        findings.extend(lost_types(image, manifest))
-        findings.extend(repeated_snapshots(image))
         try:
+            _refuse_unreadable(image, manifest.id, commit.snapshot)
+            findings.extend(lost_types(image, manifest))
             shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:
                 findings.extend(forgotten_findings(shown, commit.snapshot))
@@ -153,6 +153,15 @@ def attach(
         findings.kept,
         findings.counts,
     )
+
+
+def _refuse_unreadable(image: Image, point: str, snapshot: int) -> None:
+    for finding in unreadable(image, snapshot):
+        raise RefusedError(
+            "point-unreadable",
+            f"the lake of point {point} cannot be looked at: {finding.where} {finding.message}",
+            hint="Attach an older point: list names them. Or restore this one, and see what check says of it.",
+        )
 
 
 def _at_repository(image: Image, store: Store, manifest: Manifest) -> Image:

@@ -28,8 +28,8 @@ from canvasback.operations.defaults import now
 from canvasback.operations.file_copies import FileLists
 from canvasback.operations.identity import check_lake, next_timeline
 from canvasback.operations.previous import Previous, read_previous
-from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.sharing import origin_of
+from canvasback.operations.unreadable import unreadable
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import HeldLease, hold_lease
@@ -276,7 +276,7 @@ class Backup(msgspec.Struct):
         lease: HeldLease,
     ) -> Manifest:
         _remark_version(image, findings)
-        findings.extend(repeated_snapshots(image))
+        findings.extend(unreadable(image))
         writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
         files, totals = lists.store(writer)
         snapshot_id, snapshot_time, snapshots = image.head()

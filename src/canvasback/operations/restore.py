@@ -31,9 +31,9 @@ from canvasback.operations.past import Past
 from canvasback.operations.placement import FilePlan
 from canvasback.operations.placing import Placer
 from canvasback.operations.points import image_of, open_moment
-from canvasback.operations.repeated import repeated_snapshots
 from canvasback.operations.sharing import find_sharing, same_place
 from canvasback.operations.times import moment_of
+from canvasback.operations.unreadable import unreadable
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 
@@ -207,7 +207,7 @@ class Restoring(msgspec.Struct):
             past.list_straddlers(target.root, moving=target.moving)
             findings.extend(past.forgotten())
             findings.extend(lost_types(image, manifest))
-            findings.extend(repeated_snapshots(image))
+            findings.extend(unreadable(image, commit.snapshot))
             if self.newer and listed:
                 named = past.named()
                 if target.moving:

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.commits import commits_between
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_to_change
@@ -153,6 +154,7 @@ class _Rewind(msgspec.Struct):
 
     def plan(self, image: Image) -> _Plan:
         """Look, and change nothing."""
+        refuse_incomplete(image, str(self.lake))
         snapshot, committed, _ = image.head()
         target = find_commit(image, self.moment, self.clock())
         plan = _Plan(

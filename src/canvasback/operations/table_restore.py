@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from canvasback.catalog.complete import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.edits import statements
 from canvasback.catalog.engines import Engine, open_to_change
@@ -121,6 +122,7 @@ class _Run(msgspec.Struct):
         """See whether it can be done, and note where each file goes. Changes nothing."""
         with self.engine.read() as stored:
             target = in_dialect(stored, "duckdb")
+            refuse_incomplete(target, str(self.lake))
             self._check(target)
             self.root = find_data_root(target, self.lake, self.data_path, None)
             self._name(target)

@@ -10,7 +10,7 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
-from canvasback.errors import CorruptError, RefusedError, StorageError
+from canvasback.errors import CorruptError, LakeError, RefusedError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import VerifyLevel
 from canvasback.model.manifest import Manifest
@@ -127,8 +127,9 @@ def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: 
     try:
         with image_of(store, manifest, check_with=store.jobs) as image:
             check_rows(in_dialect(image, "duckdb"), store, manifest, findings, progress)
-    except CorruptError as error:
-        findings.add(Finding(error.code, "error", manifest.id, f"its rows were not looked at: {error.message}", _CURE))
+    except (CorruptError, LakeError) as error:
+        cure = _CURE if isinstance(error, CorruptError) else error.hint
+        findings.add(Finding(error.code, "error", manifest.id, f"its rows were not looked at: {error.message}", cure))
 
 
 def _readable(store: Store, ids: Iterable[str], findings: Findings) -> Iterator[Manifest]:
