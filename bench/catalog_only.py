@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from canvasback.catalog.engines import open_engine
+from canvasback.history.points import image_of
+from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
-from canvasback.operations.catalog_chunks import save_catalog
-from canvasback.operations.defaults import now
-from canvasback.operations.identity import lake_id, next_timeline
-from canvasback.operations.points import image_of
-from canvasback.operations.previous import read_previous
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.points import find_point, publish_point, read_point
 from canvasback.repository.repository import create_repository, open_repository
 from canvasback.storage.locations import Stores
+from canvasback.transfer.catalog_chunks import save_catalog
+from canvasback.transfer.identity import lake_id, next_timeline
+from canvasback.transfer.previous_point import read_previous
 
 Mode = Literal["first", "next", "restore"]
 

@@ -9,8 +9,8 @@ import sys
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
+from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
-from canvasback.operations.defaults import now
 
 
 def convert(source: str, target: str) -> None:

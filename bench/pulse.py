@@ -11,11 +11,11 @@ from __future__ import annotations
 import sys
 
 from canvasback.catalog.engines import open_engine
+from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
-from canvasback.model.results import BackupResult
-from canvasback.model.watching import WatchStarted
-from canvasback.operations.defaults import now
-from canvasback.operations.watch import follow
+from canvasback.model.results.backup import BackupResult
+from canvasback.model.results.watch import WatchStarted
+from canvasback.verbs.watch import follow
 
 
 class Ticks:

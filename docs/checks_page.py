@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from canvasback.catalog.rules import RULES
+from canvasback.checks import EMPTY, FILE_KINDS, STRAY_KINDS
 from canvasback.model.finding import FindingKind
-from canvasback.operations.file_checks import EMPTY, FILE_KINDS, STRAY_KINDS
 
 PAGE = Path(__file__).parent / "checks.md"
 

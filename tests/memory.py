@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 
 from canvasback.errors import ObjectExistsError, ObjectMissingError
-from canvasback.storage.bucket import Bucket, by_pieces
+from canvasback.storage.bucket.service import Bucket, by_pieces
 from canvasback.storage.store import Copied, Source, Stat
 
 
 class MemoryBucket:
-    """See `canvasback.storage.bucket.Bucket`."""
+    """See `canvasback.storage.bucket.service.Bucket`."""
 
     arrival = "memory"
     single = 4 * 1024 * 1024

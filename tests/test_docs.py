@@ -20,7 +20,7 @@ from canvasback.cli.app import app
 from canvasback.model import manifest
 from canvasback.model.finding import FindingKind
 from canvasback.repository import chunks, filelist, layout, leases, repository
-from canvasback.storage import process
+from canvasback.storage.local import process
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

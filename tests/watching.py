@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from canvasback.model.watching import WatchEvent
+from canvasback.model.results.watch import WatchEvent
 
 PATIENCE = 60.0
 """Seconds after which a test gives up; nothing is said about how long a thing should take."""

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING
 from bench import ours, peers
 from bench.cases.commit_scale import LARGE, SMALL, BackedUp, backed_up
 from bench.measure import Command, Contender, Samples, interleave
-from bench.report import (
-    MIB,
-    Row,
-    at_most,
-    bytes_at_most,
-    mebibytes,
-    peak_memory,
-    ratio,
-    ratio_of_times,
-    unusable,
-)
+from bench.report import MIB, Row, at_most, bytes_at_most, mebibytes, peak_memory, ratio, ratio_of_times, unusable
 
 if TYPE_CHECKING:
     from pathlib import Path

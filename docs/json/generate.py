@@ -10,24 +10,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from canvasback.model import (
-    checking,
-    difference,
-    forwarding,
-    healing,
-    results,
-    rewinding,
-    salvaging,
-    table_restore,
-    watching,
-)
+from canvasback.model import results
 from canvasback.model.finding import Finding
+from canvasback.model.results.watch import WatchEvent
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -47,21 +40,10 @@ class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.err
     hint: str
 
 
+MODULES = [import_module(f"{results.__name__}.{module.name}") for module in pkgutil.iter_modules(results.__path__)]
 STRUCTS = {
-    name: kind
-    for name, kind in {
-        **vars(results),
-        **vars(checking),
-        **vars(difference),
-        **vars(forwarding),
-        **vars(healing),
-        **vars(salvaging),
-        **vars(rewinding),
-        **vars(table_restore),
-        **vars(watching),
-        "Finding": Finding,
-        "Error": Error,
-    }.items()
+    kind.__name__: kind
+    for kind in [Finding, Error, *(value for module in MODULES for value in vars(module).values())]
     if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
 }
 
@@ -74,7 +56,7 @@ def schemas() -> dict[str, str]:
         if config.tag_field == "schema":
             name = str(config.tag).removeprefix("canvasback.").partition("/")[0]
             found[f"{name}.schema.json"] = json.dumps(_schema(kind), indent=2) + "\n"
-    found["watch.schema.json"] = json.dumps(_schema(watching.WatchEvent), indent=2) + "\n"  # each line is one of these
+    found["watch.schema.json"] = json.dumps(_schema(WatchEvent), indent=2) + "\n"  # each line is one of these
     return found
 
 

@@ -13,9 +13,14 @@ from .errors import (
     StorageError,
     UsageError,
 )
-from .model.checking import CheckResult, Stretch, TableHealth
 from .model.commit import CommitSummary
-from .model.difference import (
+from .model.finding import Finding
+from .model.level import CheckLevel, RestoreLevel, VerifyLevel
+from .model.progress import Progress
+from .model.results.attach import AttachResult
+from .model.results.backup import BackupResult
+from .model.results.check import CheckResult, Stretch, TableHealth
+from .model.results.diff import (
     Change,
     DiffResult,
     DroppedTable,
@@ -26,27 +31,17 @@ from .model.difference import (
     TablesResult,
     Totals,
 )
-from .model.finding import Finding
-from .model.forwarding import Divergence, FastForwardResult
-from .model.healing import CatalogRepair, HealedFile, HealResult, Loss
-from .model.level import CheckLevel, RestoreLevel, VerifyLevel
-from .model.progress import Progress
-from .model.results import (
-    AttachResult,
-    BackupResult,
-    InitResult,
-    ListResult,
-    PointSummary,
-    RepointResult,
-    RestoreResult,
-    ShowResult,
-    TableSummary,
-    VerifyResult,
-)
-from .model.rewinding import RewindResult, RewoundTable
-from .model.salvaging import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss, SalvageResult
-from .model.table_restore import RestoredTable, TableRestoreResult
-from .model.watching import (
+from .model.results.fast_forward import Divergence, FastForwardResult
+from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
+from .model.results.init import InitResult
+from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.repoint import RepointResult
+from .model.results.restore import RestoreResult
+from .model.results.rewind import RewindResult, RewoundTable
+from .model.results.salvage import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss, SalvageResult
+from .model.results.table_restore import RestoredTable, TableRestoreResult
+from .model.results.verify import VerifyResult
+from .model.results.watch import (
     OutageEnded,
     OutageStarted,
     PointHeld,
@@ -55,25 +50,25 @@ from .model.watching import (
     WatchStarted,
     WatchStopped,
 )
-from .operations.attach import attach
-from .operations.backup import backup
-from .operations.backup_attached import backup_attached
-from .operations.check import check
-from .operations.diff import diff
-from .operations.heal import heal
-from .operations.init import init
-from .operations.listing import list_points, show
-from .operations.repoint import repoint
-from .operations.restore import restore
-from .operations.rewind import rewind
-from .operations.salvage.verb import salvage
-from .operations.table_restore import restore_tables
-from .operations.tables import tables
-from .operations.verify import verify
-from .operations.watch import watch
-from .storage.bucket import StoreOptions
+from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
+from .verbs.attach.verb import attach
+from .verbs.backup import backup
+from .verbs.backup_attached import backup_attached
+from .verbs.check import check
+from .verbs.diff.verb import diff
+from .verbs.heal.verb import heal
+from .verbs.init import init
+from .verbs.listing import list_points, show
+from .verbs.repoint import repoint
+from .verbs.restore import restore
+from .verbs.rewind import rewind
+from .verbs.salvage.verb import salvage
+from .verbs.table_restore.verb import restore_tables
+from .verbs.tables import tables
+from .verbs.verify.verb import verify
+from .verbs.watch import watch
 
 __all__ = [
     "AccessDeniedError",

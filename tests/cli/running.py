@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from canvasback.repository.leases import find_newest
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 
 @dataclass(frozen=True)

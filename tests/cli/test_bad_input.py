@@ -28,7 +28,7 @@ from blake3 import blake3
 from canvasback.model.manifest import Manifest
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import hold_lease
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from tests.cli.running import Place, Ran, fail, fails, finish, is_free, tree
 from tests.contract.privileges import give_up_passing
 from tests.lake.builder import connect

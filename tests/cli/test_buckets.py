@@ -110,7 +110,10 @@ def test_a_rate_that_is_none(place: Place, rate: str) -> None:
 )
 def test_an_extra_that_is_not_installed(url: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith((module, "canvasback.storage."))]:
-        if name in {"canvasback.storage.s3", "canvasback.storage.gcs", "canvasback.storage.azure"} or name == module:
+        if (
+            name in {"canvasback.storage.bucket.s3", "canvasback.storage.bucket.gcs", "canvasback.storage.bucket.azure"}
+            or name == module
+        ):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UsageError) as missing:

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canvasback.model.checking import CheckResult
+from canvasback.model.results.check import CheckResult
 from tests.cli.running import Place, fail, fails, tree
 from tests.cli.test_commands import answered
 from tests.contract.privileges import give_up_passing

@@ -17,7 +17,7 @@ import typer.main
 
 import canvasback
 from canvasback.cli.app import app
-from canvasback.model import checking, difference, healing, results, rewinding, salvaging
+from canvasback.model.results.run import RunResult
 from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
@@ -29,21 +29,21 @@ COMMANDS = (
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
-    "init": results.InitResult,
-    "backup": results.BackupResult,
-    "list": results.ListResult,
-    "show": results.ShowResult,
-    "verify": results.VerifyResult,
-    "restore": results.RestoreResult,
-    "attach": results.AttachResult,
-    "rewind": rewinding.RewindResult,
-    "repoint": results.RepointResult,
-    "diff": difference.DiffResult,
-    "tables": difference.TablesResult,
-    "run": results.RunResult,
-    "check": checking.CheckResult,
-    "heal": healing.HealResult,
-    "salvage": salvaging.SalvageResult,
+    "init": canvasback.InitResult,
+    "backup": canvasback.BackupResult,
+    "list": canvasback.ListResult,
+    "show": canvasback.ShowResult,
+    "verify": canvasback.VerifyResult,
+    "restore": canvasback.RestoreResult,
+    "attach": canvasback.AttachResult,
+    "rewind": canvasback.RewindResult,
+    "repoint": canvasback.RepointResult,
+    "diff": canvasback.DiffResult,
+    "tables": canvasback.TablesResult,
+    "run": RunResult,
+    "check": canvasback.CheckResult,
+    "heal": canvasback.HealResult,
+    "salvage": canvasback.SalvageResult,
 }
 
 

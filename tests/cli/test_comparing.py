@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 import canvasback
-from canvasback.model.difference import DiffResult, TablesResult
+from canvasback.model.results.diff import DiffResult, TablesResult
 from tests.cli.running import Place, fails, tree
 from tests.cli.test_commands import answered
 from tests.lake.builder import session

@@ -6,9 +6,10 @@ import re
 
 import msgspec
 
-from canvasback.model.results import AttachResult, RestoreResult
-from canvasback.model.rewinding import RewindResult
-from canvasback.model.table_restore import TableRestoreResult
+from canvasback.model.results.attach import AttachResult
+from canvasback.model.results.restore import RestoreResult
+from canvasback.model.results.rewind import RewindResult
+from canvasback.model.results.table_restore import TableRestoreResult
 from tests.cli.running import Place, fail, fails, tree
 from tests.cli.test_commands import answered
 from tests.crash.lakes import Stages

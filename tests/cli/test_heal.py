@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canvasback.model.checking import CheckResult
-from canvasback.model.healing import HealResult
+from canvasback.model.results.check import CheckResult
+from canvasback.model.results.heal import HealResult
 from tests.cli.running import Place, fail, fails, tree
 from tests.cli.test_check import LAKE, data_files
 from tests.cli.test_commands import answered

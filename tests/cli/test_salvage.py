@@ -7,7 +7,7 @@ import shutil
 
 import msgspec
 
-from canvasback.model.salvaging import SalvageResult
+from canvasback.model.results.salvage import SalvageResult
 from tests.cli.running import Place, fail, fails, tree
 from tests.cli.test_commands import answered
 from tests.crash.lakes import Stages

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import canvasback
-from canvasback.model.watching import PointHeld, PointMade, WatchEvent, WatchStarted, WatchStopped
+from canvasback.model.results.watch import PointHeld, PointMade, WatchEvent, WatchStarted, WatchStopped
 from tests.cli.running import Place, Ran, clean, fails, finish, is_free
 from tests.lake.builder import Lake
 from tests.watching import watching

@@ -9,8 +9,8 @@ import pytest
 from blake3 import blake3
 
 from canvasback.errors import RefusedError
-from canvasback.storage.local import LocalStore
-from canvasback.storage.local_batch import SmallCopy, SmallFile, copy_small
+from canvasback.storage.local.batch import SmallCopy, SmallFile, copy_small
+from canvasback.storage.local.store import LocalStore
 from tests.contract.test_store import unreadable
 
 
@@ -89,7 +89,7 @@ def test_a_name_that_leads_out_is_refused(source: LocalStore, target: LocalStore
 def test_the_next_sync_flushes_it(source: LocalStore, target: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(
-        "canvasback.storage.local.flush_file_system",
+        "canvasback.storage.local.store.flush_file_system",
         lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")),
     )
     copy_small(source, target, files(0))

@@ -21,11 +21,11 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
-from canvasback.storage import s3
+from canvasback.storage.bucket import s3
+from canvasback.storage.bucket.store import ObjectStore
 from canvasback.storage.checksums import hash_stream
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from canvasback.storage.locations import Stores
-from canvasback.storage.objects import ObjectStore
 from canvasback.storage.store import Stat, Store
 from tests.clouds import cloud
 from tests.contract.privileges import bound_by_permissions

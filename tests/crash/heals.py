@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 import canvasback
-from canvasback.catalog.engines.duckdb import DuckDBEngine
-from canvasback.operations import safety
+from canvasback.catalog.engines.duckdb.engine import DuckDBEngine
+from canvasback.transfer import safety_point as safety
 from tests.crash.driver import RANDOM, STAGED, Problems, Scenario, content_of, in_child
 from tests.extension import DUCKLAKE
 from tests.lake.builder import session

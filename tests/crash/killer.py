@@ -13,9 +13,10 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from canvasback.catalog.engines import duckdb as engine
-from canvasback.catalog.engines import postgres, sqlite
-from canvasback.storage import local
+from canvasback.catalog.engines.duckdb import engine
+from canvasback.catalog.engines.postgres import engine as postgres
+from canvasback.catalog.engines.sqlite import engine as sqlite
+from canvasback.storage.local import store as local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import canvasback
-from canvasback.operations import safety
+from canvasback.transfer import safety_point as safety
 from tests.crash.driver import RANDOM, Problems, Scenario, content_of, dump, in_child
 from tests.lake.builder import contents, read, session
 from tests.lake.values import files_named_by, literal

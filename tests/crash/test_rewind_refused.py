@@ -90,7 +90,7 @@ def test_a_connection_that_is_cut_undoes_everything(
             command(cursor, statement)
 
         with monkeypatch.context() as patch:
-            patch.setattr("canvasback.catalog.engines.postgres.command", cut_off)
+            patch.setattr("canvasback.catalog.engines.postgres.engine.command", cut_off)
             with pytest.raises(CanvasbackError) as caught:
                 canvasback.rewind(attach, to_snapshot=TO, safety_point=False)
         assert (done, caught.value.code) == (place, "connection-lost")

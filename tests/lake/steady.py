@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import canvasback
-from canvasback.model.watching import PointMade
+from canvasback.model.results.watch import PointMade
 from tests.lake.builder import session
 from tests.lake.steady_writer import digest
 from tests.watching import PATIENCE, Watch

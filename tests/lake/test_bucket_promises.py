@@ -10,8 +10,8 @@ import pytest
 
 import canvasback
 from canvasback import AccessDeniedError, CanvasbackError, LockedError, ObjectMissingError, StoreOptions, Stores
-from canvasback.storage.aws import AwsSettings
-from canvasback.storage.bucket import Bucket
+from canvasback.storage.bucket.aws import AwsSettings
+from canvasback.storage.bucket.service import Bucket
 from canvasback.storage.store import Copied, Source, Stat
 from tests.clouds import Cloud, cloud
 from tests.lake.cloud_lakes import comparable, read, session, write

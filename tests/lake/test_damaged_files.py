@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.edits import Edit, edited
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
+from canvasback.catalog.writing.edits import Edit, edited
+from canvasback.checks import catalog_repairs, check_files, files_not_held, stray_files
+from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.model.relation import Relation
-from canvasback.operations.damage import DamagedFile
-from canvasback.operations.file_checks import catalog_repairs, check_files, files_not_held, stray_files
 from canvasback.repository.filelist import CHECKSUM, files_relation
 from canvasback.repository.points import find_point, read_point
 from canvasback.storage.locations import Stores

@@ -10,12 +10,12 @@ import duckdb
 import pytest
 
 import canvasback
+from canvasback.model.clock import now
 from canvasback.model.manifest import StoredTable
-from canvasback.operations.defaults import now
 from canvasback.repository import layout
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.points import read_point
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import canvasback
-from canvasback.model.difference import DiffResult, TableDifference
+from canvasback.model.results.diff import DiffResult, TableDifference
 from tests import extension
 from tests.lake.builder import Lake, session
 from tests.lake.saved import LAKES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import canvasback
-from canvasback.model.difference import Change, ObjectDifference
+from canvasback.model.results.diff import Change, ObjectDifference
 from tests.lake.builder import Lake, session
 from tests.lake.test_diff import CHANGES, MAINTAINED, Story, minus, rows_now, total
 

@@ -13,13 +13,13 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.errors import LockedError, RefusedError
+from canvasback.model.clock import now
 from canvasback.model.finding import Findings
-from canvasback.model.forwarding import Divergence, FastForwardResult
 from canvasback.model.lake import parse_lake
-from canvasback.operations.defaults import now
-from canvasback.operations.fast_forward import FastForward, fast_forward, plan_fast_forward
+from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
+from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
 from tests.lake.builder import Contents, contents, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal, tree_of

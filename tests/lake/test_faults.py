@@ -13,7 +13,7 @@ import pytest
 
 import canvasback
 from canvasback import CanvasbackError, StoreOptions, Stores
-from canvasback.storage.s3 import S3Bucket
+from canvasback.storage.bucket.s3 import S3Bucket
 from canvasback.storage.store import Stat
 from tests.clouds import Cloud, cloud
 from tests.lake.builder import contents

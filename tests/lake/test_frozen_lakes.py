@@ -13,7 +13,7 @@ import pytest
 
 import canvasback
 from canvasback.errors import AccessDeniedError, RefusedError, StorageError
-from canvasback.storage.bucket import Bucket, StoreOptions
+from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.http import HttpStore
 from canvasback.storage.locations import Stores
 from tests.lake.builder import Lake, read

@@ -10,9 +10,9 @@ import pytest
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
+from canvasback.checks import check_files, stray_files
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
-from canvasback.operations.file_checks import check_files, stray_files
 from canvasback.storage.locations import Stores
 from tests.lake.builder import Lake
 from tests.lake.saved import LAKES

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback.storage.local import LocalStore
-from canvasback.storage.staging import is_staged, staged_path, sweep, with_suffix
+from canvasback.storage.local.staging import is_staged, staged_path, sweep, with_suffix
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake, read
 from tests.lake.values import tree_of
 
@@ -67,7 +67,9 @@ def test_restore_and_heal(where: str, tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     """Its name tells still what it was to become, and so do those of its logs."""
-    script = "import sys; from canvasback.storage.staging import staged_path; print(staged_path(sys.argv[1]), end='')"
+    script = (
+        "import sys; from canvasback.storage.local.staging import staged_path; print(staged_path(sys.argv[1]), end='')"
+    )
     run = [sys.executable, "-c", script, str(tmp_path / LONGEST)]
     left = Path(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
     parts = ["", ".wal", ".wal.checkpoint", ".wal.recovery", "-journal", "-wal", "-shm"]

@@ -18,9 +18,9 @@ import pytest
 import canvasback
 from canvasback.errors import LockedError
 from canvasback.repository import layout, leases
-from canvasback.storage.local import LocalStore
-from canvasback.storage.modes import take_after
-from canvasback.storage.process import Process
+from canvasback.storage.local.modes import take_after
+from canvasback.storage.local.process import Process
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
 
 
@@ -162,7 +162,7 @@ def test_a_process_that_cannot_be_looked_at_lives() -> None:
     """Where no file can be opened, `/proc` tells of a process no more than where it is hidden."""
     script = (
         "import os, resource, subprocess, sys\n"
-        "from canvasback.storage.process import is_over, started\n"
+        "from canvasback.storage.local.process import is_over, started\n"
         "dead = subprocess.Popen([sys.executable, '-c', '']); dead.wait()\n"
         "assert is_over(dead.pid, '1') and is_over(os.getpid(), '1')\n"
         "assert not is_over(os.getpid(), started(os.getpid()))\n"

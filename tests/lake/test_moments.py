@@ -9,9 +9,9 @@ import pytest
 
 import canvasback
 from canvasback import RefusedError, UsageError
+from canvasback.history.moments import Held, find_held
 from canvasback.model.moment import Moment
-from canvasback.operations.moments import Held, find_held
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
 
 

@@ -21,7 +21,7 @@ import pytest
 
 import canvasback
 from canvasback.catalog.engines.arrow import Loader, append
-from canvasback.catalog.engines.postgres import PostgresEngine
+from canvasback.catalog.engines.postgres.engine import PostgresEngine
 from canvasback.model.lake import parse_lake
 from canvasback.model.relation import Column, Relation
 from tests.cli.running import Place, fails
@@ -335,7 +335,7 @@ def test_the_server_goes_away_in_the_middle(
 
 
 def test_an_old_postgres(postgres_lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvasback.catalog.engines.postgres_session.OLDEST", 99)
+    monkeypatch.setattr("canvasback.catalog.engines.postgres.session.OLDEST", 99)
     with pytest.raises(canvasback.LakeError) as old:
         canvasback.init(str(tmp_path / "repository"), postgres_lake)
     assert old.value.code == "postgres-too-old"
@@ -387,7 +387,7 @@ def test_a_sqlite_file_that_may_not_be_read(place: Place, sqlite_lake: str) -> N
 
 def test_a_sqlite_file_that_stays_locked(sqlite_lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     back_up(sqlite_lake, tmp_path / "repository")
-    monkeypatch.setattr("canvasback.catalog.engines.sqlite_file._PATIENCE", 0.2)
+    monkeypatch.setattr("canvasback.catalog.engines.sqlite.file._PATIENCE", 0.2)
     path = sqlite_lake.removeprefix("ducklake:sqlite:")
     script = HOLD.format("BEGIN EXCLUSIVE")
     with subprocess.Popen(

@@ -17,7 +17,7 @@ from canvasback import LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from canvasback.repository.leases import hold_lease
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Contents, Lake, contents, read, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal

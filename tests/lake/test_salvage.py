@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback.model.salvaging import SalvageResult
-from canvasback.operations.salvage.verb import salvage
+from canvasback.model.results.salvage import SalvageResult
+from canvasback.verbs.salvage.verb import salvage
 from tests.lake.builder import Contents, Lake, contents, read, session
 from tests.lake.values import literal
 

@@ -13,9 +13,9 @@ import canvasback
 from canvasback import SalvageResult
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
+from canvasback.checks import STRAY_KINDS
+from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
-from canvasback.operations.defaults import now
-from canvasback.operations.file_checks import STRAY_KINDS
 from tests.lake.builder import Contents, connect, contents, read, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.test_salvage import told

@@ -8,8 +8,8 @@ import pytest
 
 import canvasback
 from canvasback.catalog.engines import open_engine
+from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
-from canvasback.operations.defaults import now
 from tests.lake.builder import Contents, Lake, contents, read, session
 from tests.lake.saved import Engine, attach_string
 from tests.lake.test_fast_forward import HISTORY, catalog_of

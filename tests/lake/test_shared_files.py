@@ -14,7 +14,7 @@ import canvasback
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from canvasback.repository.points import publish_point, read_point
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake, read, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server

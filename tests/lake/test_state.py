@@ -10,9 +10,9 @@ import pytest
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
-from canvasback.catalog.state import table_states
+from canvasback.catalog.reading.table_states import table_states
 from canvasback.model.lake import parse_lake
-from canvasback.model.state import TablePair, TableState, differing, pair_states
+from canvasback.model.table_state import TablePair, TableState, differing, pair_states
 from tests.extension import DUCKLAKE
 from tests.lake.builder import Lake, session
 from tests.oracle import FIXTURES, Fixture, load_fixture

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from canvasback.catalog.engines import open_engine
-from canvasback.catalog.engines.duckdb_file import STORAGE_VERSIONS, read_header
+from canvasback.catalog.engines.duckdb.file import STORAGE_VERSIONS, read_header
+from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
-from canvasback.operations.defaults import now
 from tests.lake.builder import Lake, read
 from tests.oracle import load_fixture
 

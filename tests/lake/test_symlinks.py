@@ -11,7 +11,7 @@ import pytest
 
 import canvasback
 from canvasback.catalog.engines import open_engine
-from canvasback.catalog.engines.duckdb import FOLLOWS_LINKS
+from canvasback.catalog.engines.duckdb.engine import FOLLOWS_LINKS
 from canvasback.catalog.engines.files import is_open_here
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, connect, read, session

@@ -16,7 +16,7 @@ from typing import Literal
 import pytest
 
 import canvasback
-from canvasback.model.watching import OutageEnded, OutageStarted, PointHeld, PointMade
+from canvasback.model.results.watch import OutageEnded, OutageStarted, PointHeld, PointMade
 from tests.lake.builder import Lake, attach_as_lake, connect, detach, session
 from tests.lake.steady import hold_the_truth, points_of, rows_of, writing
 from tests.lake.steady_writer import digest

@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import settings
 
 import canvasback
-from canvasback.model.watching import OutageStarted, PointMade
+from canvasback.model.results.watch import OutageStarted, PointMade
 from tests.lake.steady import hold_the_truth, writing
 from tests.watching import watching
 

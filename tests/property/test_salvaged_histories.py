@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import canvasback
 from canvasback import SalvageResult
-from canvasback.operations.file_checks import STRAY_KINDS
+from canvasback.checks import STRAY_KINDS
 from tests.lake.builder import Contents, contents, read, session
 from tests.lake.values import literal
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from canvasback.catalog.accounting import Flow, flow_in_line
-from canvasback.catalog.passage import File, FilePair, History, Moved
-from canvasback.model.state import TableState
+from canvasback.catalog.reading.change_counts import Flow, flow_in_line
+from canvasback.catalog.reading.file_history import File, FilePair, History, Moved
+from canvasback.model.table_state import TableState
 
 
 def file(**known: Any) -> File:

@@ -17,7 +17,7 @@ from canvasback.model.manifest import Chunk
 from canvasback.model.relation import Column, Relation
 from canvasback.repository import layout
 from canvasback.repository.chunks import ChunkWriter, check_objects, read_chunks, relation_of
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 LIMIT = 5
 COLUMNS = (Column("k", "BIGINT"), Column("v", "VARCHAR"), Column("d", "DOUBLE"), Column("h", "HUGEINT"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "canvasback"
 
 # A module imports its own part of the house and parts of a lower number, so `repository` and `catalog` never
-# import each other. The root package is the public API: it shows operations, and only cli is above it.
+# import each other. The root package is the public API: it shows the verbs, and only cli is above it.
 LEVELS = {
     "__about__": 0,
     "errors": 0,
@@ -19,10 +20,15 @@ LEVELS = {
     "storage": 2,
     "catalog": 3,
     "repository": 3,
-    "operations": 4,
-    "": 5,
-    "cli": 6,
-    "__main__": 7,
+    "datapath": 4,
+    "parquet": 5,
+    "history": 6,
+    "transfer": 7,
+    "checks": 8,
+    "verbs": 9,
+    "": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
@@ -93,6 +99,17 @@ def imported(module: Module) -> list[str]:
     ]
 
 
+def imported_names(module: Module) -> list[tuple[str, str]]:
+    """List what a module takes from others of canvasback: from which, and what of it."""
+    return [
+        (node.module.removeprefix("canvasback").removeprefix("."), alias.name)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module
+        if node.module.split(".")[0] == "canvasback"
+        for alias in node.names
+    ]
+
+
 def upward_imports(module: Module) -> list[str]:
     """List the imports that do not point down."""
     if module.part not in LEVELS:
@@ -105,10 +122,38 @@ def upward_imports(module: Module) -> list[str]:
     ]
 
 
+def other_verbs(module: Module) -> list[str]:
+    """List the imports by which one verb rests on another: what both need belongs below them."""
+    if module.part != "verbs":
+        return []
+    own = module.name.split(".")[1:2]
+    found = [f"{origin}.{name}" for origin, name in imported_names(module)]
+    return [
+        f"{module.name} imports {name}"
+        for name in found
+        if re.match(r"verbs\.\w", name) and name.split(".")[1:2] != own
+    ]
+
+
+def circles(modules: list[Module]) -> list[str]:
+    """List the modules that import each other in a circle, in any place of theirs, and those between such."""
+    names = {module.name for module in modules}
+    graph: dict[str, set[str]] = {}
+    for module in (module for module in modules if not module.stub):
+        taken = {f"{a}.{b}" if f"{a}.{b}" in names else a for a, b in imported_names(module)}
+        graph[module.name] = taken - {module.name, ""}
+    while True:  # what imports nothing, and what nothing imports, is in no circle
+        wanted = {name for taken in graph.values() for name in taken}
+        left = {name: taken & graph.keys() for name, taken in graph.items() if name in wanted and taken & graph.keys()}
+        if left == graph:
+            return sorted(graph)
+        graph = left
+
+
 def environment_reads(module: Module) -> list[str]:
     """List the places where a module outside cli reads or changes the environment."""
     # Azure's library leaves it to programs to read the variables of its own convention.
-    if module.part in {"cli", "__main__"} or module.name == "storage.azure":
+    if module.part in {"cli", "__main__"} or module.name == "storage.bucket.azure":
         return []
     nodes = list(ast.walk(module.tree))
     aliases = {
@@ -163,6 +208,14 @@ def test_imports_point_down() -> None:
     assert [line for module in modules for line in upward_imports(module)] == []
 
 
+def test_no_verb_imports_another() -> None:
+    assert [line for module in load() for line in other_verbs(module)] == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles(load()) == []
+
+
 def test_only_cli_reads_the_environment() -> None:
     assert [line for module in load() for line in environment_reads(module)] == []
 
@@ -193,8 +246,8 @@ def test_public_names_are_sorted() -> None:
         ("model.lake", "def f():\n    from canvasback.storage import local"),
         ("model.lake", "if TYPE_CHECKING:\n    from canvasback import storage"),
         ("errors", "from .model import lake"),
-        ("operations.backup", "from canvasback import backup"),
-        ("operations.backup", "from canvasback.cli.app import main"),
+        ("verbs.backup", "from canvasback import backup"),
+        ("verbs.backup", "from canvasback.cli.app import main"),
         ("", "from canvasback.cli import app"),
         ("errors", "import canvasback.unknown"),
         ("unknown", ""),
@@ -209,12 +262,37 @@ def test_an_upward_import_is_noticed(name: str, text: str) -> None:
     [
         ("repository.chunks", "from canvasback.storage import local"),
         ("repository.chunks", "from . import layout\nfrom ..errors import CanvasbackError"),
-        ("cli.app", "from canvasback import __version__, operations"),
-        ("operations.backup", "from canvasback import __about__, catalog, repository\nimport json"),
+        ("cli.app", "from canvasback import __version__, verbs"),
+        ("verbs.backup", "from canvasback import __about__, catalog, repository\nimport json"),
     ],
 )
 def test_a_downward_import_is_allowed(name: str, text: str) -> None:
     assert upward_imports(Module(name, text)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("verbs.watch", "from canvasback.verbs.backup import backup"),
+        ("verbs.watch", "from canvasback.verbs import backup"),
+        ("verbs.heal.copies", "def f():\n    from canvasback.verbs.salvage.verb import salvage"),
+    ],
+)
+def test_a_verb_on_another_is_noticed(name: str, text: str) -> None:
+    assert other_verbs(Module(name, text))
+
+
+def test_a_verb_may_rest_on_its_own_parts_and_on_what_is_below() -> None:
+    text = "from canvasback.verbs.heal.copies import Copies\nfrom canvasback.transfer import placement"
+    assert other_verbs(Module("verbs.heal.verb", text)) == []
+
+
+def test_a_circle_is_noticed() -> None:
+    one = Module("catalog.image", "def f():\n    from canvasback.catalog.spec import g")
+    other = Module("catalog.spec", "from canvasback.catalog import image")
+    user = Module("catalog.blank", "from canvasback.catalog.image import Image")
+    assert circles([one, other, user]) == ["catalog.image", "catalog.spec"]
+    assert circles([one, user]) == []
 
 
 @pytest.mark.parametrize(
@@ -231,6 +309,6 @@ def test_a_read_of_the_environment_is_noticed(text: str) -> None:
     assert environment_reads(Module("cli.app", text)) == []
 
 
-@pytest.mark.parametrize("name", ["storage.utils", "catalog._base", "operations.common.backup"])
+@pytest.mark.parametrize("name", ["storage.utils", "catalog._base", "verbs.common.backup"])
 def test_an_empty_name_is_noticed(name: str) -> None:
     assert forbidden_names(Module(name, ""))

@@ -18,8 +18,8 @@ import pytest
 from canvasback.errors import AccessDeniedError, LockedError, ObjectExistsError, ObjectMissingError, StorageError
 from canvasback.repository import layout
 from canvasback.repository.leases import LIFETIME, HeldLease, Lease, begin_leases, find_newest, hold_lease, needed
-from canvasback.storage.local import LocalStore
-from canvasback.storage.process import Process, this_process
+from canvasback.storage.local.process import Process, this_process
+from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Stat
 
 SECOND = timedelta(seconds=1)
@@ -343,8 +343,8 @@ _HOLDER = """
 import sys
 from datetime import UTC, datetime
 from canvasback.repository.leases import HeldLease
-from canvasback.storage.local import LocalStore
-from canvasback.storage.process import Process, this_process
+from canvasback.storage.local.store import LocalStore
+from canvasback.storage.local.process import Process, this_process
 lease = HeldLease(LocalStore(sys.argv[1]), "backup", lambda: datetime.now(UTC))
 print("held", flush=True)
 sys.stdin.read()

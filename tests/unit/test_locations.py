@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from canvasback import Stores, UsageError
-from canvasback.storage.azure import account_and_container
-from canvasback.storage.bucket import Bucket, StoreOptions
+from canvasback.storage.bucket.azure import account_and_container
+from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.locations import folder_url, is_remote
 from tests.memory import MemoryBucket
 

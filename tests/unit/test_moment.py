@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from canvasback.errors import UsageError
+from canvasback.history.times import moment_of, parse_time
 from canvasback.model.moment import Moment, in_utc, spelled
-from canvasback.operations.times import moment_of, parse_time
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from canvasback.operations.parallel import Stop, each, in_parallel
+from canvasback.storage.parallel import Stop, each, in_parallel
 
 
 def test_answers_come_in_the_order_of_the_items() -> None:

@@ -17,7 +17,7 @@ from canvasback.model.manifest import CatalogRecord, Chunk, FileTotals, Index, M
 from canvasback.model.relation import Column
 from canvasback.repository import layout
 from canvasback.repository.points import find_point, list_points, publish_point, read_point
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from canvasback.model.relation import Column, Relation
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.ranges import Range
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 Row = tuple[int | None, str]
 Ranges = dict[Range, tuple[int, str]]

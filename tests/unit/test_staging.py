@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from canvasback.storage.staging import STAGED, staged_path, sweep
+from canvasback.storage.local.staging import STAGED, staged_path, sweep
 
 
 def names(folder: Path) -> set[str]:
@@ -18,7 +18,7 @@ def names(folder: Path) -> set[str]:
 
 def stage_in_another_process(path: Path) -> str:
     """What another process calls it, which is over by now."""
-    script = "import sys; from canvasback.storage.staging import staged_path; print(staged_path(sys.argv[1]))"
+    script = "import sys; from canvasback.storage.local.staging import staged_path; print(staged_path(sys.argv[1]))"
     ran = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
     return ran.stdout.removesuffix("\n")
 

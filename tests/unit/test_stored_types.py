@@ -11,7 +11,7 @@ import pytest
 from canvasback.model.relation import Column, Relation
 from canvasback.repository.chunks import ChunkWriter, relation_of
 from canvasback.repository.types import stored_type
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 VALUES: dict[str, list[str]] = {
     "BOOLEAN": ["true", "false"],

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from canvasback.cli.text_watch import event_line
-from canvasback.model.watching import (
+from canvasback.model.results.watch import (
     OutageEnded,
     OutageStarted,
     PointHeld,

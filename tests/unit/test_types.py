@@ -15,7 +15,7 @@ from canvasback.model.types import NOT_HELD, TYPES, contains, of_lake, parse
 from canvasback.repository.chunks import ChunkWriter, relation_of
 from canvasback.repository.types import stored_type
 from canvasback.repository.variants import read_expression
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 
 HAS_VARIANT = tuple(map(int, duckdb.__version__.split(".")[:2])) >= (1, 5)
 """Whether this DuckDB's tables can hold VARIANT."""

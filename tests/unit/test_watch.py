@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 import canvasback
-from canvasback.model.watching import (
+from canvasback.model.results.watch import (
     OutageEnded,
     OutageStarted,
     PointHeld,
@@ -19,7 +19,7 @@ from canvasback.model.watching import (
     WatchStarted,
     WatchStopped,
 )
-from canvasback.operations.watch import follow
+from canvasback.verbs.watch import follow
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EVERY = 2.0

@@ -49,7 +49,7 @@ def connect(
         config["threads"] = threads
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")
-    # Geometries are read as the files have them, which `canvasback.operations.parquet_shape` keeps.
+    # Geometries are read as the files have them, which `canvasback.parquet.schema` keeps.
     connection.execute("SET enable_geoparquet_conversion = false")
     connection.execute("SET enable_progress_bar = false")  # it would be drawn on stdout
     if reach is not None:

@@ -9,9 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from canvasback.cli.mending_text import verdict
 from canvasback.cli.text import size
 from canvasback.cli.visible import all_visible
-from canvasback.model.checking import CheckResult
 from canvasback.model.moment import spelled
-from canvasback.model.words import many
+from canvasback.model.plurals import many
+from canvasback.model.results.check import CheckResult
 
 _SHOWN = 500
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from canvasback.cli.text import table
 from canvasback.model.commit import CommitSummary
 from canvasback.model.moment import in_utc
-from canvasback.model.words import many
+from canvasback.model.plurals import many
 
 _SHOWN = 20
 _NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')

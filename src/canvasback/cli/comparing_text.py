@@ -8,7 +8,9 @@ from typing import Any
 from canvasback.cli.commits_text import commit_lines
 from canvasback.cli.counts_text import count
 from canvasback.cli.text import size, table
-from canvasback.model.difference import (
+from canvasback.model.moment import in_utc, spelled
+from canvasback.model.plurals import either, many
+from canvasback.model.results.diff import (
     Change,
     DiffResult,
     DroppedTable,
@@ -17,8 +19,6 @@ from canvasback.model.difference import (
     TableDifference,
     TablesResult,
 )
-from canvasback.model.moment import in_utc, spelled
-from canvasback.model.words import either, many
 
 
 def _diff(result: DiffResult) -> str:

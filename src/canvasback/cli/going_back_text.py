@@ -9,9 +9,9 @@ from canvasback.cli.commits_text import commit_lines
 from canvasback.cli.counts_text import counted
 from canvasback.cli.text import findings_lines, size
 from canvasback.model.moment import spelled
-from canvasback.model.rewinding import RewindResult, RewoundTable
-from canvasback.model.table_restore import TableRestoreResult
-from canvasback.model.words import many
+from canvasback.model.plurals import many
+from canvasback.model.results.rewind import RewindResult, RewoundTable
+from canvasback.model.results.table_restore import TableRestoreResult
 
 
 def _rewind(result: RewindResult) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from canvasback.cli.text import findings_lines, size, table
-from canvasback.model.checking import CheckResult, Stretch, TableHealth
-from canvasback.model.healing import HealResult, Loss
 from canvasback.model.moment import spelled
-from canvasback.model.salvaging import SalvageResult
-from canvasback.model.words import many
+from canvasback.model.plurals import many
+from canvasback.model.results.check import CheckResult, Stretch, TableHealth
+from canvasback.model.results.heal import HealResult, Loss
+from canvasback.model.results.salvage import SalvageResult
 
 _SHOWN = 20
 _SOUND, _WRONG, _LOST = "·", "?", "X"

@@ -16,8 +16,9 @@ from canvasback.cli.text_watch import event_line
 from canvasback.cli.visible import all_visible, visible
 from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
-from canvasback.model.results import ListResult, RunResult, ShowResult
-from canvasback.model.watching import WatchEvent
+from canvasback.model.results.listing import ListResult, ShowResult
+from canvasback.model.results.run import RunResult
+from canvasback.model.results.watch import WatchEvent
 
 WITH_FINDINGS = 3
 _FORMATS = text.FORMATS | comparing_text.FORMATS | going_back_text.FORMATS | mending_text.FORMATS

@@ -26,7 +26,7 @@ def exit_code_of(work: Callable[[], int], *, as_json: bool, compact: bool = Fals
         as_json: Print the error as JSON too.
         compact: In one line.
     """
-    from canvasback.operations.unforeseen import FORESEEABLE, in_our_words  # noqa: PLC0415 - duckdb is slow to load
+    from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words  # noqa: PLC0415 - duckdb is slow to load
 
     try:
         return work()

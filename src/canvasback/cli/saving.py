@@ -18,7 +18,7 @@ from canvasback.cli.running import INTERRUPTED, exit_code_of, run_command
 from canvasback.cli.settings import read_settings
 from canvasback.cli.signals import stopped_by_signals
 from canvasback.model.lake import parse_lake
-from canvasback.model.results import RunResult
+from canvasback.model.results.run import RunResult
 from canvasback.storage.locations import folder_url
 
 

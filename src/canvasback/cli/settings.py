@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from canvasback.errors import UsageError
-from canvasback.storage.bucket import StoreOptions
+from canvasback.storage.bucket.service import StoreOptions
 from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 

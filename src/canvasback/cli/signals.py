@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopBySignal:
-    """Is set by the first signal; the second one is a KeyboardInterrupt. See `canvasback.model.watching.StopSign`.
+    """Is set by the first signal; the second one is a KeyboardInterrupt. See `canvasback.model.results.watch.StopSign`.
 
     A handler may run in the middle of anything, so it takes no lock, as a `threading.Event` would: it writes to a
     pipe, and who waits for that wakes up.

@@ -8,18 +8,15 @@ from typing import Any
 
 from canvasback.model.finding import Finding
 from canvasback.model.moment import in_utc, spelled
-from canvasback.model.results import (
-    AttachResult,
-    BackupResult,
-    InitResult,
-    ListResult,
-    RepointResult,
-    RestoreResult,
-    RunResult,
-    ShowResult,
-    VerifyResult,
-)
-from canvasback.model.words import either, many
+from canvasback.model.plurals import either, many
+from canvasback.model.results.attach import AttachResult
+from canvasback.model.results.backup import BackupResult
+from canvasback.model.results.init import InitResult
+from canvasback.model.results.listing import ListResult, ShowResult
+from canvasback.model.results.repoint import RepointResult
+from canvasback.model.results.restore import RestoreResult
+from canvasback.model.results.run import RunResult
+from canvasback.model.results.verify import VerifyResult
 
 _SHOWN = 20
 _STEP = 1024

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from canvasback.cli.text import size
 from canvasback.model.moment import in_utc
-from canvasback.model.watching import (
-    OutageEnded,
-    OutageStarted,
-    PointHeld,
-    PointMade,
-    WatchEvent,
-    WatchStarted,
-)
-from canvasback.model.words import many
+from canvasback.model.plurals import many
+from canvasback.model.results.watch import OutageEnded, OutageStarted, PointHeld, PointMade, WatchEvent, WatchStarted
 
 
 def event_line(event: WatchEvent) -> str:

@@ -1,10 +1,22 @@
-"""What is told of a commit to the lake."""
+"""A commit to the lake: the snapshot that it made, and what is told of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import msgspec
+
+from canvasback.model.moment import spelled
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """One snapshot and the time of its commit."""
+
+    snapshot: int
+    time: datetime
+
+    def __str__(self) -> str:
+        return f"snapshot {self.snapshot} of {spelled(self.time)}"
 
 
 class CommitSummary(msgspec.Struct, frozen=True):

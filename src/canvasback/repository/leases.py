@@ -29,8 +29,8 @@ from canvasback.errors import (
 )
 from canvasback.model.manifest import Time
 from canvasback.repository import layout
-from canvasback.storage.bucket import no_conditional_writes
-from canvasback.storage.process import Process, is_dead, this_process
+from canvasback.storage.bucket.service import no_conditional_writes
+from canvasback.storage.local.process import Process, is_dead, this_process
 from canvasback.storage.store import Store
 
 LIFETIME = timedelta(seconds=60)

@@ -21,7 +21,7 @@ from canvasback.repository import layout
 from canvasback.repository.leases import begin_leases
 from canvasback.repository.owner import note_owner
 from canvasback.repository.points import check_format
-from canvasback.storage.local import LocalStore
+from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 
 ChunkRows = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping
 
 from canvasback.errors import RefusedError, UsageError
-from canvasback.storage.bucket import Bucket, StoreOptions
-from canvasback.storage.local import LocalStore
+from canvasback.storage.bucket.service import Bucket, StoreOptions
+from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
 from canvasback.storage.store import Store
 
@@ -153,7 +153,7 @@ class Stores:
 
     def _in_bucket(self, root: str, prefix: str) -> Store:
         # Who has all on disks need not load what talks to buckets.
-        from canvasback.storage.objects import ObjectStore  # noqa: PLC0415
+        from canvasback.storage.bucket.store import ObjectStore  # noqa: PLC0415
 
         return ObjectStore(self._bucket(root), prefix)
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 
-from canvasback.storage.process import boot, is_over, started
+from canvasback.storage.local.process import boot, is_over, started
 
 _PREFIX = "canvasback-"
 _NAME = re.compile(r"canvasback-(?P<boot>[0-9a-f]{12})-(?P<pid>[0-9]{1,9})-(?P<started>[0-9]*)-.*", re.DOTALL)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from canvasback.catalog.engines.duckdb import DuckDBEngine
+from canvasback.catalog.engines.duckdb.engine import DuckDBEngine
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
 from canvasback.model.lake import LakeName
@@ -102,15 +102,15 @@ def open_engine(lake: LakeName, stores: Stores | None = None) -> Engine:
         stores: How to reach a catalog that is named by a URL; by each cloud's own configuration if None.
     """
     if lake.is_url:
-        from canvasback.catalog.engines.duckdb_url import UrlEngine  # noqa: PLC0415
+        from canvasback.catalog.engines.duckdb.url import UrlEngine  # noqa: PLC0415
 
         return UrlEngine(lake, stores or Stores())
     if lake.engine == "sqlite":
-        from canvasback.catalog.engines.sqlite import SQLiteEngine  # noqa: PLC0415
+        from canvasback.catalog.engines.sqlite.engine import SQLiteEngine  # noqa: PLC0415
 
         return SQLiteEngine(lake.target)
     if lake.engine == "postgres":
-        from canvasback.catalog.engines.postgres import PostgresEngine  # noqa: PLC0415
+        from canvasback.catalog.engines.postgres.engine import PostgresEngine  # noqa: PLC0415
 
         return PostgresEngine(lake)
     return DuckDBEngine(lake.target, lake.schema)
@@ -123,7 +123,7 @@ def open_to_change(lake: LakeName) -> Engine:
         RefusedError: It is named by a URL, and can only be read (``url-not-writable``).
     """
     if lake.is_url:
-        from canvasback.catalog.engines.duckdb_url import read_only  # noqa: PLC0415
+        from canvasback.catalog.engines.duckdb.url import read_only  # noqa: PLC0415
 
         raise read_only(lake.shown_target)
     return open_engine(lake)

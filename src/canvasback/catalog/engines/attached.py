@@ -10,8 +10,8 @@ import duckdb
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.engines import Engine, open_engine
-from canvasback.catalog.engines.duckdb_file import open_header
-from canvasback.catalog.engines.duckdb_tables import find_schema, read_tables
+from canvasback.catalog.engines.duckdb.file import open_header
+from canvasback.catalog.engines.duckdb.tables import find_schema, read_tables
 from canvasback.catalog.image import Image
 from canvasback.errors import LakeError, UsageError
 from canvasback.model.lake import LakeName, parse_lake

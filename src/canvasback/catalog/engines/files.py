@@ -12,18 +12,11 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from canvasback.catalog.engines.linked import names_of
-from canvasback.errors import (
-    AccessDeniedError,
-    LakeError,
-    LockedError,
-    NoSpaceError,
-    RefusedError,
-    StorageError,
-)
-from canvasback.storage.flushing import flush
-from canvasback.storage.modes import belong_to_folder, take_after, usual_mode
-from canvasback.storage.staging import staged_path, sweep, with_suffix
+from canvasback.catalog.engines.symlinks import names_of
+from canvasback.errors import AccessDeniedError, LakeError, LockedError, NoSpaceError, RefusedError, StorageError
+from canvasback.storage.local.flushing import flush
+from canvasback.storage.local.modes import belong_to_folder, take_after, usual_mode
+from canvasback.storage.local.staging import staged_path, sweep, with_suffix
 
 
 def is_open_here(path: str) -> bool:

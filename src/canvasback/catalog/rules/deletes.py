@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from canvasback.catalog.deleting import DeletingCommits, folded_files
 from canvasback.catalog.image import Image
+from canvasback.catalog.reading.deletes import DeletingCommits, folded_files
 from canvasback.catalog.rules.rule import Fault, rule
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.inlined import INLINED_ROWS, inlined_deletes
+from canvasback.catalog.reading.inlined import INLINED_ROWS, inlined_deletes
 from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, rule
 from canvasback.catalog.spec import PRIMARY_KEYS
+from canvasback.catalog.writing.edits import Edit
+from canvasback.model.plurals import many
 from canvasback.model.relation import identifier
-from canvasback.model.words import many
 
 _NAMES = {
     "ducklake_snapshot": "snapshot",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
-from canvasback.catalog.files import KINDS, files_select
 from canvasback.catalog.image import Image
-from canvasback.catalog.lake_tables import table_names
+from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.lake_tables import table_names
 from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, rule
+from canvasback.catalog.writing.edits import Edit
 from canvasback.model.relation import literal
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.dialects import is_old
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.inlined import inlined_tables
+from canvasback.catalog.reading.inlined import inlined_tables
+from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.writing.edits import Edit
+from canvasback.model.plurals import many
 from canvasback.model.relation import identifier, literal
-from canvasback.model.words import many
 
 _REGISTERED = "ducklake_inlined_data_tables"
 _OWN = frozenset({"row_id", "begin_snapshot", "end_snapshot"})

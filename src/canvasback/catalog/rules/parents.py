@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, rule
+from canvasback.catalog.writing.edits import Edit
 
 _NEEDED = (
     ("ducklake_table", "schema_id", "ducklake_schema", "schema_id"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
+from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, listed, rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.writing.edits import Edit
 
 _VERSIONED = {
     "ducklake_schema": ("schema_id", "schema"),

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
-from canvasback.catalog.inlined import inlined_tables, own_column
+from canvasback.catalog.reading.inlined import inlined_tables, own_column
+from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, listed, rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.writing.edits import Edit
 
 
 def taken_row_ids(image: Image) -> str:

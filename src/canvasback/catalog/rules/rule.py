@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
+from canvasback.catalog.writing.edits import Edit
 from canvasback.model.finding import FindingKind, Severity
 
 RESTORE = "Restore the catalog from a point that was made before: run list, and restore --replace."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.rule import RESTORE, Fault, Repair, listed, rule
 from canvasback.catalog.spec import KNOWN_VERSIONS
+from canvasback.catalog.writing.edits import Edit
 
 
 def _add_changes(_: Image, faults: Sequence[Fault]) -> list[Edit]:

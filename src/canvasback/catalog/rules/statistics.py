@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
-from canvasback.catalog.files import statistics_table
 from canvasback.catalog.image import Image
-from canvasback.catalog.moment_statistics import newest_bounds
-from canvasback.catalog.rules.doubtful import Column, doubtful_columns, live_types
+from canvasback.catalog.reading.files import statistics_table
+from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.state import visible
+from canvasback.catalog.rules.suspect_bounds import Column, doubtful_columns, live_types
+from canvasback.catalog.writing.edits import Edit
+from canvasback.catalog.writing.moment_statistics import newest_bounds
 from canvasback.model.relation import literal
 
 _WITH_NAN = frozenset({"FLOAT", "DOUBLE"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.edits import Edit
 from canvasback.catalog.image import Image
+from canvasback.catalog.reading.table_states import inlined_select, visible
 from canvasback.catalog.rules.row_ids import taken_row_ids
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.state import inlined_select, visible
+from canvasback.catalog.writing.edits import Edit
 
 
 def _add_table_stats(image: Image, faults: Sequence[Fault]) -> list[Edit]:

@@ -1,0 +1,1 @@
+"""What becomes of a catalog: edits, and the commits that are made of them."""

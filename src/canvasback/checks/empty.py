@@ -1,0 +1,48 @@
+"""Whether a data path is empty where a lake's files should be: so a disk looks that is not mounted."""
+
+from __future__ import annotations
+
+import os
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.checks.kinds import MISSING
+from canvasback.model.relation import literal
+from canvasback.repository.rows import one_row
+from canvasback.storage.locations import Stores, is_remote
+
+
+def is_empty(image: Image, root: str, stores: Stores) -> bool:
+    """Whether the catalog names files below the data path, and neither one of them nor a folder of theirs is there.
+
+    Where a single file was all, and is lost, its folder is still there; but a bucket has no folders.
+
+    Args:
+        image: The catalog in DuckDB's dialect, whose connection has ``memory.damaged`` of all its files.
+        root: The data path as an absolute folder or URL that ends in a slash.
+        stores: How to reach it.
+
+    Raises:
+        StorageError: The data path cannot be listed.
+    """
+    missing = f"memory.damaged WHERE code = {literal(MISSING.code)} AND starts_with(place, {literal(root)})"
+    [gone] = one_row(image.connection, f"SELECT count(*) FROM {missing}")
+    if not gone:
+        return False
+    selects = " UNION ALL ".join(
+        f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
+        for kind, (table, _) in KINDS.items()
+        if table in image.tables
+    )
+    [named] = one_row(image.connection, f"SELECT count(*) FROM ({selects})")
+    if named != gone:
+        return False
+    folders = {
+        folder
+        for (folder,) in image.connection.execute(
+            f"SELECT DISTINCT regexp_replace(place, '[^/]*$', '') FROM {missing}"
+        ).fetchall()
+    }
+    if is_remote(root):
+        return not any(root + stat.name[: stat.name.rfind("/") + 1] in folders for stat in stores.open(root).list(""))
+    return not any(os.path.isdir(folder) for folder in folders)

@@ -1,0 +1,1 @@
+"""Where a lake's files are, which are there that no catalog names, and who else uses them."""

@@ -1,0 +1,90 @@
+"""Files below a data path that the lake's catalog does not name: leftovers, or commits that it does not remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.model.progress import Progress
+from canvasback.model.relation import literal
+from canvasback.repository.rows import create_table, insert_rows
+from canvasback.storage.store import Store
+
+_BATCH = 4096
+_LISTED = {"name": "VARCHAR", "size": "BIGINT", "modified_ns": "BIGINT"}
+
+
+class UnknownFile(msgspec.Struct, frozen=True):
+    """A file that no row of the catalog names.
+
+    Attributes:
+        name: Its path below the data path.
+        size: Its bytes.
+        modified_ns: When it was last written, nanoseconds since 1970; 0 where the store does not say.
+    """
+
+    name: str
+    size: int
+    modified_ns: int
+
+
+def list_data_path(image: Image, store: Store, progress: Progress) -> int:
+    """Fill ``memory.listed`` with all objects below the data path: ``name``, ``size``, ``modified_ns``.
+
+    Returns:
+        How many there are.
+    """
+    create_table(image.connection, "memory.listed", _LISTED)
+    progress.begin("listing the data path")
+    batch: list[tuple[str, int, int]] = []
+    count = 0
+    for stat in store.list(""):
+        batch.append((stat.name, stat.size, stat.modified_ns))
+        if len(batch) >= _BATCH:
+            count += _note(image, batch, progress)
+    count += _note(image, batch, progress)
+    progress.end()
+    return count
+
+
+def unknown_files(image: Image, root: str) -> Iterator[UnknownFile]:
+    """The listed objects that no row names, not even one of ``ducklake_files_scheduled_for_deletion``, by name.
+
+    Args:
+        image: The catalog, whose connection has ``memory.listed``, see `list_data_path`.
+        root: The data path as an absolute folder or URL that ends in a slash.
+    """
+    named = " UNION ALL ".join(
+        f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
+        for kind, (table, _) in KINDS.items()
+        if table in image.tables
+    )
+    scheduled = _scheduled_select(image, root)
+    rows = image.connection.execute(
+        f"SELECT name, size, modified_ns FROM memory.listed WHERE name NOT IN ({named} UNION ALL {scheduled}) "
+        "ORDER BY name"
+    ).fetchall()
+    return (UnknownFile(*row) for row in rows)
+
+
+def _scheduled_select(image: Image, root: str) -> str:
+    """Scheduled paths are relative to the data path, whatever the file's own were."""
+    relation = image.tables.get("ducklake_files_scheduled_for_deletion")
+    if relation is None:
+        return "SELECT '' AS path WHERE false"
+    plain = "regexp_replace(x.path, '^file://', '')"
+    return (
+        f"SELECT CASE WHEN starts_with({plain}, {literal(root)}) THEN substr({plain}, {len(root) + 1}) "
+        f"ELSE {plain} END AS path FROM ({relation.select}) x WHERE x.path IS NOT NULL"
+    )
+
+
+def _note(image: Image, batch: list[tuple[str, int, int]], progress: Progress) -> int:
+    insert_rows(image.connection, "memory.listed", _LISTED, batch)
+    progress.advance(files=len(batch))
+    count = len(batch)
+    batch.clear()
+    return count

@@ -1,0 +1,267 @@
+"""Which point holds a moment of the lake's history.
+
+A point holds all snapshots that its catalog had, so many points hold a moment. The oldest of them is taken: what
+merging, flushing and expiry did later has not touched what it says.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from canvasback.catalog.connections import connect
+from canvasback.catalog.image import Image
+from canvasback.errors import CorruptError, RefusedError
+from canvasback.model.commit import Commit
+from canvasback.model.manifest import Manifest
+from canvasback.model.moment import Moment, spelled
+from canvasback.repository.chunks import read_chunks, relation_of
+from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.reach import reach_of
+from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
+
+_TABLE = "ducklake_snapshot"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A moment, and the point that holds it.
+
+    Attributes:
+        manifest: The point.
+        commit: The snapshot of that moment.
+    """
+
+    manifest: Manifest
+    commit: Commit
+
+
+def find_held(store: Store, moment: Moment, point: str | None = None) -> Held:
+    """The point that holds a moment, and the snapshot that the moment means.
+
+    Args:
+        store: The repository.
+        moment: A snapshot, or a time: then its newest snapshot at or before that time.
+        point: An id, a unique beginning of one or ``latest`` to look into that point only.
+
+    Raises:
+        RefusedError: No point holds it (``moment-not-held``); the message says which nearest ones there are. Or it
+            is a snapshot that exists on several timelines (``ambiguous-snapshot``).
+    """
+    with _history(store) as history:
+        if point is not None:
+            manifest = read_point(store, find_point(store, point))
+            commit = choose_commit(history.commits(manifest), moment, f"point {manifest.id}", manifest.created)
+            return Held(manifest, commit)
+        return history.find(moment)
+
+
+def find_commit(image: Image, moment: Moment, now: datetime) -> Commit:
+    """The snapshot of a live lake that a moment means.
+
+    Raises:
+        RefusedError: The lake does not have it (``moment-not-held``).
+    """
+    return choose_commit(_commits(image.connection, image.tables[_TABLE].select), moment, "the lake", now)
+
+
+def choose_commit(commits: list[Commit], moment: Moment, where: str, known_until: datetime) -> Commit:
+    """The one of the snapshots, which are in order, that a moment means.
+
+    Args:
+        commits: All snapshots of a catalog.
+        moment: The moment.
+        where: Whose snapshots they are, for the message.
+        known_until: Until when the catalog can tell what was committed.
+
+    Raises:
+        RefusedError: None of them is (``moment-not-held``).
+    """
+    chosen = _chosen(commits, moment, known_until)
+    if chosen is None:
+        raise _not_held(moment, commits, where, known_until)
+    return chosen
+
+
+def _chosen(commits: list[Commit], moment: Moment, known_until: datetime) -> Commit | None:
+    if moment.time is None:
+        return next((commit for commit in commits if commit.snapshot == moment.snapshot), None)
+    earlier = [commit for commit in commits if commit.time <= moment.time]
+    later = commits[len(earlier)] if len(earlier) < len(commits) else None
+    if not earlier or (later is None and moment.time > known_until):
+        return None
+    # Snapshots count up by one: where one is missing it was expired, and may be what the lake showed then.
+    gone = later is not None and later.snapshot != earlier[-1].snapshot + 1
+    return None if gone else earlier[-1]
+
+
+def by_timeline(ids: list[str], timeline_of: Callable[[str], int]) -> dict[int, list[str]]:
+    """Ids of points by timeline, in order. Timelines only count up, so few manifests tell where each begins.
+
+    Args:
+        ids: The ids, oldest first; not empty.
+        timeline_of: Reads the manifest of a point.
+    """
+    first, last = timeline_of(ids[0]), timeline_of(ids[-1])
+    if first == last:
+        return {first: ids}
+    middle = len(ids) // 2
+    found = by_timeline(ids[:middle], timeline_of)
+    for timeline, more in by_timeline(ids[middle:], timeline_of).items():
+        found.setdefault(timeline, []).extend(more)
+    return found
+
+
+class _UnreadableError(Exception):
+    """A point whose manifest or snapshots are damaged; never leaves this module."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(id_)
+        self.id = id_
+
+
+class _History:
+    """The points of a repository as timelines, read as far as is needed."""
+
+    def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection) -> None:
+        self._store = store
+        self._connection = connection
+        self._manifests: dict[str, Manifest] = {}
+
+    def find(self, moment: Moment) -> Held:
+        """See `find_held`."""
+        ids = list_points(self._store)
+        if not ids:
+            find_point(self._store, "latest")  # says that there is none
+        while True:
+            try:
+                timelines = self._timelines(ids)
+                return self._at_time(timelines, moment) if moment.time else self._at_snapshot(timelines, moment)
+            except _UnreadableError as error:
+                ids = [id_ for id_ in ids if id_ != error.id]  # another may hold it too
+                if not ids:
+                    raise RefusedError(
+                        "moment-not-held",
+                        f"no point of {self._store.url} can be read",
+                        hint="Run verify --all to see what is damaged.",
+                    ) from error
+
+    def commits(self, manifest: Manifest) -> list[Commit]:
+        """The snapshots that a point holds, in their order."""
+        table = next(table for table in manifest.tables if table.name == _TABLE)
+        chunks = read_chunks(self._connection, self._store, table)
+        return _commits(self._connection, relation_of(self._store, table.name, table.columns, chunks).select)
+
+    def _at_snapshot(self, timelines: dict[int, list[str]], moment: Moment) -> Held:
+        wanted = moment.snapshot or 0
+        found: list[Held] = []
+        near: list[Commit] = []
+        for ids in timelines.values():
+            place = bisect_left(ids, wanted, key=head_of)
+            for id_ in ids[max(0, place - 1) : place + 1]:
+                for commit in self._commits_of(id_):
+                    if commit.snapshot == wanted:
+                        found.append(Held(self._manifest(id_), commit))
+                    else:
+                        near.append(commit)
+        times = sorted({held.commit.time for held in found})
+        if len(times) > 1:
+            raise RefusedError(
+                "ambiguous-snapshot",
+                f"the lake went back and on again, and has had {len(times)} snapshots {wanted}: "
+                + ", ".join(f"one of {spelled(h.commit.time)} in point {h.manifest.id}" for h in found),
+                hint="Name the point that has the one you mean.",
+            )
+        if not found:
+            raise _not_held(moment, sorted(near, key=lambda c: c.snapshot), "any point", self._known_until(timelines))
+        return min(found, key=lambda held: held.manifest.id)
+
+    def _at_time(self, timelines: dict[int, list[str]], moment: Moment) -> Held:
+        assert moment.time is not None
+        time = moment.time
+        until = self._known_until(timelines)
+        newest = [Commit(m.snapshot_id, m.snapshot_time) for m in (self._manifest(list(timelines.values())[-1][-1]),)]
+        if time > until:
+            raise _not_held(moment, newest, "any point", until)
+        # At that time the lake was on a timeline of which a point was made before, or on the next one already.
+        begun = [number for number, ids in timelines.items() if self._manifest(ids[0]).created <= time]
+        found: list[Held] = []
+        near: list[Commit] = []
+        for number, ids in timelines.items():
+            if begun and number < begun[-1]:
+                continue
+            place = bisect_left(ids, time, key=lambda id_: self._manifest(id_).snapshot_time)
+            commits = {c.snapshot: c for id_ in ids[max(0, place - 1) : place + 1] for c in self._commits_of(id_)}
+            near += commits.values()
+            commit = _chosen([commits[n] for n in sorted(commits)], moment, self._manifest(ids[-1]).created)
+            if commit is not None:
+                oldest = ids[bisect_left(ids, commit.snapshot, key=head_of)]
+                found.append(Held(self._manifest(oldest), commit))
+        if not found:
+            raise _not_held(moment, sorted(near, key=lambda c: c.time), "any point", until)
+        return max(found, key=lambda held: held.commit.time)
+
+    def _known_until(self, timelines: dict[int, list[str]]) -> datetime:
+        return self._manifest(list(timelines.values())[-1][-1]).created
+
+    def _timelines(self, ids: list[str]) -> dict[int, list[str]]:
+        return by_timeline(ids, lambda id_: self._manifest(id_).timeline)
+
+    def _manifest(self, id_: str) -> Manifest:
+        if id_ not in self._manifests:
+            try:
+                self._manifests[id_] = read_point(self._store, id_)
+            except CorruptError as error:
+                raise _UnreadableError(id_) from error
+        return self._manifests[id_]
+
+    def _commits_of(self, id_: str) -> list[Commit]:
+        try:
+            return self.commits(self._manifest(id_))
+        except (CorruptError, duckdb.Error) as error:
+            raise _UnreadableError(id_) from error
+
+
+@contextmanager
+def _history(store: Store) -> Iterator[_History]:
+    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
+        yield _History(store, connection)
+
+
+def _commits(connection: duckdb.DuckDBPyConnection, select: str) -> list[Commit]:
+    rows = connection.execute(
+        f"SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ) FROM ({select}) ORDER BY 1"
+    ).fetchall()
+    return [Commit(int(snapshot), time) for snapshot, time in rows]
+
+
+def head_of(id_: str) -> int:
+    """The newest snapshot of a point, which its id shows."""
+    return int(id_.rpartition("s")[2])
+
+
+def _not_held(moment: Moment, commits: list[Commit], where: str, known_until: datetime) -> RefusedError:
+    """Say what is nearest; the newest state in place of another one is never taken in silence."""
+    if moment.time is None:
+        before = [c for c in commits if c.snapshot < (moment.snapshot or 0)][-1:]
+        after = [c for c in commits if c.snapshot > (moment.snapshot or 0)][:1]
+        reason = "not there" if not before or not after else "gone: it was expired before"
+        message = f"{moment} is {reason}" if where == "the lake" else f"{moment} is not in {where}"
+    else:
+        before = [c for c in commits if c.time <= moment.time][-1:]
+        after = [c for c in commits if c.time > moment.time][:1]
+        message = f"what the lake showed at {moment} is not in {where}"
+        if moment.time > known_until:
+            message += f", of which the newest is of {spelled(known_until)}" if where == "any point" else ""
+            message += ": that time is yet to come" if where == "the lake" else ""
+    nearest = [f"before it {c}" for c in before] + [f"after it {c}" for c in after]
+    return RefusedError(
+        "moment-not-held",
+        message,
+        hint=f"The nearest there are: {', '.join(nearest)}." if nearest else "It is before all that is known.",
+    )

@@ -1,0 +1,47 @@
+"""What backup answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from canvasback.model.finding import Finding
+
+
+class BackupResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.backup/1"):
+    """A recovery point was made, or the newest one was found to hold all that there is.
+
+    Attributes:
+        point: Its id.
+        snapshot_id: The lake's newest snapshot in it.
+        files: Files that the point names.
+        bytes: Bytes of them.
+        new_files: Files that were copied.
+        new_bytes: Bytes that were copied.
+        reused_files: Files that the repository held already.
+        catalog_bytes: Bytes of catalog and file list that were written.
+        seconds: How long it took.
+        findings: What was found, the first ones word for word.
+        finding_counts: How many of each code.
+        snapshot_time: When the newest snapshot was committed.
+        commits: How many snapshots the lake has gone on since the point before; 0 where it was taken back.
+        absent: Files that the point names and the repository does not hold.
+        made: Whether it was made now; False where there was nothing new, and the newest point is the answer.
+    """
+
+    point: str
+    snapshot_id: int
+    files: int
+    bytes: int
+    new_files: int
+    new_bytes: int
+    reused_files: int
+    catalog_bytes: int
+    seconds: float
+    findings: tuple[Finding, ...]
+    finding_counts: dict[str, int]
+    snapshot_time: datetime
+    commits: int
+    absent: int
+    made: bool

@@ -1,0 +1,29 @@
+"""What verify answers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from canvasback.model.finding import Finding
+
+
+class VerifyResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.verify/1"):
+    """Points were verified.
+
+    Attributes:
+        points: The ids of the points.
+        level: How deeply.
+        objects: Objects that were looked at.
+        bytes: Bytes that were read.
+        seconds: How long it took.
+        findings: What was found, the first ones word for word.
+        finding_counts: How many of each code; empty where all is sound.
+    """
+
+    points: tuple[str, ...]
+    level: str
+    objects: int
+    bytes: int
+    seconds: float
+    findings: tuple[Finding, ...]
+    finding_counts: dict[str, int]

@@ -1,0 +1,19 @@
+"""Which files a connection needs that reads a point."""
+
+from __future__ import annotations
+
+import tempfile
+
+from canvasback.storage.local.store import LocalStore
+from canvasback.storage.store import Store
+
+
+def reach_of(store: Store, *more: str) -> list[str]:
+    """The folders below which a point's chunks, and copies of its files, are read.
+
+    Args:
+        store: The repository; one that is no folder is read through copies in a temporary folder.
+        more: Other folders that the step writes to.
+    """
+    own = [store.root] if isinstance(store, LocalStore) else []
+    return [tempfile.gettempdir(), *own, *more]

@@ -1,0 +1,1 @@
+"""Buckets as a store: one implementation over what each cloud has to offer."""

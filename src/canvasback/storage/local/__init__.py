@@ -1,0 +1,1 @@
+"""Folders as a store: whole files or none, and the processes that write them."""

@@ -1,0 +1,81 @@
+"""Is this the repository's lake, and does it go on where the last point ended?"""
+
+from __future__ import annotations
+
+from canvasback.catalog.image import Image
+from canvasback.errors import LakeError, RefusedError
+from canvasback.repository.chunks import relation_of
+from canvasback.storage.store import Store
+from canvasback.transfer.catalog_chunks import SavedCatalog
+from canvasback.transfer.previous_point import Previous
+
+_SCHEMAS = "ducklake_schema"
+_SNAPSHOTS = "ducklake_snapshot"
+
+
+def lake_id(image: Image) -> str:
+    """The lake's id: ``schema_uuid`` of schema 0, or of the oldest schema where that one was expired.
+
+    Raises:
+        LakeError: The catalog has no schema (``no-lake-id``).
+    """
+    uuids = image.schema_uuids()
+    if not uuids:
+        raise LakeError(
+            "no-lake-id",
+            "the catalog has no schema, so the lake cannot be told from others",
+            hint="The catalog is damaged, or all its schemas were dropped and expired; create one first.",
+        )
+    return uuids[min(uuids)]
+
+
+def check_lake(image: Image, store: Store, expected: str, previous: Previous) -> None:
+    """See that the catalog is of the repository's lake.
+
+    Where schema 0 was dropped and expired, any schema that the last point has too proves it.
+
+    Raises:
+        RefusedError: It is of another lake (``other-lake``).
+    """
+    uuids = image.schema_uuids()
+    if expected in uuids.values():
+        return
+    before = previous.tables.get(_SCHEMAS)
+    if 0 not in uuids and before is not None:
+        known = image.connection.execute(
+            "SELECT schema_uuid::VARCHAR FROM "
+            f"({relation_of(store, _SCHEMAS, before.table.columns, before.chunks).select})"
+        ).fetchall()
+        if {row[0] for row in known} & set(uuids.values()):
+            return
+    raise RefusedError(
+        "other-lake",
+        f"the repository is for the lake {expected}, and this catalog is of the lake {uuids.get(0, '(unknown)')}",
+        hint="Use one repository for each lake: canvasback init NEW_REPO --lake LAKE.",
+    )
+
+
+def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCatalog) -> int:
+    """The timeline of a new point: the last one's, unless the catalog's snapshots contradict it.
+
+    They do where the newest snapshot of the last point is newer than the catalog's, or where a snapshot of
+    both was committed at different times: the lake was rewound, or restored, and written again.
+    """
+    before = previous.manifest
+    if before is None:
+        return 1
+    head = image.head()[0]
+    if head < before.snapshot_id:
+        return before.timeline + 1
+    current = set(saved.chunks[_SNAPSHOTS])
+    found = previous.tables.get(_SNAPSHOTS)
+    changed = [chunk for chunk in found.chunks if chunk not in current] if found else []
+    if found is None or not changed:
+        return before.timeline
+    old = relation_of(store, _SNAPSHOTS, found.table.columns, changed)
+    contradicting = image.connection.execute(
+        f"SELECT count(*) FROM ({old.select}) o JOIN ({image.tables[_SNAPSHOTS].select}) n USING (snapshot_id) "
+        # Engines keep times in their own ways, and not all of them nanoseconds.
+        "WHERE CAST(o.snapshot_time AS TIMESTAMPTZ) IS DISTINCT FROM CAST(n.snapshot_time AS TIMESTAMPTZ)"
+    ).fetchone()
+    return before.timeline + (1 if contradicting and contradicting[0] else 0)

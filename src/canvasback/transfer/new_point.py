@@ -1,0 +1,303 @@
+"""A lake becomes a point: read, copied, read again where files went away meanwhile, and published."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from canvasback import __about__
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import Reader, open_engine
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.rules.unreadable import unreadable
+from canvasback.catalog.spec import KNOWN_VERSIONS
+from canvasback.datapath.data_root import find_data_root, refuse_foreign, refuse_nesting
+from canvasback.datapath.sharing import origin_of
+from canvasback.errors import CorruptError, LockedError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.manifest import FileTotals, Manifest
+from canvasback.model.progress import Progress
+from canvasback.model.results.backup import BackupResult
+from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.layout import FORMAT
+from canvasback.repository.leases import HeldLease, hold_lease
+from canvasback.repository.points import publish_point
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.repository.rows import rows_json, rows_select
+from canvasback.storage.locations import Stores, folder_url
+from canvasback.transfer.catalog_chunks import SavedCatalog, save_catalog
+from canvasback.transfer.file_lists import FileLists
+from canvasback.transfer.identity import check_lake, next_timeline
+from canvasback.transfer.previous_point import Previous, read_previous
+
+_ATTEMPTS = 20
+
+
+def back_up(
+    lake: str,
+    repository: str,
+    *,
+    data_path: str | None,
+    jobs: int | None,
+    only_new: bool,
+    stores: Stores,
+    progress: Progress,
+    clock: Callable[[], datetime],
+    recheck: int | None = None,
+    full: bool = False,
+) -> BackupResult:
+    """Make a point of a lake by its name; see `canvasback.backup`."""
+    name = parse_lake(lake)
+    engine = open_engine(name, stores)
+    opened = open_repository(stores.open(repository))
+    run = Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
+    return run.back_up()
+
+
+class Backup(msgspec.Struct):
+    """One backup in the making.
+
+    Attributes:
+        lake: The lake's name.
+        engine: Reads its catalog.
+        repository: Where the point goes.
+        stores: Opens the lake's storage.
+        data_path: What the user says of the data path, if anything.
+        jobs: How many files are copied at a time.
+        recheck: At how many held files to look again.
+        trust: Whether to rely on what the repository holds.
+        only_new: Whether to make no point where the newest one has it all.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+    """
+
+    lake: LakeName
+    engine: Reader
+    repository: Repository
+    stores: Stores
+    data_path: str | None
+    jobs: int | None
+    recheck: int | None
+    trust: bool
+    only_new: bool
+    progress: Progress
+    clock: Callable[[], datetime]
+    earlier_files: int = 0
+    earlier_bytes: int = 0
+    damage: tuple[Finding, ...] = ()
+    written: int = 0
+    commits: int = 0
+
+    def back_up(self) -> BackupResult:
+        """Make the point, with a lease of the repository. See `backup`."""
+        began = time.monotonic()
+        if self.data_path is not None:
+            folder_url(self.data_path)  # what makes no sense is found out even where no point is made
+        with hold_lease(self.repository.store, "backup", self.clock) as lease:
+            manifest, made = self.make_point(lease)
+        return BackupResult(
+            manifest.id,
+            manifest.snapshot_id,
+            manifest.totals.count,
+            manifest.totals.bytes,
+            manifest.new_files if made else 0,
+            manifest.new_bytes if made else 0,
+            manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
+            self.written,
+            round(time.monotonic() - began, 3),
+            manifest.findings,
+            manifest.finding_counts,
+            manifest.snapshot_time,
+            self.commits if made else 0,
+            manifest.totals.absent,
+            made,
+        )
+
+    def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:
+        """Read, copy, and read again while files vanish between the two.
+
+        Returns:
+            The point, and whether it was made; else it is the newest one, which has it all.
+        """
+        image = self.engine.read()
+        try:
+            for attempt in range(1, _ATTEMPTS + 1):
+                findings = Findings()
+                findings.extend(self.damage)
+                previous = read_previous(image.connection, self.repository, lease.latest, findings, trust=self.trust)
+                held = self._held(image, previous, findings)
+                if held is not None and not held.totals.absent:
+                    return held, False
+                try:
+                    saved = self._save(image, previous)
+                    lists = self._copy(image, previous, saved)
+                except (duckdb.Error, CorruptError) as error:
+                    if attempt == _ATTEMPTS or not self._can_go_on(error):
+                        raise
+                    image.close()
+                    image = self.engine.read()
+                    continue
+                if not lists.missing:
+                    break
+                # A file can vanish because it was expired and cleaned up meanwhile: then the catalog of
+                # now no longer names it, and what the catalog of now names is what we want.
+                again = self.engine.read()
+                still = self._named(again, lists.missing)
+                if still == lists.missing:
+                    again.close()
+                    break
+                image.close()
+                image = again
+                if attempt == _ATTEMPTS:
+                    raise LockedError(
+                        "catalog-busy",
+                        f"files of the lake went away before they could be copied, {_ATTEMPTS} times: "
+                        "it is merged, expired and cleaned up faster than it is read",
+                        hint="Run it again when less maintenance runs, or let cleanup spare files of the last minutes.",
+                    )
+                self.earlier_files += lists.new_files
+                self.earlier_bytes += lists.new_bytes
+            if held is not None and not self.earlier_files + lists.new_files:
+                return held, False
+            lists.report(findings)
+            return self._publish(image, previous, saved, lists, findings, lease), True
+        finally:
+            image.close()
+
+    def _held(self, image: Image, previous: Previous, findings: Findings) -> Manifest | None:
+        """The newest point, if nobody asks for another one with the same head. Damage asks for one."""
+        newest = previous.manifest
+        if not (self.only_new and self.trust and newest) or newest.id != previous.latest_id or findings.kept:
+            return None
+        return newest if image.head()[:2] == (newest.snapshot_id, newest.snapshot_time) else None
+
+    @property
+    def _jobs(self) -> int:
+        return self.jobs or self.repository.store.jobs
+
+    def _can_go_on(self, error: duckdb.Error | CorruptError) -> bool:
+        """Whether another attempt can do better than one that failed to read."""
+        if self.trust and (isinstance(error, CorruptError) or self.repository.store.url in str(error)):
+            self.trust = False
+            self.damage = (
+                Finding(
+                    "repository-damaged",
+                    "error",
+                    self.repository.store.url,
+                    f"the point before cannot be relied on: {str(error).splitlines()[0]}",
+                    "This backup compared and mended what it could; run verify --all to see which points are whole.",
+                ),
+            )
+            return True
+        # What was read of a catalog in use can turn out to be torn when it is looked at.
+        return isinstance(error, duckdb.IOException)
+
+    def _save(self, image: Image, previous: Previous) -> SavedCatalog:
+        check_lake(image, self.repository.store, self.repository.marker.lake_id, previous)
+        self.progress.begin("reading the catalog")
+        saved = save_catalog(image, self.repository, previous, self._jobs)
+        self.progress.end()
+        return saved
+
+    def _copy(self, image: Image, previous: Previous, saved: SavedCatalog) -> FileLists:
+        image = in_dialect(image, "duckdb")
+        last = previous.manifest.data_root if previous.manifest else None
+        root = find_data_root(image, self.lake, self.data_path, last)
+        refuse_nesting(self.repository.store.url, root)
+        if self.data_path is not None:
+            refuse_foreign(image, root, self.stores)
+        lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
+        lists.copy(self.stores, self.jobs, self.recheck, self.progress)
+        return lists
+
+    def _base(self, root: str, image: Image) -> str:
+        """What relative paths of files elsewhere are relative to: the folder that the data path is relative to."""
+        spelled = image.data_path.rstrip("/")
+        stem = root.rstrip("/").removesuffix(spelled)
+        return stem if spelled and stem != root.rstrip("/") and stem else os.getcwd() + "/"
+
+    def _named(self, image: Image, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
+        image = in_dialect(image, "duckdb")
+        root = find_data_root(image, self.lake, self.data_path, None)
+        named: set[tuple[str, bool]] = set()
+        for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
+            select = files_select(image, kind, root)
+            wanted = {"path": "VARCHAR"}
+            named.update(
+                image.connection.execute(
+                    f"SELECT path, elsewhere FROM ({select}) WHERE path IN ({rows_select(wanted)})",
+                    [rows_json(wanted, [(path,) for path, _ in missing])],
+                ).fetchall()
+            )
+        return missing & named
+
+    def _publish(
+        self,
+        image: Image,
+        previous: Previous,
+        saved: SavedCatalog,
+        lists: FileLists,
+        findings: Findings,
+        lease: HeldLease,
+    ) -> Manifest:
+        _remark_version(image, findings)
+        findings.extend(unreadable(image))
+        writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
+        files, totals = lists.store(writer)
+        snapshot_id, snapshot_time, snapshots = image.head()
+        before = previous.manifest
+        manifest = Manifest(
+            self="",
+            format=FORMAT,
+            id="",
+            repository_id=self.repository.marker.repository_id,
+            lake_id=self.repository.marker.lake_id,
+            timeline=next_timeline(image, self.repository.store, previous, saved),
+            created=self.clock(),
+            snapshot_id=snapshot_id,
+            snapshot_time=snapshot_time,
+            snapshots=snapshots,
+            catalog=image.record,
+            data_path=image.data_path,
+            data_root=lists.root,
+            relative_to=lists.base,
+            encrypted=image.encrypted,
+            tables=saved.tables,
+            files=files,
+            totals=FileTotals(*totals),
+            new_files=self.earlier_files + lists.new_files,
+            new_bytes=self.earlier_bytes + lists.new_bytes,
+            recheck_from=lists.recheck_from,
+            findings=findings.kept,
+            finding_counts=findings.counts,
+            writer=__about__.__version__,
+            parent=before.id if before else "",
+            arrival=self.repository.store.arrival,
+            origin=origin_of(self.lake, image),
+        )
+        self.repository.store.sync()
+        published = publish_point(self.repository.store, manifest, previous.latest_id, lease.announce)
+        lease.published()
+        self.written = saved.written_bytes + writer.written_bytes
+        self.commits = max(0, snapshot_id - (before.snapshot_id if before else 0))
+        return published
+
+
+def _remark_version(image: Image, findings: Findings) -> None:
+    if image.record.version not in KNOWN_VERSIONS:
+        findings.add(
+            Finding(
+                "unknown-version",
+                "warning",
+                "ducklake_metadata",
+                f"this release does not know DuckLake version {image.record.version or '(none)'} of the catalog",
+                "Everything is saved and restores unchanged; install a newer release to have its meaning checked.",
+            )
+        )

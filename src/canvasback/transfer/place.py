@@ -1,0 +1,311 @@
+"""Putting a point's files where a lake expects them: what is there and whole stays, nothing is overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import msgspec
+
+from canvasback.datapath.damaged_file import aside_suffix
+from canvasback.datapath.external_files import Elsewhere
+from canvasback.errors import (
+    AccessDeniedError,
+    CanvasbackError,
+    CorruptError,
+    ObjectExistsError,
+    ObjectMissingError,
+    StorageError,
+)
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import RestoreLevel
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import Progress
+from canvasback.model.relation import literal
+from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.bucket.service import WrongBytesError
+from canvasback.storage.checksums import hash_stream
+from canvasback.storage.local.staging import sweep
+from canvasback.storage.local.store import LocalStore
+from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.source import UnreadError, open_source
+from canvasback.storage.store import Stat, Store
+from canvasback.transfer.destinations import list_places
+from canvasback.transfer.placement import PLANNED, STATES, FilePlan, Placement, unreachable
+
+_BATCH = 4096
+_ATTEMPTS = 3
+_CURE = "Another point may hold it: run list, and restore with --level checksum to try that point's copy."
+
+
+class Placer:
+    """Plans where the files of a point go, and puts them there.
+
+    Args:
+        connection: Where the point can be read.
+        stores: Opens the places.
+        store: The repository.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        progress: Told about every file.
+        findings: Told about those that cannot be restored.
+        passing_over: Whether a place where we may not write is a finding; otherwise it ends it all.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        stores: Stores,
+        store: Store,
+        jobs: int | None,
+        progress: Progress,
+        findings: Findings,
+        *,
+        passing_over: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._stores = stores
+        self._store = store
+        self._jobs = jobs
+        self._progress = progress
+        self._findings = findings
+        self._passing_over = passing_over
+        self._elsewhere = Elsewhere(stores)
+
+    def plan(
+        self,
+        manifest: Manifest,
+        root: str,
+        level: RestoreLevel,
+        *,
+        moving: bool,
+        wanted: str | None = None,
+        listed: bool = False,
+    ) -> FilePlan:
+        """Look at every place, and note in ``memory.planned`` what is to be done. Changes nothing.
+
+        Args:
+            manifest: The point.
+            root: The data path.
+            level: What counts as damaged; see `restore`.
+            moving: See `list_places`.
+            wanted: See `list_places`.
+            listed: Whether ``memory.listed`` tells what is at the data path; see `list_data_path`.
+
+        Raises:
+            RefusedError: A path of the point leads out of its place (``unsafe-name``).
+        """
+        plan = FilePlan(root, moving)
+        list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
+        self._report_absent()
+        create_table(self._connection, "memory.planned", PLANNED)
+        files, bytes_ = one_row(
+            self._connection,
+            "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
+        )
+        by_bytes = level is RestoreLevel.CHECKSUM
+        self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
+        planned: list[Placement] = []
+        sizes = (lambda p: p.size) if by_bytes else (lambda _: 0)
+        target = self._stores.open(root)
+
+        def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
+            return place, self._state(place, level, stop)
+
+        jobs = self._jobs or target.jobs
+        with in_parallel(self._places(root, listed=listed), each(look), jobs, sizes, target.batch) as looked:
+            for place, state in looked:
+                plan.elsewhere += place.elsewhere
+                if state == "whole":
+                    plan.kept += 1
+                    continue
+                if state not in STATES:
+                    self._findings.add(unreachable(place, state))
+                    continue
+                if state == "other" and place.elsewhere and not moving:
+                    self._findings.add(
+                        Finding(
+                            "elsewhere-damaged",
+                            "error",
+                            place.target,
+                            "a file outside of the data path is not what was saved, and is left alone",
+                            f"Move it away yourself and restore again; the saved one is {place.name} in the "
+                            "repository.",
+                        )
+                    )
+                    continue
+                plan.wanted += 1
+                plan.wanted_bytes += place.size
+                plan.damaged += state == "other"
+                planned.append(msgspec.structs.replace(place, damaged=state == "other"))
+                if len(planned) >= _BATCH:
+                    self._note(planned)
+                    planned = []
+        self._note(planned)
+        self._progress.end()
+        return plan
+
+    def plan_new(self, root: str) -> FilePlan:
+        """Plan every file of ``memory.places``, whose targets are names that nothing has."""
+        create_table(self._connection, "memory.planned", PLANNED)
+        self._connection.execute(
+            "INSERT INTO memory.planned SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
+            "FROM memory.places"
+        )
+        files, bytes_ = one_row(self._connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.planned")
+        return FilePlan(root, moving=True, wanted=files, wanted_bytes=bytes_)
+
+    def execute(self, plan: FilePlan, moment: datetime) -> None:
+        """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
+        suffix = aside_suffix(moment)
+        for (folder,) in self._stream(
+            "SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places WHERE checksum IS NOT NULL"
+        ):
+            if not is_remote(folder):
+                sweep(folder)
+        target = self._stores.open(plan.root)
+        self._progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
+
+        def put(place: Placement, stop: Stop) -> tuple[Placement, Finding | None]:
+            finding = self._put(place, suffix, stop)
+            self._progress.advance(files=1, bytes_=place.size)
+            return place, finding
+
+        planned = (Placement(*row) for row in self._stream("FROM memory.planned"))
+        jobs = self._jobs or max(target.jobs, self._store.jobs)
+        batch = min(target.batch, self._store.batch)
+        with in_parallel(planned, each(put), jobs, lambda place: place.size, batch) as done:
+            for place, finding in done:
+                if finding is not None:
+                    self._findings.add(finding)
+                else:
+                    plan.placed += 1
+                    plan.placed_bytes += place.size
+        self._stores.sync()
+        self._progress.end()
+
+    def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
+        aside = suffix if place.damaged else ""
+        try:
+            target, name = self._locate(place)
+            if not self._put_within(place, target, name, aside):
+                self._put_stream(place, target, name, aside, stop)
+        except ObjectExistsError:
+            return Finding(
+                "file-appeared", "error", place.target, "something appeared there meanwhile, and stays", _CURE
+            )
+        except CorruptError as error:
+            return Finding("object-corrupt", "error", place.target, f"not restored: {error.message}", _CURE)
+        except AccessDeniedError as error:
+            if not self._passing_over and not place.elsewhere:
+                raise
+            return Finding("copy-failed", "error", place.target, f"not put back: {error.message}", error.hint)
+        except UnreadError as error:
+            reason = error.reason
+            if isinstance(reason, ObjectMissingError):
+                return Finding("object-missing", "error", place.target, f"not restored: {reason.message}", _CURE)
+            if isinstance(reason, OSError):
+                raise StorageError(
+                    f"cannot read {self._store.url}{place.name}: {reason.strerror or reason}",
+                    hint="See whether the repository's storage is sound, and run it again: what is in place stays.",
+                ) from reason
+            raise reason from None
+        return None
+
+    def _put_within(self, place: Placement, target: Store, name: str, aside: str) -> bool:
+        """Let the service of both copy the file, where the repository's object is still the one that was written."""
+        if not place.etag or aside:
+            return False
+        try:
+            return target.copy_from(name, self._store, place.name, place.size, etag=place.etag) is not None
+        except (AccessDeniedError, ObjectExistsError, ObjectMissingError):
+            return False  # at which end, or whether it is the same, reading and writing tell
+
+    def _put_stream(self, place: Placement, target: Store, name: str, aside: str, stop: Stop) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with open_source(self._store, place.name, vouch=False) as (_, source):
+                    stream = stop.guard(source)
+                    if self._stores.limit:
+                        stream = self._stores.limit.through(stream)
+                    target.place_new(
+                        name, stream, place.size, place.checksum, modified_ns=place.modified_ns, aside=aside
+                    )
+            except (UnreadError, CorruptError) as error:
+                # What is read through a network can be right the next time.
+                again = isinstance(error, CorruptError) or isinstance(error.reason, WrongBytesError)
+                if not again or attempt == _ATTEMPTS or isinstance(self._store, LocalStore):
+                    raise
+            else:
+                return
+
+    def _report_absent(self) -> None:
+        for (path,) in self._connection.execute(
+            "SELECT DISTINCT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL"
+        ).fetchall():
+            there = None
+            with contextlib.suppress(CanvasbackError):  # its path may be no path, or lead where nobody can look
+                there = self._look(path)
+            if there is None:
+                self._findings.add(
+                    Finding(
+                        "file-absent",
+                        "error",
+                        path,
+                        "the point does not hold this file: it could not be read when the backup ran",
+                        "An older point may hold it; tables and snapshots that need it cannot be read without.",
+                    )
+                )
+
+    def _places(self, root: str, *, listed: bool) -> Iterator[Placement]:
+        present, source = "NULL", ""
+        if listed:
+            below = f"starts_with(target, {literal(root)})"
+            present = f"CASE WHEN {below} THEN coalesce(p.size, -1) END"
+            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(root) + 1})"
+        sql = f"""
+            SELECT DISTINCT target, l.name, l.size, checksum, etag, l.modified_ns, elsewhere, {present}
+            FROM memory.places l {source} WHERE checksum IS NOT NULL
+        """
+        return (Placement(*row) for row in self._stream(sql))
+
+    def _state(self, place: Placement, level: RestoreLevel, stop: Stop) -> str:
+        """``whole``, ``absent``, or ``other`` where something else is there; else why nobody can look, in words."""
+        size = place.present
+        try:
+            target, name = self._locate(place)
+            if size is None:
+                found = target.stat(name)
+                size = -1 if found is None else found.size
+        except CanvasbackError as error:
+            if not place.elsewhere:
+                raise
+            return error.message
+        if size < 0:
+            return "absent"
+        same = size == place.size
+        if same and level is RestoreLevel.CHECKSUM:
+            algorithm, _, digest = place.checksum.partition(":")
+            with target.open(name, vouch=False) as stream:
+                same = hash_stream(stop.guard(stream), algorithm)[1] == digest
+        self._progress.advance(files=1, bytes_=place.size if level is RestoreLevel.CHECKSUM else 0)
+        return "whole" if same else "other"
+
+    def _look(self, path: str) -> Stat | None:
+        target, name = self._elsewhere.locate(path)
+        return target.stat(name)
+
+    def _locate(self, place: Placement) -> tuple[Store, str]:
+        return (self._elsewhere if place.elsewhere else self._stores).locate(place.target)
+
+    def _note(self, places: list[Placement]) -> None:
+        insert_rows(self._connection, "memory.planned", PLANNED, [msgspec.structs.astuple(place) for place in places])
+
+    def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        cursor = self._connection.cursor()
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(_BATCH):
+            yield from rows

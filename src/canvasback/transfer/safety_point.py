@@ -1,0 +1,46 @@
+"""The point that is made of a lake as it is, before something changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import tenacity
+
+from canvasback.errors import LockedError
+from canvasback.model.progress import Progress
+from canvasback.model.results.backup import BackupResult
+from canvasback.storage.locations import Stores
+from canvasback.transfer.new_point import back_up
+
+_PATIENCE = 10
+"""Seconds to wait for whoever writes to the repository."""
+
+
+def make_safe(
+    lake: str,
+    repository: str,
+    *,
+    data_path: str | None,
+    jobs: int | None,
+    only_new: bool,
+    stores: Stores,
+    progress: Progress,
+    clock: Callable[[], datetime],
+) -> BackupResult:
+    """Make a point, as `canvasback.backup` does; a watch that makes one just then is waited for.
+
+    Raises:
+        LockedError: Another run holds the repository for longer (``repository-locked``).
+    """
+    patient = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
+        stop=tenacity.stop_after_attempt(_PATIENCE),
+        wait=tenacity.wait_fixed(1),
+        reraise=True,
+    )
+    result: BackupResult = patient(
+        back_up, lake, repository, data_path=data_path, jobs=jobs, only_new=only_new, stores=stores,
+        progress=progress, clock=clock,
+    )  # fmt: skip
+    return result

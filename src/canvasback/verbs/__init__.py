@@ -1,0 +1,1 @@
+"""The verbs: one module or package each, which import no other verb."""

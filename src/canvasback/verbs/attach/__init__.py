@@ -1,0 +1,1 @@
+"""attach: a point is opened where it lies."""

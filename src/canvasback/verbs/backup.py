@@ -1,0 +1,58 @@
+"""backup: make a recovery point of a lake as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.model.clock import now
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results.backup import BackupResult
+from canvasback.storage.locations import Stores
+from canvasback.transfer.new_point import back_up
+
+
+def backup(
+    lake: str,
+    repository: str,
+    /,
+    *,
+    data_path: str | None = None,
+    jobs: int | None = None,
+    recheck: int | None = None,
+    full: bool = False,
+    only_new: bool = False,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> BackupResult:
+    """Make a recovery point of a lake, copying only what the repository lacks.
+
+    From inside of an application that has the lake attached, `canvasback.backup_attached` does the same.
+
+    Args:
+        lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
+        repository: The repository, a folder or a URL.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        jobs: How many files are copied at a time; None for what suits the storage.
+        recheck: At how many of the files that the repository holds already it is looked again, by size and
+            time, whether the lake still has them unchanged; the next backup goes on with the next ones. None for
+            10,000 of a local data path, and none in an object store, where every look is a request.
+        full: Rely on nothing that the repository holds: read every file of the lake and compare it, and put anew
+            what is missing or damaged there. This mends older points too.
+        only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
+            lacks no file that can be had now.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Returns:
+        What was done. With findings the point is made all the same, of all that could be read.
+
+    Raises:
+        CanvasbackError: No point was made; every older one is as it was.
+    """
+    return back_up(
+        lake, repository, data_path=data_path, jobs=jobs, recheck=recheck, full=full, only_new=only_new,
+        stores=stores or Stores(), progress=progress, clock=clock,
+    )  # fmt: skip

@@ -1,0 +1,172 @@
+"""check: is a live lake sound? Looks, and never writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.catalog.completeness import refuse_incomplete
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.lake_tables import find_tables
+from canvasback.catalog.reading.table_states import table_states
+from canvasback.checks.diagnosis import Diagnosis, Examiner, lost_rows
+from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
+from canvasback.datapath.data_root import find_data_root
+from canvasback.model.clock import now
+from canvasback.model.lake import parse_lake
+from canvasback.model.level import CheckLevel
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results.check import CheckResult, Stretch, TableHealth
+from canvasback.storage.locations import Stores
+
+_STRETCHES = 60
+
+
+def check(
+    lake: str,
+    repository: str | None = None,
+    *,
+    level: CheckLevel | str = CheckLevel.FOOTERS,
+    table: str | None = None,
+    data_path: str | None = None,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> CheckResult:
+    """Look for damage of a live lake, without writing anything, and without locking anybody out.
+
+    Args:
+        lake: The lake, as in ATTACH.
+        repository: The lake's repository, which knows what the files' bytes were; for level ``checksum``.
+        level: ``catalog``: does the catalog keep DuckLake's rules? ``exists``: also, is every file there with its
+            size, and nothing else? ``footers``: also, does every file's Parquet footer say what the catalog says?
+            ``rows``: also, can every row be read, and is it what the statistics promise? ``checksum``: the footers,
+            and every byte is what a point of the repository saved.
+        table: Look only at this table, or at all tables of this schema.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: How to reach object stores; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: There is no such level (``unknown-level``), or it is ``checksum`` without a repository
+            (``no-repository``), or the table's name cannot be read.
+        RefusedError: There is no such table (``table-not-there``), or the repository is of another lake.
+        LakeError: The catalog cannot be read.
+    """
+    began = time.monotonic()
+    moment = clock()
+    level = CheckLevel.of(level)
+    stores = stores or Stores()
+    refuse_without_repository(level, repository)
+    name = parse_lake(lake)
+    with open_engine(name, stores).read() as stored:
+        image = in_dialect(stored, "duckdb")
+        refuse_incomplete(image, str(name))
+        snapshot, committed, _ = image.head()
+        wanted = None
+        if table is not None:
+            wanted = frozenset(found.table_id for found in find_tables(image, snapshot, table, str(name)))
+        root = find_data_root(image, name, data_path, None)
+        opened = open_of_lake(image, stores, repository, name) if repository is not None else None
+        examiner = Examiner(root, stores, level, opened, jobs, progress, moment)
+        diagnosis = examiner.diagnose(image, wanted)
+        findings = diagnosis.findings(image)
+        findings.merge(examiner.passed_over)
+        return CheckResult(
+            str(name),
+            stored.record.engine,
+            stored.record.version,
+            snapshot,
+            committed,
+            root,
+            level,
+            moment,
+            _tables(image, snapshot, diagnosis, wanted),
+            diagnosis.files,
+            diagnosis.bytes,
+            diagnosis.accepted,
+            examiner.unknown_checksums,
+            round(time.monotonic() - began, 3),
+            findings.kept,
+            findings.counts,
+        )
+
+
+def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int] | None) -> tuple[TableHealth, ...]:
+    """All tables that the newest snapshot sees, and of the dropped ones those that are damaged; these first."""
+    states = {state.table_id: state for state in table_states(image, head)}
+    totals = {
+        table_id: (int(files), int(bytes_))
+        for table_id, files, bytes_ in image.rows(
+            "SELECT table_id, count(*), coalesce(sum(file_size_bytes), 0) FROM {ducklake_data_file} f GROUP BY 1"
+        )
+    }
+    lost_files, damaged = _damaged(image)
+    faults: dict[int, int] = {}
+    for _, fault in diagnosis.faults:
+        if fault.table_id is not None:
+            faults[fault.table_id] = faults.get(fault.table_id, 0) + 1
+    rows_lost = lost_rows(image, head)
+    stretches = _stretches(image)
+    found = []
+    for id_, table in diagnosis.names.items():
+        findings = faults.get(id_, 0) + damaged.get(id_, 0)
+        if (id_ not in states and not findings) or (wanted is not None and id_ not in wanted):
+            continue
+        state = states.get(id_)
+        files, bytes_ = totals.get(id_, (0, 0))
+        found.append(
+            TableHealth(
+                state.schema if state else table.schema,
+                state.table if state else table.name,
+                id_,
+                state is None,
+                files,
+                bytes_,
+                state.rows if state else 0,
+                rows_lost.get(id_, 0),
+                lost_files.get(id_, 0),
+                findings,
+                stretches.get(id_, ()),
+            )
+        )
+    return tuple(sorted(found, key=lambda health: (-health.lost, -health.findings, health.schema, health.table)))
+
+
+def _damaged(image: Image) -> tuple[dict[int, int], dict[int, int]]:
+    """Lost and all damaged files, by table."""
+    rows = image.rows("SELECT table_id, count(*) FILTER (lost), count(*) FROM memory.damaged GROUP BY 1")
+    return {id_: int(lost) for id_, lost, _ in rows}, {id_: int(count) for id_, _, count in rows}
+
+
+def _stretches(image: Image) -> dict[int, tuple[Stretch, ...]]:
+    """The data files of damaged tables in the order in which they were written, a few side by side as one."""
+    deletes = "SELECT delete_file_id, data_file_id FROM {ducklake_delete_file} x"
+    if "ducklake_delete_file" not in image.tables:
+        deletes = "SELECT 0 AS delete_file_id, 0 AS data_file_id WHERE false"
+    rows = image.rows(
+        f"""
+        WITH states AS (
+            SELECT coalesce(x.data_file_id, d.file_id) AS file_id, bool_or(d.lost) AS lost
+            FROM memory.damaged d LEFT JOIN ({deletes}) x ON d.file_kind = 'delete' AND x.delete_file_id = d.file_id
+            GROUP BY 1
+        ), ordered AS (
+            SELECT f.table_id, f.begin_snapshot, s.lost,
+                ntile({_STRETCHES}) OVER (PARTITION BY f.table_id ORDER BY f.begin_snapshot, f.data_file_id) AS part
+            FROM {{ducklake_data_file}} f LEFT JOIN states s ON s.file_id = f.data_file_id
+            WHERE f.table_id IN (SELECT table_id FROM memory.damaged)
+        )
+        SELECT table_id, count(*), count(*) FILTER (lost), count(*) FILTER (NOT lost), min(begin_snapshot)
+        FROM ordered GROUP BY table_id, part ORDER BY table_id, part
+        """
+    )
+    found: dict[int, list[Stretch]] = {}
+    for table_id, *numbers in rows:
+        found.setdefault(table_id, []).append(Stretch(*(int(number) for number in numbers)))
+    return {table_id: tuple(of_table) for table_id, of_table in found.items()}

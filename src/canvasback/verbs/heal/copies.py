@@ -1,0 +1,319 @@
+"""Whole copies of damaged files: in the points of a repository, or in a replica of the data path."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import KINDS
+from canvasback.checks import check_files
+from canvasback.checks.diagnosis import Diagnosis
+from canvasback.checks.kinds import MISSING, UNREADABLE
+from canvasback.checks.repository_files import refuse_damaged_lists, unused_point
+from canvasback.datapath.damaged_file import aside_suffix
+from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import CheckLevel, RestoreLevel
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import Progress
+from canvasback.model.relation import literal
+from canvasback.model.results.heal import HealedFile
+from canvasback.repository.points import list_points, read_point
+from canvasback.repository.repository import Repository
+from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.checksums import hash_stream
+from canvasback.storage.locations import Stores
+from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.store import Store
+from canvasback.transfer.destinations import list_places
+from canvasback.transfer.place import Placer
+
+_COPIES = {
+    "file_kind": "VARCHAR",
+    "file_id": "BIGINT",
+    "table_id": "BIGINT",
+    "place": "VARCHAR",
+    "code": "VARCHAR",
+    "size": "BIGINT",
+    "source": "VARCHAR",
+    "point": "VARCHAR",
+    "checksum": "VARCHAR",
+}
+"""A copy: the damaged file, the object of a point or the replica's file, and what is known of its bytes."""
+
+_OF_DAMAGED = "d.file_kind, d.file_id, d.table_id, d.place, d.code"
+_CURE = "See what is there; run heal again when it is settled."
+
+_UNPLACED = {"copy-failed", "file-appeared", "elsewhere-damaged"}
+_REMEMBERED = 1_000_000
+
+UNSOURCED = "NOT EXISTS (FROM memory.copies x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
+"""A condition on rows ``d`` of ``memory.damaged``: no copy was found."""
+
+
+class Copies:
+    """Finds copies of the files of ``memory.damaged`` that are lost, and puts them back.
+
+    Args:
+        image: The lake's catalog in DuckDB's dialect, whose connection has ``memory.damaged``.
+        root: The data path.
+        stores: Opens it.
+        repository: The lake's repository, if there is one.
+        replica: A replica of the data path as a folder or URL that ends in a slash, if there is one.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        progress: Told how the work goes on.
+        findings: Told about what cannot be put back.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        root: str,
+        stores: Stores,
+        repository: Repository | None,
+        replica: str | None,
+        jobs: int | None,
+        progress: Progress,
+        findings: Findings,
+    ) -> None:
+        self._image = image
+        self._connection = image.connection
+        self._root = root
+        self._stores = stores
+        self._repository = repository
+        self._replica = replica
+        self._jobs = jobs
+        self._progress = progress
+        self._findings = findings
+        self._passed_over: set[str] = set()
+        create_table(self._connection, "memory.tried", _COPIES)
+        create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
+
+    def find(self, level: CheckLevel) -> int:
+        """Look for a copy of each lost file, first in the repository, then in the replica. Changes nothing.
+
+        Copies that were put back before, and did not help, are passed over.
+
+        Args:
+            level: How deeply the files of a replica are looked at, of which nobody knows the checksums.
+
+        Returns:
+            Of how many files there is one; they are in ``memory.copies``.
+        """
+        create_table(self._connection, "memory.copies", _COPIES)
+        if self._repository is not None:
+            self._find_in_points(self._repository)
+            self._leave_elsewhere()
+        if self._replica is not None:
+            self._find_in_replica(self._replica, level)
+        [found] = one_row(self._connection, "SELECT count(*) FROM memory.copies")
+        return int(found)
+
+    def put_back(self, moment: datetime) -> None:
+        """Put every copy in place. What is there is moved aside, to a name that ends in ``.damaged-<time>``.
+
+        Places to which a copy could not be put, though there is one, are in ``memory.unplaced`` then.
+        """
+        told, self._findings = self._findings, Findings(_REMEMBERED)
+        points = self._connection.execute(
+            "SELECT DISTINCT point FROM memory.copies WHERE point <> '' ORDER BY point DESC"
+        ).fetchall()
+        for (point,) in points:
+            self._put_from_point(point, moment)
+        if self._replica is not None:
+            self._put_from_replica(self._replica, moment)
+        self._stores.sync()
+        unplaced = [(finding.where,) for finding in self._findings.kept if finding.code in _UNPLACED]
+        insert_rows(self._connection, "memory.unplaced", {"place": "VARCHAR"}, unplaced)
+        told.merge(self._findings)
+        self._findings = told
+        self._connection.execute("INSERT INTO memory.tried FROM memory.copies")
+
+    def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> tuple[tuple[HealedFile, ...], int, int]:
+        """The first files that were put back and are whole now, their number, and their bytes.
+
+        Args:
+            diagnosis: Knows the tables' names.
+            most: How many to tell.
+            planned: Rather those of which a copy was found.
+        """
+        # What took several copies was healed by the last.
+        healed = (
+            "SELECT * FROM memory.copies"
+            if planned
+            else "SELECT * FROM memory.tried t WHERE NOT EXISTS (FROM memory.damaged d "
+            "WHERE d.file_kind = t.file_kind AND d.file_id = t.file_id) "
+            "QUALIFY row_number() OVER (PARTITION BY file_kind, file_id ORDER BY point) = 1"
+        )
+        files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM ({healed})")
+        rows = self._connection.execute(
+            "SELECT place, table_id, code, CASE WHEN point = '' THEN source ELSE 'point ' || point END "
+            f"FROM ({healed}) ORDER BY table_id, place LIMIT {most}"
+        ).fetchall()
+        told = tuple(HealedFile(place, diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+        return told, int(files), int(bytes_)
+
+    def _find_in_points(self, repository: Repository) -> None:
+        """Newest first: a file never changes, so any point that holds it will do."""
+        seen = None
+        for point in reversed(list_points(repository.store)):
+            if not self._unsourced():
+                return
+            try:
+                manifest = read_point(repository.store, point)
+                if manifest.files == seen:
+                    continue
+                seen = manifest.files
+                refuse_damaged_lists(self._connection, repository.store, manifest)
+                self._list_held(repository.store, manifest)
+            except (CorruptError, RefusedError) as error:
+                if point not in self._passed_over:
+                    self._passed_over.add(point)
+                    self._findings.add(unused_point(point, error))
+                continue
+            self._connection.execute(
+                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
+                "FROM memory.damaged d JOIN memory.held_places h ON h.target = d.place AND h.kind = d.file_kind "
+                f"WHERE h.checksum IS NOT NULL AND d.lost AND {UNSOURCED} "
+                # What was saved may be as damaged as what is there: then an older copy may help.
+                "AND NOT EXISTS (FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
+                "AND t.checksum = h.checksum) "
+                "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY h.file_id) = 1"
+            )
+            self._connection.execute("DROP TABLE memory.held_places")
+
+    def _leave_elsewhere(self) -> None:
+        """What is there outside of the data path may be somebody else's: it is not moved aside."""
+        left = self._connection.execute(
+            "DELETE FROM memory.copies "
+            f"WHERE NOT starts_with(place, {literal(self._root)}) AND code <> {literal(MISSING.code)} "
+            "RETURNING place, source"
+        ).fetchall()
+        known = {place for (place,) in self._connection.execute("FROM memory.unplaced").fetchall()}
+        for place, source in sorted(set(left)):
+            if place not in known:
+                message = "a file outside of the data path is damaged, and is left alone"
+                cure = f"Move it away yourself and run heal again; the saved one is {source} in the repository."
+                self._findings.add(Finding("elsewhere-damaged", "error", place, message, cure))
+                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
+
+    def _find_in_replica(self, replica: str, level: CheckLevel) -> None:
+        """The replica's files pass the same check as the lake's, with its data path in the place of the lake's."""
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE memory.sought AS "
+            f"SELECT {_OF_DAMAGED} FROM memory.damaged d WHERE d.lost AND {UNSOURCED} "
+            f"AND starts_with(d.place, {literal(self._root)}) AND d.place NOT IN (FROM memory.unplaced) AND NOT EXISTS "
+            "(FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id AND t.point = '')"
+        )
+        if not one_row(self._connection, "SELECT count(*) FROM memory.sought")[0]:
+            return
+        create_table(self._connection, "memory.unfit", {"file_kind": "VARCHAR", "file_id": "BIGINT"})
+        for damaged in check_files(
+            self._image,
+            replica,
+            self._stores,
+            CheckLevel.ROWS if level in {CheckLevel.ROWS, CheckLevel.CHECKSUM} else CheckLevel.FOOTERS,
+            files="SELECT file_kind, file_id FROM memory.sought",
+            jobs=self._jobs,
+            progress=self._progress,
+        ):
+            if damaged.lost:
+                self._connection.execute(
+                    "INSERT INTO memory.unfit VALUES ($1, $2)", [damaged.file_kind, damaged.file_id]
+                )
+            if damaged.kind.code == UNREADABLE.code:  # nobody knows what it is: the lake's file is not given up for it
+                place = self._root + damaged.place.removeprefix(replica)
+                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
+                message = f"not put back from {damaged.place}: {damaged.message}"
+                self._findings.add(Finding("copy-failed", "error", place, message, _CURE))
+        begin = len(self._root) + 1
+        sizes = " UNION ALL ".join(
+            f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
+            f"FROM ({self._image.tables[table].select})"
+            for kind, (table, key) in KINDS.items()
+            if table in self._image.tables
+        )
+        self._connection.execute(
+            f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, s.size, {literal(replica)} || substr(d.place, {begin}), "
+            f"'', '' FROM memory.sought d JOIN ({sizes}) s USING (file_kind, file_id) ANTI JOIN memory.unfit u "
+            "USING (file_kind, file_id)"
+        )
+
+    def _put_from_point(self, point: str, moment: datetime) -> None:
+        assert self._repository is not None  # copies were found in it
+        store = self._repository.store
+        manifest = read_point(store, point)
+        placer = Placer(
+            self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True
+        )
+        self._list_held(store, manifest)
+        for moving in (False, True):
+            wanted = (
+                "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c ON c.source = h.name "
+                f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
+                f"WHERE h.moved = {moving}"
+            )
+            if not one_row(self._connection, f"SELECT count(*) FROM ({wanted})")[0]:
+                continue
+            # A damaged file may have the right size: its bytes tell.
+            plan = placer.plan(manifest, self._root, RestoreLevel.CHECKSUM, moving=moving, wanted=wanted)
+            placer.execute(plan, moment)
+            self._connection.execute("DROP TABLE memory.places")
+        self._connection.execute("DROP TABLE memory.held_places")
+
+    def _list_held(self, store: Store, manifest: Manifest) -> None:
+        """Fill ``memory.held_places`` with the places of a point's files, and those that a restore gives them.
+
+        What lay outside of the data path lies inside of one that it was restored to.
+        """
+        list_places(self._connection, store, manifest, self._root, moving=False, table="held_places")
+        self._connection.execute("ALTER TABLE memory.held_places ADD COLUMN moved BOOLEAN DEFAULT false")
+        self._connection.execute(
+            f"INSERT INTO memory.held_places SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
+            "FROM memory.held_places WHERE elsewhere AND checksum IS NOT NULL"
+        )
+
+    def _put_from_replica(self, replica: str, moment: datetime) -> None:
+        suffix = aside_suffix(moment)
+        rows = self._connection.execute(
+            "SELECT DISTINCT place, source FROM memory.copies WHERE point = '' ORDER BY place"
+        ).fetchall()
+        self._progress.begin("copying from the replica", files=len(rows))
+
+        def put(row: tuple[str, str], stop: Stop) -> Finding | None:
+            finding = self._put(*row, suffix, stop)
+            self._progress.advance(files=1)
+            return finding
+
+        jobs = self._jobs or self._stores.open(replica).jobs
+        with in_parallel(iter(rows), each(put), jobs, lambda _: 0) as done:
+            self._findings.extend(finding for finding in done if finding is not None)
+        self._progress.end()
+
+    def _put(self, place: str, source: str, suffix: str, stop: Stop) -> Finding | None:
+        origin, origin_name = self._stores.locate(source)
+        target, name = self._stores.locate(place)
+        try:
+            checksum, size = _hashed(origin, origin_name, stop)
+            aside = suffix if target.stat(name) is not None else ""
+            with origin.open(origin_name, vouch=False) as opened:
+                stream = stop.guard(opened)
+                if self._stores.limit:
+                    stream = self._stores.limit.through(stream)
+                target.place_new(name, stream, size, checksum, aside=aside)
+        except ObjectExistsError:
+            return Finding("file-appeared", "error", place, "something appeared there meanwhile, and stays", _CURE)
+        except (CorruptError, StorageError) as error:
+            return Finding("copy-failed", "error", place, f"not put back from {source}: {error.message}", _CURE)
+        except OSError as error:
+            return Finding("copy-failed", "error", place, f"{source} cannot be read: {error.strerror or error}", _CURE)
+        return None
+
+    def _unsourced(self) -> bool:
+        return bool(one_row(self._connection, f"SELECT count(*) FROM memory.damaged d WHERE d.lost AND {UNSOURCED}")[0])
+
+
+def _hashed(store: Store, name: str, stop: Stop) -> tuple[str, int]:
+    with store.open(name, vouch=False) as stream:
+        size, digest = hash_stream(stop.guard(stream), "blake3")
+    return f"blake3:{digest}", size

@@ -1,0 +1,92 @@
+"""What cannot be healed: which rows of which table are lost, and to which snapshots."""
+
+from __future__ import annotations
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import KINDS
+from canvasback.catalog.reading.table_states import files_select, visible
+from canvasback.catalog.writing.loss_commit import Unreadable
+from canvasback.checks.diagnosis import Diagnosis
+from canvasback.checks.kinds import UNREADABLE
+from canvasback.model.relation import literal
+from canvasback.model.results.heal import Loss
+
+_ROWS = {"data": "record_count", "delete": "delete_count"}
+_SURE = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM memory.unplaced))"
+"""An outage or a lost permission is no loss, nor is what has a copy that could not be put in place."""
+
+_WHOLE = "(f.file_kind, f.file_id) IN (FROM memory.whole)"
+_DROPPED = f"({_SURE} AND NOT {_WHOLE})"
+"""Nor is a file of which every row can be read, whatever is wrong with it."""
+
+
+class Losses:
+    """The lost files that nothing was found for.
+
+    Attributes:
+        count: How many there are.
+        unsure: Files of the newest snapshot that are no loss yet: storage does not let them be read, or put back.
+        whole: Files of the newest snapshot that are no loss either: all their rows can be read.
+        rows: Rows of the newest snapshot that are surely lost.
+        returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
+
+    Args:
+        image: The catalog in DuckDB's dialect, with ``memory.damaged``, ``memory.unplaced`` and
+            ``memory.whole``.
+        diagnosis: Knows the names of its tables.
+        where: Which damaged files are meant, beside that they are lost.
+    """
+
+    def __init__(self, image: Image, diagnosis: Diagnosis, where: str) -> None:
+        self._image = image
+        self._diagnosis = diagnosis
+        self._where = where
+        self._head = image.head()[0]
+        seen = visible("f", self._head)
+        [(self.count, self.unsure, self.whole, self.rows, self.returning)] = image.rows(
+            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {_SURE} AND NOT {_WHOLE}), "
+            f"count(*) FILTER ({seen} AND {_WHOLE}), "
+            f"coalesce(sum(f.shown) FILTER (f.file_kind = 'data' AND {seen} AND {_DROPPED}), 0)::BIGINT, "
+            f"coalesce(sum(f.rows) FILTER (f.file_kind = 'delete' AND {seen} AND {_DROPPED}), 0)::BIGINT "
+            f"FROM (SELECT f.*, s.rows - s.deletes AS shown FROM ({self._select()}) f "
+            f"LEFT JOIN ({files_select(image, self._head)}) s USING (file_id)) f"
+        )
+
+    def first(self, most: int) -> tuple[Loss, ...]:
+        """The first losses, by table."""
+        rows = self._image.rows(
+            "SELECT place, table_id, file_kind, rows, begin_snapshot, end_snapshot, message "
+            f"FROM ({self._select()}) f ORDER BY table_id, file_kind, file_id LIMIT {most}"
+        )
+        return tuple(Loss(place, self._diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+
+    def unreadable(self) -> list[Unreadable]:
+        """Those that the newest snapshot sees, and that are surely lost."""
+        rows = self._image.rows(
+            f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f "
+            f"WHERE {visible('f', self._head)} AND {_DROPPED} ORDER BY ALL"
+        )
+        return [Unreadable(*row) for row in rows]
+
+    def _select(self) -> str:
+        return " UNION ALL ".join(
+            f"SELECT d.place, d.table_id, d.file_kind, d.file_id, x.{_ROWS[kind]} AS rows, x.begin_snapshot, "
+            f"{self._end(kind)} AS end_snapshot, d.message, d.code "
+            f"FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
+            f"ON d.file_kind = {literal(kind)} AND x.{key} = d.file_id WHERE d.lost AND {self._where}"
+            for kind, (table, key) in KINDS.items()
+            if table in self._image.tables
+        )
+
+    def _end(self, kind: str) -> str:
+        """From which snapshot on nobody needs a file. A file of deletes that outlives its data file deletes nothing.
+
+        DuckLake 1.0 ends only the data file where a delete takes all of its rows.
+        """
+        if kind == "data":
+            return "x.end_snapshot"
+        files = self._image.tables["ducklake_data_file"].select
+        return (
+            f"least(x.end_snapshot, (SELECT max(f.end_snapshot) FROM ({files}) f "
+            "WHERE f.data_file_id = x.data_file_id))"
+        )

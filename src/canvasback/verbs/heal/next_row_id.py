@@ -1,0 +1,72 @@
+"""The lowest row id that no row of a table has, as the files themselves tell."""
+
+from __future__ import annotations
+
+import tempfile
+
+import duckdb
+
+from canvasback.catalog.image import Image
+from canvasback.catalog.rules.row_ids import taken_row_ids
+from canvasback.catalog.spec import ROW_ID
+from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
+from canvasback.model.relation import file_literal, literal
+from canvasback.parquet.encryption import read_call
+from canvasback.parquet.file_end import read_end
+from canvasback.storage.locations import Stores, is_remote
+
+
+def next_row_id(image: Image, table_id: int, root: str, stores: Stores) -> int | None:
+    """Beyond the ids of all rows that any snapshot sees; None where a file that would tell cannot be read.
+
+    Args:
+        image: The catalog in DuckDB's dialect.
+        table_id: The table.
+        root: The data path as an absolute folder or URL that ends in a slash.
+        stores: How to reach files.
+    """
+    [(found,)] = image.rows(f"SELECT coalesce(max(next), 0) FROM ({taken_row_ids(image)}) WHERE table_id = {table_id}")
+    highest = int(found)
+    note_wanted(image, root, [table_id], None)
+    note_held(image, None)
+    image.connection.execute("CREATE TABLE IF NOT EXISTS memory.present (number BIGINT, size BIGINT)")
+    with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
+        for file in list(wanted_files(image, "w.kind = 'data'")):
+            last = _last(image.connection, file, stores, folder)
+            if last is None:
+                return None
+            highest = max(highest, last + 1)
+    return highest
+
+
+def _last(connection: duckdb.DuckDBPyConnection, file: WantedFile, stores: Stores, folder: str) -> int | None:
+    """The highest row id of a file; None where it cannot be told."""
+    try:
+        if file.key is not None:
+            return None if is_remote(file.place) else _last_of(connection, file, read_call(file.place, file.key))
+        end = read_end(stores, file.place, file.size, folder, str(file.id))
+        if end.fault:
+            return None
+        found = connection.execute(
+            "SELECT count(*), count(stats_max), max(TRY_CAST(stats_max AS BIGINT)) FROM "
+            f"parquet_metadata({file_literal(end.path)}) WHERE path_in_schema = {literal(ROW_ID)}"
+        ).fetchall()[0]
+    except duckdb.Error:
+        return None
+    columns, known, last = found
+    if not columns:
+        return _without_ids(file)
+    return None if known < columns or last is None else int(last)
+
+
+def _last_of(connection: duckdb.DuckDBPyConnection, file: WantedFile, call: str) -> int | None:
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {call}").fetchall()]
+    if ROW_ID not in columns:
+        return _without_ids(file)
+    found = connection.execute(f"SELECT max({ROW_ID}) FROM {call}").fetchall()[0][0]
+    return None if found is None else int(found)
+
+
+def _without_ids(file: WantedFile) -> int | None:
+    """That of a file whose rows have the ids from its first on."""
+    return None if file.row_id_start is None else file.row_id_start + file.rows - 1

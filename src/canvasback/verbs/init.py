@@ -1,0 +1,41 @@
+"""init: create a repository for a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import open_engine
+from canvasback.datapath.data_root import find_data_root, refuse_nesting
+from canvasback.model.clock import now
+from canvasback.model.lake import parse_lake
+from canvasback.model.results.init import InitResult
+from canvasback.repository.repository import create_repository
+from canvasback.storage.locations import Stores
+from canvasback.transfer.identity import lake_id
+
+
+def init(
+    repository: str, lake: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
+) -> InitResult:
+    """Create a repository for a lake in an absent or empty folder.
+
+    Args:
+        repository: The folder, or a URL in an object store.
+        lake: The lake, as in ATTACH.
+        stores: How to reach object stores; by each cloud's own configuration if None.
+        clock: Tells the time.
+
+    Raises:
+        RefusedError: There is something in the folder already, or it lies in the lake's data path.
+        LakeError: The lake cannot be read, so it cannot be told which one it is.
+    """
+    name = parse_lake(lake)
+    stores = stores or Stores()
+    store = stores.open(repository)
+    with open_engine(name, stores).read() as image:
+        id_ = lake_id(image)
+        refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
+    created = create_repository(store, id_, clock())
+    return InitResult(created.store.url, created.marker.repository_id, id_)

@@ -1,0 +1,315 @@
+"""A catalog that is older than the repository's points is brought forward to the newest one that continues it.
+
+All commits come back as they were, with their numbers, times and authors, with inlined rows, drops and views: nothing
+is worked out from files. What was committed after the point is not in it, and is for others to win back.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import duckdb
+import msgspec
+
+from canvasback.catalog.completeness import refuse_incomplete
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import Engine, open_to_change
+from canvasback.catalog.engines.expected import Expected, changed
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.commits import commits_between
+from canvasback.catalog.writing.unchanged import expected_of
+from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.sharing import find_sharing, same_place
+from canvasback.errors import AccessDeniedError, CorruptError
+from canvasback.history.continuation import Verdict, judge
+from canvasback.history.moments import by_timeline, head_of
+from canvasback.history.points import image_of
+from canvasback.model.clock import now
+from canvasback.model.commit import Commit, CommitSummary
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName
+from canvasback.model.level import RestoreLevel
+from canvasback.model.manifest import Manifest
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results.fast_forward import Divergence, FastForwardResult
+from canvasback.repository.chunks import read_chunks, relation_of
+from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.repository import Repository
+from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.store import Store
+from canvasback.transfer.identity import check_lake
+from canvasback.transfer.new_lake import Restoring, Target
+from canvasback.transfer.previous_point import read_previous
+
+_SNAPSHOTS = "ducklake_snapshot"
+
+
+class FastForward(msgspec.Struct, frozen=True):
+    """A point that continues a live catalog, or one to bring back where there is none.
+
+    Attributes:
+        lake: The catalog.
+        repository: The repository.
+        manifest: The point, whose chunks are whole.
+        head: The catalog's newest snapshot; None where there is no catalog.
+        root: The data path: that of the live catalog, or what the user says, or the point's own.
+        commits: The commits that come back, as far as the point still tells of them.
+        expected: What the catalog must still answer; None where there is no catalog.
+        remarks: What to say of it, in words.
+    """
+
+    lake: LakeName
+    repository: Repository
+    manifest: Manifest
+    head: int | None
+    root: str
+    commits: tuple[CommitSummary, ...]
+    expected: Expected | None
+    remarks: tuple[str, ...] = ()
+
+    def image(self) -> Image:
+        """The catalog of the point, as it was saved: its engine's, with its own data path."""
+        return image_of(self.repository.store, self.manifest, others=None)
+
+
+def plan_fast_forward(
+    live: Image | None,
+    lake: LakeName,
+    repository: Repository,
+    findings: Findings,
+    *,
+    data_path: str | None = None,
+    jobs: int | None = None,
+) -> FastForward | Divergence | None:
+    """Find the newest point whose history continues that of a live catalog. Changes nothing.
+
+    Args:
+        live: The catalog; None where there is none, and the newest point is wanted.
+        lake: The catalog's name.
+        repository: The repository.
+        findings: Told about points that cannot be read: an older one is taken.
+        data_path: Where the files are, if neither the catalog nor the point is right about it.
+        jobs: How many chunks are checked at a time; None for what suits the storage.
+
+    Returns:
+        The point. Or where the catalog parted from the newest point that has commits which it has not. Or None where
+        no point has such commits: the catalog is not stale, or was taken back on purpose.
+
+    Raises:
+        RefusedError: The catalog is of another lake (``other-lake``), or nobody can tell where its files are.
+        LakeError: The catalog has no snapshot.
+    """
+    points = _Points(repository.store, findings, jobs)
+    if live is None:
+        for id_ in reversed(points.ids):
+            found = points.opened(id_, None)
+            if found is not None:
+                manifest, commits = found
+                root = folder_url(data_path) if data_path is not None else manifest.data_root
+                return FastForward(lake, repository, manifest, None, root, commits, None)
+        return None
+    live = in_dialect(live, "duckdb")
+    refuse_incomplete(live, str(lake))
+    check_lake(
+        live,
+        repository.store,
+        repository.marker.lake_id,
+        read_previous(live.connection, repository, None, Findings()),
+    )
+    head = live.head()[0]
+    parted: Divergence | None = None
+    for ids in points.timelines():
+        for manifest in points.newer(ids, head):
+            verdict = points.judge(live, manifest, ids, head)
+            if verdict is None:
+                continue
+            if verdict.kind != "continues":
+                if verdict.kind == "diverged" and parted is None:
+                    parted = Divergence(manifest.id, verdict.common, head, manifest.snapshot_id, manifest.snapshot_time)
+                break  # so do all of this timeline
+            found = points.opened(manifest.id, head)
+            if found is None:
+                continue
+            root = find_data_root(live, lake, data_path, manifest.data_root)
+            remarks = _remarks(live, manifest, root, proved=verdict.proved)
+            return FastForward(lake, repository, manifest, head, root, found[1], expected_of(live), remarks)
+    return parted
+
+
+def fast_forward(
+    plan: FastForward,
+    *,
+    level: RestoreLevel = RestoreLevel.EXISTS,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> FastForwardResult:
+    """Put the catalog of the point into the place of the live one, which is moved aside, and files that are missing.
+
+    Args:
+        plan: What `plan_fast_forward` found.
+        level: What counts as a damaged file: ``exists``, a wrong size; ``checksum``, other bytes.
+        dry_run: Change nothing.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        LockedError: Somebody has the catalog open (``catalog-in-use``), or changed it meanwhile
+            (``catalog-changed``); it was not touched.
+        RefusedError: There is a catalog where there was none, or the lost one is alive elsewhere (``shares-files``).
+    """
+    began = time.monotonic()
+    manifest = plan.manifest
+    engine = open_to_change(plan.lake)
+    replace = plan.expected is not None
+    aside = engine.prepare(replace=replace)
+    target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)
+    commit = Commit(manifest.snapshot_id, manifest.snapshot_time)
+    sharing = None
+    if not replace and same_place(plan.root, manifest.data_root):
+        sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
+    run = Restoring(
+        target, plan.repository, manifest, commit, level, jobs, stores or Stores(), progress, clock,
+        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
+    )  # fmt: skip
+    done = run.restore(began, dry_run=dry_run)
+    return FastForwardResult(
+        manifest.id,
+        plan.head,
+        manifest.snapshot_id,
+        manifest.snapshot_time,
+        plan.root,
+        plan.commits,
+        (*plan.remarks, *done.steps),
+        dry_run,
+        done.kept_files,
+        done.restored_files,
+        done.restored_bytes,
+        done.findings,
+        done.finding_counts,
+    )
+
+
+def _see_unchanged(engine: Engine, plan: FastForward) -> None:
+    if plan.expected is not None:
+        with engine.read() as image:
+            if expected_of(image) != plan.expected:
+                raise changed(str(plan.lake))
+
+
+def _remarks(live: Image, manifest: Manifest, root: str, *, proved: bool) -> tuple[str, ...]:
+    remarks = []
+    if not proved:
+        remarks.append(
+            f"the points have no snapshot {live.head()[0]} any more, which was expired; that they go on from it shows "
+            "in the times of their snapshots"
+        )
+    if root != manifest.data_root:
+        remarks.append(f"the files stay at {root}, though the lake's were at {manifest.data_root} when it was saved")
+    if live.record.version != manifest.catalog.version:
+        remarks.append(
+            f"the catalog becomes one of DuckLake {manifest.catalog.version} again, which it was when it was saved; "
+            f"it is one of {live.record.version} now"
+        )
+    return tuple(remarks)
+
+
+class _UnreadableError(Exception):
+    """A point whose manifest is damaged; never leaves this module."""
+
+
+class _Points:
+    """The points of a repository, of which those that cannot be read are left out and told of once."""
+
+    def __init__(self, store: Store, findings: Findings, jobs: int | None) -> None:
+        self._store = store
+        self._findings = findings
+        self._jobs = jobs or store.jobs
+        self._manifests: dict[str, Manifest] = {}
+        self.ids = self._list()
+
+    def timelines(self) -> list[list[str]]:
+        """The ids of each timeline, oldest point first; the newest timeline first."""
+        while self.ids:
+            try:
+                return list(reversed(by_timeline(self.ids, lambda id_: self._manifest(id_).timeline).values()))
+            except _UnreadableError:
+                continue
+        return []
+
+    def newer(self, ids: list[str], head: int) -> Iterator[Manifest]:
+        """Those of a timeline that have later snapshots, newest first."""
+        for id_ in reversed(ids):
+            if head_of(id_) <= head:
+                return
+            try:
+                yield self._manifest(id_)
+            except _UnreadableError:
+                continue
+
+    def judge(self, live: Image, manifest: Manifest, ids: list[str], head: int) -> Verdict | None:
+        """See `judge`; None where the point cannot be read."""
+        # Snapshots only ever expire: the first point after the catalog's head is the likeliest to have it.
+        first = ids[bisect_left(ids, head, key=head_of)]
+        for used in dict.fromkeys([(manifest.id, first), (manifest.id,)]):
+            try:
+                return judge(live, [self._snapshots(live.connection, self._manifest(id_)) for id_ in used])
+            except _UnreadableError:
+                continue
+            except (CorruptError, duckdb.Error) as error:
+                if len(used) == 1:
+                    self._leave_out(manifest.id, error)
+        return None
+
+    def opened(self, id_: str, after: int | None) -> tuple[Manifest, tuple[CommitSummary, ...]] | None:
+        """A point whose chunks are all whole, and its commits after a snapshot; else None."""
+        try:
+            manifest = self._manifest(id_)
+            with image_of(self._store, manifest, check_with=self._jobs) as image:
+                duck = in_dialect(image, "duckdb")
+                return manifest, commits_between(duck, -1 if after is None else after, manifest.snapshot_id)
+        except _UnreadableError:
+            return None
+        except CorruptError as error:
+            self._leave_out(id_, error)
+            return None
+
+    def _list(self) -> list[str]:
+        try:
+            return list_points(self._store)
+        except AccessDeniedError:
+            return [find_point(self._store, "latest")]  # the leases know it
+
+    def _manifest(self, id_: str) -> Manifest:
+        if id_ not in self._manifests:
+            try:
+                self._manifests[id_] = read_point(self._store, id_)
+            except CorruptError as error:
+                self._leave_out(id_, error)
+                raise _UnreadableError from error
+        return self._manifests[id_]
+
+    def _snapshots(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> str:
+        table = next(table for table in manifest.tables if table.name == _SNAPSHOTS)
+        chunks = read_chunks(connection, self._store, table)
+        return relation_of(self._store, table.name, table.columns, chunks).select
+
+    def _leave_out(self, id_: str, error: CorruptError | duckdb.Error) -> None:
+        if id_ in self.ids:
+            self.ids = [other for other in self.ids if other != id_]
+            self._findings.add(
+                Finding(
+                    "repository-damaged",
+                    "error",
+                    id_,
+                    f"the point cannot be read, and an older one is looked at: {str(error).splitlines()[0]}",
+                    "Run verify --all to see which points are whole.",
+                )
+            )

@@ -1,0 +1,1 @@
+"""restore --table: tables come back into a live lake."""

@@ -1,0 +1,262 @@
+"""restore --table: tables of a point come back into a live lake, as a new commit."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from canvasback.catalog.completeness import refuse_incomplete
+from canvasback.catalog.dialects import in_dialect, readable
+from canvasback.catalog.engines import Engine, open_to_change
+from canvasback.catalog.engines.expected import Expected, changed
+from canvasback.catalog.image import Image
+from canvasback.catalog.reading.forgotten import forgotten_findings
+from canvasback.catalog.reading.lake_tables import LakeTable, find_tables, split_name
+from canvasback.catalog.reading.table_states import table_states, visible
+from canvasback.catalog.writing.edits import statements
+from canvasback.catalog.writing.new_tables import NewTable, Schema, folder_of
+from canvasback.catalog.writing.table_commit import graft_edits
+from canvasback.datapath.data_root import find_data_root
+from canvasback.errors import LockedError, RefusedError, UsageError
+from canvasback.history.points import image_of, open_moment
+from canvasback.history.times import moment_of
+from canvasback.model.clock import now
+from canvasback.model.commit import Commit
+from canvasback.model.finding import Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.manifest import Manifest
+from canvasback.model.plurals import many
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results.table_restore import RestoredTable, TableRestoreResult
+from canvasback.parquet.cut import cutting_steps
+from canvasback.repository.repository import Repository
+from canvasback.storage.locations import Stores
+from canvasback.verbs.table_restore.files import TableFiles
+
+_ATTEMPTS = 5
+
+
+def restore_tables(
+    repository: str,
+    to: str,
+    table: str,
+    point: str | None = None,
+    *,
+    as_name: str | None = None,
+    at_snapshot: int | None = None,
+    at_time: str | datetime | None = None,
+    data_path: str | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> TableRestoreResult:
+    """Bring one table, or all of a schema, back into a live lake as a new commit; all else in it stays as it is.
+
+    The table is a new one to the lake, with the columns, column ids, row ids, partitioning, comments and options of
+    then. Its files are copied to fresh names: DuckLake's expiry and cleanup could delete shared ones twice.
+
+    Args:
+        repository: The repository.
+        to: The live lake, as in ATTACH.
+        table: ``schema.table``, a table of ``main``, or a schema.
+        point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
+            else the oldest point that holds the moment.
+        as_name: Another name for the one table, with or without a schema.
+        at_snapshot: The snapshot as of which; the point's newest one if nothing is said.
+        at_time: The same by a time: ISO 8601 with a zone, or ``2 hours ago``.
+        data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
+        dry_run: Make the plan only.
+        jobs: How many files are copied at a time; None for what suits the storage.
+        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        RefusedError: There is no such table then (``table-not-there``), one of its name is there now
+            (``table-exists``), or the point lacks files of it (``table-files-absent``); the lake was not changed.
+        LockedError: Somebody has the catalog open, or commits all the time; the lake was not changed.
+        CorruptError: Files of it could not be restored (``table-incomplete``); the lake was not changed.
+    """
+    began = time.monotonic()
+    lake = parse_lake(to)
+    stores = stores or Stores()
+    opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
+    with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
+        source = in_dialect(readable(stored), "duckdb")
+        found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
+        files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
+        names = _renamed(found, as_name)
+        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
+        run.look()
+        if not dry_run:
+            run.engine.change(())  # who is locked out need not wait for the files to hear of it
+            run.tables = run.files.copy(run.tables, run.root, jobs, clock())
+            run.add()
+        return run.result(began, dry_run=dry_run)
+
+
+class _Run(msgspec.Struct):
+    lake: LakeName
+    engine: Engine
+    repository: Repository
+    manifest: Manifest
+    then: Commit
+    source: Image
+    names: dict[LakeTable, tuple[str, str]]
+    data_path: str | None
+    files: TableFiles
+    clock: Callable[[], datetime]
+    root: str = ""
+    folders: dict[int, str] = {}
+    tables: list[NewTable] = []
+    schemas: list[Schema] = []
+    snapshot_id: int = 0
+
+    def look(self) -> None:
+        """See whether it can be done, and note where each file goes. Changes nothing."""
+        with self.engine.read() as stored:
+            target = in_dialect(stored, "duckdb")
+            refuse_incomplete(target, str(self.lake))
+            self._check(target)
+            self.root = find_data_root(target, self.lake, self.data_path, None)
+            self._name(target)
+            head = target.head()[0]
+        self.files.look(self.tables, self.folders, head)
+
+    def add(self) -> None:
+        """Add the tables in one transaction, to whatever the lake is by then."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            with self.engine.read() as stored:
+                target = in_dialect(stored, "duckdb")
+                self._refuse_existing(target)
+                head = target.head()
+                message = (
+                    f"canvasback restored {', '.join(str(table) for table in self.names)} as of snapshot "
+                    f"{self.then.snapshot} from point {self.manifest.id}"
+                )
+                moment = max(self.clock(), head[1])
+                if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
+                    raise changed(str(self.lake))  # the files lie in another folder than that schema's
+                edits = graft_edits(self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message)
+            expected = Expected("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot", (head[0], head[2]))
+            self.snapshot_id = head[0] + 1
+            try:
+                self.engine.change(statements(edits), expected)
+            except LockedError as error:
+                if error.code != "catalog-changed" or attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def result(self, began: float, *, dry_run: bool) -> TableRestoreResult:
+        """What was done, or would be."""
+        states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
+        restored = tuple(
+            RestoredTable(
+                str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
+                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
+                states[old.table_id].most,
+            )
+            for old, (schema, name) in self.names.items()
+        )  # fmt: skip
+        steps = [f"point {self.manifest.id}: {self.then}"]
+        steps += [f"the schema {schema.name} is made, which the lake lacks" for schema in self.schemas]
+        copied = f"{many(self.files.count, 'file')} ({self.files.bytes} bytes)"
+        steps.append(f"copied to fresh names below {self.root}: {copied}")
+        steps += cutting_steps(self.files.straddlers)
+        steps.append("one new commit adds it; nothing else in the lake changes")
+        findings = Findings()
+        lost = {str(table) for table in self.names}
+        findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
+        return TableRestoreResult(
+            self.manifest.id,
+            self.then.snapshot,
+            str(self.lake),
+            self.snapshot_id,
+            restored,
+            tuple(steps),
+            dry_run,
+            round(time.monotonic() - began, 3),
+            findings.kept,
+            findings.counts,
+        )
+
+    def _check(self, target: Image) -> None:
+        expected = self.repository.marker.lake_id
+        if expected not in target.schema_uuids().values():
+            raise RefusedError(
+                "other-lake",
+                f"the repository is for the lake {expected}, and {self.lake} is another one",
+                hint="Restore the table's point to a lake of its own, and copy from there with SQL.",
+            )
+        old, new = self.source.record.version, target.record.version
+        if old != new and old == "0.1":
+            raise RefusedError(
+                "version-too-old",
+                f"the point is of DuckLake {old} and the lake of {new}, whose partitions are told otherwise",
+                hint="Restore the point to a place of its own, attach it there, and copy the table with SQL.",
+            )
+        self._refuse_existing(target)
+
+    def _refuse_existing(self, target: Image) -> None:
+        head = target.head()[0]
+        there = {(state.schema.lower(), state.table.lower()) for state in table_states(target, head)}
+        there |= set(
+            target.rows(
+                "SELECT lower(s.schema_name), lower(v.view_name) FROM {ducklake_view} v JOIN {ducklake_schema} s "
+                f"ON s.schema_id = v.schema_id AND {visible('s', head)} WHERE {visible('v', head)}"
+            )
+        )
+        for schema, name in self.names.values():
+            if (schema.lower(), name.lower()) in there:
+                raise RefusedError(
+                    "table-exists",
+                    f"the lake has a table or a view {schema}.{name}",
+                    hint="Give it another name with --as; nothing in the lake is overwritten.",
+                )
+
+    def _name(self, target: Image) -> None:
+        known = _schemas(target)
+        paths = target.has("ducklake_table", "path")
+        for old, (schema, name) in self.names.items():
+            if schema.lower() not in known:
+                made = Schema(schema, str(uuid.uuid4()), "")
+                made = msgspec.structs.replace(made, folder=folder_of(schema, made.uuid)) if paths else made
+                self.schemas.append(made)
+                known[schema.lower()] = made.folder
+            unique = str(uuid.uuid4())
+            folder = folder_of(name, unique) if paths else ""
+            self.tables.append(NewTable(old, schema, name, unique, folder))
+            inside = known[schema.lower()]
+            absolute = inside.startswith("/") or "://" in inside
+            self.folders[old.table_id] = ("" if absolute else self.root) + inside + folder
+
+
+def _renamed(found: list[LakeTable], as_name: str | None) -> dict[LakeTable, tuple[str, str]]:
+    if as_name is None:
+        return {table: (table.schema, table.name) for table in found}
+    if len(found) > 1:
+        raise UsageError(
+            "table-name",
+            f"{len(found)} tables cannot all be called {as_name!r}",
+            hint="Restore them one by one, or under their own names.",
+        )
+    *schema, name = split_name(as_name)
+    return {found[0]: (schema[0] if schema else found[0].schema, name)}
+
+
+def _schemas(image: Image) -> dict[str, str]:
+    """The folders of the schemas that are there, by their names in lower case."""
+    path = "s.path" if image.has("ducklake_schema", "path") else "''"
+    rows = image.rows(
+        f"SELECT lower(schema_name), coalesce({path}, '') FROM {{ducklake_schema}} s "
+        f"WHERE {visible('s', image.head()[0])}"
+    )
+    return {name: folder.removeprefix("file://") for name, folder in rows}

@@ -1,0 +1,1 @@
+"""verify: is a repository what was saved?"""

@@ -1,0 +1,259 @@
+"""verify: is a point still what was saved?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import duckdb
+import msgspec
+
+from canvasback.catalog.connections import connect
+from canvasback.catalog.dialects import in_dialect
+from canvasback.errors import CorruptError, LakeError, RefusedError, StorageError
+from canvasback.history.lost_types import has_lost_types, lost_types
+from canvasback.history.points import image_of
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.level import VerifyLevel
+from canvasback.model.manifest import Manifest
+from canvasback.model.plurals import many
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.relation import literal
+from canvasback.model.results.verify import VerifyResult
+from canvasback.repository import layout
+from canvasback.repository.chunks import read_chunks
+from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.reach import reach_of
+from canvasback.repository.repository import open_repository
+from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.checksums import hash_stream
+from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.store import Store
+from canvasback.storage.temporary import temporary_folder
+from canvasback.verbs.verify.row_counts import check_rows
+
+_BATCH = 4096
+_ATTEMPTS = 2
+"""How often a remote object is read before it counts as damaged: bytes can go wrong on the way."""
+
+_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
+_PRESENT = {"name": "VARCHAR", "size": "BIGINT"}
+_CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
+_ABSENT_CURE = "Run show to see which; another point may hold them."
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """An object that a point needs.
+
+    Attributes:
+        name: Its name.
+        size: Its bytes.
+        checksum: Their checksum, see `canvasback.storage.checksums`.
+        point: The oldest of the points that need it, of those that are looked at.
+        last: The newest.
+        points: How many there are.
+    """
+
+    name: str
+    size: int
+    checksum: str
+    point: str
+    last: str
+    points: int
+
+    @property
+    def needed(self) -> str:
+        """Who needs it."""
+        if self.points == 1:
+            return f"point {self.point} needs it"
+        return f"{self.points} points need it, from {self.point} to {self.last}"
+
+
+def verify(
+    repository: str,
+    point: str = "latest",
+    *,
+    all_points: bool = False,
+    level: VerifyLevel | str = VerifyLevel.EXISTS,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+) -> VerifyResult:
+    """See whether points can still be restored, without writing anything.
+
+    Args:
+        repository: The repository's folder.
+        point: An id, a unique beginning of one, or ``latest``.
+        all_points: Verify every point; ``point`` is ignored.
+        level: ``exists``: every object is there with its size. ``checksum``: every byte is as it was saved.
+            ``rows``: also, every data file is Parquet with the rows and columns that the catalog promises.
+        jobs: How many objects are worked on at a time; None for what suits the repository.
+        stores: How to reach object stores; by each cloud's own configuration if None.
+        progress: Told how the work goes on.
+
+    Returns:
+        What was found; no findings means that all is as it was saved.
+
+    Raises:
+        UsageError: There is no such level (``unknown-level``).
+    """
+    began = time.monotonic()
+    level = VerifyLevel.of(level)
+    store = open_repository((stores or Stores()).open(repository)).store
+    ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
+    findings = Findings()
+    workers = jobs or store.jobs
+    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
+        manifests = list(_readable(store, ids, findings))
+        sound = _collect(connection, store, manifests, findings)
+        objects, bytes_ = _check_present(connection, store, progress, findings)
+        if level is VerifyLevel.EXISTS:
+            bytes_ = 0
+        else:
+            _check_content(connection, store, workers, progress, findings)
+    for manifest in sound:
+        if has_lost_types(manifest):
+            with image_of(store, manifest) as image:
+                findings.extend(lost_types(image, manifest))
+    if level is VerifyLevel.ROWS:
+        for manifest in sound:
+            _check_rows(store, manifest, findings, progress)
+    return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)
+
+
+def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: Progress) -> None:
+    try:
+        with image_of(store, manifest, check_with=store.jobs) as image:
+            check_rows(in_dialect(image, "duckdb"), store, manifest, findings, progress)
+    except (CorruptError, LakeError) as error:
+        cure = _CURE if isinstance(error, CorruptError) else error.hint
+        findings.add(Finding(error.code, "error", manifest.id, f"its rows were not looked at: {error.message}", cure))
+
+
+def _readable(store: Store, ids: Iterable[str], findings: Findings) -> Iterator[Manifest]:
+    for id_ in ids:
+        try:
+            yield read_point(store, id_)
+        except CorruptError as error:
+            findings.add(Finding(error.code, "error", id_, error.message, error.hint))
+
+
+def _collect(
+    connection: duckdb.DuckDBPyConnection, store: Store, manifests: list[Manifest], findings: Findings
+) -> list[Manifest]:
+    """Fill ``memory.expected`` with every object that the points need, and answer which points can be read."""
+    create_table(connection, "memory.needed", _NEEDED)
+    sound = []
+    for manifest in manifests:
+        try:
+            _collect_point(connection, store, manifest)
+            sound.append(manifest)
+            if manifest.totals.absent:
+                count = many(manifest.totals.count, "file")
+                message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
+                findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
+        except (CorruptError, RefusedError) as error:
+            findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))
+        except duckdb.Error as error:
+            message = f"its list of files cannot be read: {str(error).splitlines()[0]}"
+            findings.add(Finding("chunk-corrupt", "error", manifest.id, message, _CURE))
+    connection.execute(
+        "CREATE TABLE memory.expected AS "
+        "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
+        "FROM memory.needed GROUP BY ALL"
+    )
+    return sound
+
+
+def _collect_point(connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
+    objects: dict[str, tuple[int, str]] = {}
+    for table in (*manifest.tables, *manifest.files):
+        if table.index is not None:
+            objects[layout.chunk_name(table.index.hash)] = (table.index.bytes, table.index.hash)
+        for chunk in read_chunks(connection, store, table):
+            objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
+    rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
+    insert_rows(connection, "memory.needed", _NEEDED, rows)
+    files = files_relation(connection, store, manifest).select
+    held = (
+        f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size, {CHECKSUM} AS checksum FROM ({files})"
+    )
+    refuse_unsafe_names(connection, held)
+    connection.execute(
+        f"INSERT INTO memory.needed SELECT *, {literal(manifest.id)} FROM ({held}) WHERE checksum IS NOT NULL"
+    )
+
+
+def _check_present(
+    connection: duckdb.DuckDBPyConnection, store: Store, progress: Progress, findings: Findings
+) -> tuple[int, int]:
+    """Compare names and sizes with one listing of the repository."""
+    create_table(connection, "memory.present", _PRESENT)
+    count, bytes_ = one_row(connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.expected")
+    progress.begin("looking for objects", files=count)
+    batch: list[tuple[str, int]] = []
+
+    def note() -> None:
+        insert_rows(connection, "memory.present", _PRESENT, batch)
+        progress.advance(files=len(batch))
+        batch.clear()
+
+    for prefix in ("catalog/", layout.DATA, layout.EXTERNAL):
+        for stat in store.list(prefix):
+            batch.append((stat.name, stat.size))
+            if len(batch) >= _BATCH:
+                note()
+    note()
+    progress.end()
+    for found, *row in connection.execute(
+        "SELECT p.size, e.name, e.size, e.checksum, e.point, e.last, e.points FROM memory.expected e "
+        "LEFT JOIN memory.present p USING (name) WHERE p.size IS DISTINCT FROM e.size ORDER BY e.name"
+    ).fetchall():
+        expected = Expected(*row)
+        code, what = ("object-missing", "is missing") if found is None else ("object-size", f"has {found} bytes")
+        message = f"{what}, and had {expected.size} bytes; {expected.needed}"
+        findings.add(Finding(code, "error", expected.name, message, _CURE))
+    return int(count), int(bytes_)
+
+
+def _check_content(
+    connection: duckdb.DuckDBPyConnection, store: Store, jobs: int, progress: Progress, findings: Findings
+) -> None:
+    """Read every object that is there with its size, and compare its checksum."""
+    sound = "FROM memory.expected e JOIN memory.present p USING (name) WHERE p.size = e.size"
+    files, bytes_ = one_row(connection, f"SELECT count(*), coalesce(sum(e.size), 0) {sound}")
+    progress.begin("reading objects", files=files, bytes_=bytes_)
+
+    def check(expected: Expected, stop: Stop) -> Finding | None:
+        try:
+            same = any(_has(store, expected, stop) for _ in range(_ATTEMPTS if is_remote(store.url) else 1))
+        except (StorageError, OSError) as error:
+            message = f"cannot be read: {error}; {expected.needed}"
+            return Finding("object-unreadable", "error", expected.name, message, _CURE)
+        finally:
+            progress.advance(files=1, bytes_=expected.size)
+        if same:
+            return None
+        code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
+        message = f"does not hold the bytes that were saved; {expected.needed}"
+        return Finding(code, "error", expected.name, message, _CURE)
+
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT e.name, e.size, e.checksum, e.point, e.last, e.points {sound} ORDER BY e.name")
+    with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size, store.batch) as checked:
+        findings.extend(finding for finding in checked if finding is not None)
+    progress.end()
+
+
+def _has(store: Store, expected: Expected, stop: Stop) -> bool:
+    algorithm, _, digest = expected.checksum.partition(":")
+    with store.open(expected.name, vouch=False) as stream:
+        return hash_stream(stop.guard(stream), algorithm)[1] == digest
+
+
+def _expected(cursor: duckdb.DuckDBPyConnection) -> Iterator[Expected]:
+    while rows := cursor.fetchmany(_BATCH):
+        for row in rows:
+            yield Expected(*row)
