@@ -30,6 +30,8 @@ LEVELS = {
     "cli": 11,
     "__main__": 12,
 }
+STORES = {"storage.local.store", "storage.bucket.store", "storage.http"}
+"""The kinds of stores, which nobody above storage tells apart."""
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "base"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 LONGEST = 350
@@ -122,6 +124,13 @@ def upward_imports(module: Module) -> list[str]:
     ]
 
 
+def chosen_stores(module: Module) -> list[str]:
+    """List the imports of one kind of store where any will do: what differs between them the contract tells."""
+    if module.part in {"errors", "model", "storage"}:
+        return []
+    return [f"{module.name} imports {name}" for name in imported(module) if name in STORES]
+
+
 def other_verbs(module: Module) -> list[str]:
     """List the imports by which one verb rests on another: what both need belongs below them."""
     if module.part != "verbs":
@@ -206,6 +215,11 @@ def test_imports_point_down() -> None:
     modules = load()
     assert any(imported(module) for module in modules), "no module imports another: the check sees nothing"
     assert [line for module in modules for line in upward_imports(module)] == []
+
+
+def test_nobody_above_storage_asks_which_store_it_is() -> None:
+    assert [line for module in load() for line in chosen_stores(module)] == []
+    assert chosen_stores(Module("verbs.watch", "from canvasback.storage.local.store import LocalStore"))
 
 
 def test_no_verb_imports_another() -> None:

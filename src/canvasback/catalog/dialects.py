@@ -1,6 +1,7 @@
 """The same catalog for another engine: types that it has, and a conversion for every column.
 
-A value goes through its logical type, so that each engine has to be known only by itself. Within one engine
+A value goes through its logical type, so that each engine has to be known only by itself: by `held_as` in the `types`
+of its package. Within one engine
 nothing is converted, so that a catalog comes back value for value. One thing is: tables of inlined rows that DuckLake
 0.3 made keep its types after a migration, and later ones write into them what they then read wrongly.
 How each type is spelled stands in `canvasback.model.types`.
@@ -8,28 +9,19 @@ How each type is spelled stands in `canvasback.model.types`.
 
 from __future__ import annotations
 
-from typing import Literal
+from importlib import import_module
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.logical import is_lake_column
 from canvasback.catalog.texts import is_nested, read_text, respelled, spell
 from canvasback.errors import RefusedError
+from canvasback.model.engine import ENGINES, EngineName
 from canvasback.model.manifest import CatalogRecord
 from canvasback.model.relation import Column, Relation, identifier
-from canvasback.model.types import NOT_INLINED, TYPES, contains, kind, parse
-
-Dialect = Literal["duckdb", "sqlite", "postgres"]
+from canvasback.model.types import NOT_INLINED, contains
 
 _OLD = frozenset({"0.1", "0.2", "0.3-dev1", "0.3"})
 """The versions whose inlined rows have more of the engines' own types than later ones."""
-
-_SCHEMAS = {"duckdb": "main", "sqlite": "main", "postgres": "public"}
-
-POSTGRES_VALUES = {
-    "boolean": "BOOLEAN", "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT",
-    "double precision": "DOUBLE", "real": "FLOAT", "bytea": "BLOB",
-}  # fmt: skip
-"""PostgreSQL's types whose values DuckDB holds as they are; those of all others are held as their text."""
 
 _SAME_TEXT = {"text": "character varying"}
 
@@ -39,7 +31,7 @@ def is_old(version: str) -> bool:
     return version in _OLD
 
 
-def in_dialect(image: Image, dialect: Dialect) -> Image:
+def in_dialect(image: Image, dialect: EngineName) -> Image:
     """The image as a catalog of another engine holds it; the same image where it is of that engine already.
 
     Raises:
@@ -51,7 +43,7 @@ def in_dialect(image: Image, dialect: Dialect) -> Image:
         return image if dialect == "duckdb" or not new else _renewed(image, dialect)
     return image.transformed(
         {name: _convert(relation, dialect, new=new) for name, relation in image.tables.items()},
-        CatalogRecord(dialect, _SCHEMAS[dialect], record.version),
+        CatalogRecord(dialect, ENGINES[dialect].schema, record.version),
     )
 
 
@@ -75,12 +67,12 @@ def readable(image: Image) -> Image:
     return image.transformed(replaced) if replaced else image
 
 
-def _convert(relation: Relation, dialect: Dialect, *, new: bool) -> Relation:
+def _convert(relation: Relation, dialect: EngineName, *, new: bool) -> Relation:
     columns = tuple(in_engine(relation.name, column, dialect, new=new) for column in relation.columns)
     return _as(relation, columns)
 
 
-def _renewed(image: Image, dialect: Dialect) -> Image:
+def _renewed(image: Image, dialect: EngineName) -> Image:
     """The image with the types that DuckLake makes since 0.4 where tables of inlined rows have those of before."""
     replaced = {}
     for name, relation in image.tables.items():
@@ -94,7 +86,7 @@ def _renewed(image: Image, dialect: Dialect) -> Image:
     return image.transformed(replaced) if replaced else image
 
 
-def _fresh(table: str, column: Column, dialect: Dialect) -> Column:
+def _fresh(table: str, column: Column, dialect: EngineName) -> Column:
     try:
         return in_engine(table, column, dialect, new=True)
     except RefusedError:
@@ -117,7 +109,7 @@ def _as(relation: Relation, columns: tuple[Column, ...]) -> Relation:
     return Relation(relation.name, columns, f"SELECT {shown} FROM ({relation.select})", relation.primary_key)
 
 
-def in_engine(table: str, column: Column, dialect: Dialect, *, new: bool) -> Column:
+def in_engine(table: str, column: Column, dialect: EngineName, *, new: bool) -> Column:
     """A column as an engine's catalog has it.
 
     Args:
@@ -130,17 +122,16 @@ def in_engine(table: str, column: Column, dialect: Dialect, *, new: bool) -> Col
         RefusedError: The engine holds no inlined rows of its type (``not-inlinable``).
     """
     meaning = column.meaning
-    if dialect == "duckdb":
-        return Column(column.name, meaning, column.nullable)
     of_lake = is_lake_column(table, column.name)
-    declared = _sqlite(meaning, of_lake=of_lake) if dialect == "sqlite" else _postgres(meaning, new=new and of_lake)
-    if not declared or (of_lake and any(contains(meaning, name) for name in NOT_INLINED)):
+    types = import_module(f"canvasback.catalog.engines.{dialect}.types")
+    held: tuple[str, str] | None = types.held_as(meaning, of_lake=of_lake, new=new)
+    if held is None or (of_lake and held[0] and any(contains(meaning, name) for name in NOT_INLINED)):
         raise RefusedError(
             "not-inlinable",
             f"{table} has the column {column.name} of the type {meaning}, of which {dialect} holds no inlined rows",
             hint=FLUSH,
         )
-    values = declared if dialect == "sqlite" else POSTGRES_VALUES.get(declared, "VARCHAR")
+    declared, values = held
     return Column(column.name, values, column.nullable, declared, meaning if meaning != values else "")
 
 
@@ -149,18 +140,6 @@ FLUSH = (
     "or restore to a catalog in DuckDB, which holds them."
 )
 """What to do about inlined rows that an engine cannot hold."""
-
-
-def _sqlite(meaning: str, *, of_lake: bool) -> str:
-    how = kind(parse(meaning))
-    return "DOUBLE" if how.name in {"FLOAT", "DOUBLE"} and not of_lake else how.sqlite
-
-
-def _postgres(meaning: str, *, new: bool) -> str:
-    parsed = parse(meaning)
-    how = kind(parsed)
-    declared = how.postgres if new else how.postgres_old
-    return f"numeric{meaning.removeprefix('DECIMAL').replace(' ', '')}" if how is TYPES["DECIMAL"] else declared
 
 
 def converted(old: Column, fresh: Column) -> str:

@@ -33,7 +33,7 @@ _GONE = frozenset({"catalog-missing", "not-a-ducklake", "not-a-duckdb-file", "no
 def origin_of(lake: LakeName, image: Image) -> Origin | None:
     """Where a catalog is that was read, for its point; None where nobody else could find it."""
     target: str | None
-    if lake.engine == "postgres":
+    if lake.kind.served:
         target = server_of(lake.target)
     elif lake.target == ":memory:":
         target = None
@@ -74,8 +74,8 @@ def find_sharing(store: Store, manifest: Manifest, lake: LakeName, engine: Engin
 def _look(origin: Origin, manifest: Manifest, lake: LakeName, engine: Engine) -> Finding | None:
     """See whether a catalog answers there that has the same files; a finding if that cannot be told."""
     there = origin.lake
-    if there.engine == "postgres":
-        target = with_credentials(there.target, lake.target if lake.engine == "postgres" else "")
+    if there.kind.served:
+        target = with_credentials(there.target, lake.target if lake.kind.served else "")
         there = LakeName(there.engine, target, there.schema)
     try:
         old = open_engine(there)

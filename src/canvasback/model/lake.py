@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import msgspec
 
 from canvasback.errors import UsageError
+from canvasback.model.engine import ENGINES, EngineKind, EngineName, find_engine, shown_engines
 
-EngineName = Literal["duckdb", "sqlite", "postgres"]
-
-_ENGINES: dict[str, EngineName] = {
-    "duckdb": "duckdb",
-    "sqlite": "sqlite",
-    "postgres": "postgres",
-    "postgresql": "postgres",
-}
 _REFUSED = {
     "mysql": "DuckLake's own documentation advises against MySQL: it has no transactions around changes of tables, "
     "and the extension loses its way in it",
@@ -54,21 +46,26 @@ class LakeName(msgspec.Struct, frozen=True):
         return f"{name} (METADATA_SCHEMA '{self.schema.replace(chr(39), chr(39) * 2)}')" if self.schema else name
 
     @property
+    def kind(self) -> EngineKind:
+        """What is known of that kind of database."""
+        return ENGINES[self.engine]
+
+    @property
     def is_file(self) -> bool:
         """Whether the catalog is a file on this machine."""
-        return self.engine != "postgres" and not self.is_url
+        return not self.kind.served and not self.is_url
 
     @property
     def is_url(self) -> bool:
         """Whether the catalog is a file in a bucket or at a web server, which can only be read."""
-        return self.engine == "duckdb" and "://" in self.target
+        return self.kind.by_url and "://" in self.target
 
     @property
     def shown_target(self) -> str:
         """The target without its secrets."""
         if self.is_url:  # the query of a presigned URL lets everybody in who has it
             return _QUERY.sub("?***", without_secrets(self.target))
-        return without_secrets(self.target) if self.engine == "postgres" else self.target
+        return without_secrets(self.target) if self.kind.served else self.target
 
 
 def without_secrets(text: str) -> str:
@@ -98,27 +95,24 @@ def parse_lake(text: str) -> LakeName:
         raise UsageError(
             "engine-not-supported",
             f"catalogs of the kind {prefix!r} are not supported: {_REFUSED[prefix]}",
-            hint="Keep the catalog in DuckDB, SQLite or PostgreSQL, such as ducklake:main.ducklake.",
+            hint=f"Keep the catalog in {shown_engines()}, such as ducklake:main.ducklake.",
         )
-    engine: EngineName
-    if rest.startswith(("postgresql://", "postgres://")):
-        engine, target = "postgres", rest
-    elif colon and prefix in _ENGINES:
-        engine, target = _ENGINES[prefix], after
-    else:
-        engine, target = "duckdb", rest
-    if engine != "postgres":
-        target = target.removeprefix("file://")
-    if engine == "sqlite" and "://" in target:
+    kind = find_engine(prefix) if colon else None
+    if kind is None:
+        kind, after = ENGINES["duckdb"], rest
+    elif kind.served and after.startswith("//"):
+        after = rest  # the connection string is a URL, whose scheme names the engine
+    target = after if kind.served else after.removeprefix("file://")
+    if not (kind.served or kind.by_url) and "://" in target:
         raise UsageError(
             "lake-name",
-            f"a SQLite catalog cannot be read where {target!r} is: SQLite reads local files only",
+            f"a {kind.shown} catalog cannot be read where {target!r} is: {kind.shown} reads local files only",
             hint="Download it to a local file, and name that.",
         )
-    if not target and engine != "postgres":  # the environment may say all that PostgreSQL's client needs
+    if not target and not kind.served:  # the environment may say all that PostgreSQL's client needs
         raise UsageError(
             "lake-name",
             f"the lake name {text!r} names no catalog",
             hint="Give what you put into ATTACH, such as ducklake:main.ducklake.",
         )
-    return LakeName(engine, target, schema)
+    return LakeName(kind.name, target, schema)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from canvasback.model.conninfo import connection_items, connection_string
-from canvasback.model.lake import EngineName, LakeName
+from canvasback.model.engine import ENGINES, EngineName
+from canvasback.model.lake import LakeName
 
 _OPEN = ("host", "hostaddr", "port", "dbname", "user", "service", "sslmode")
 """What of a connection string tells where the server is, and how to reach it. All else may be secret."""
@@ -32,12 +33,12 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def lake(self) -> LakeName:
         """The catalog's name."""
-        return LakeName(self.engine, self.target, self.schema if self.engine == "postgres" else "")
+        return LakeName(self.engine, self.target, self.schema if ENGINES[self.engine].served else "")
 
     @property
     def local(self) -> bool:
         """Whether the same name means another catalog on another machine."""
-        if self.engine != "postgres":
+        if not ENGINES[self.engine].served:
             return "://" not in self.target
         items = connection_items(self.target) or {}
         hosts = (items.get("hostaddr") or items.get("host") or "").split(",")

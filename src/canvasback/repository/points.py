@@ -16,6 +16,7 @@ from canvasback.errors import (
     ObjectMissingError,
     UsageError,
 )
+from canvasback.model.engine import ENGINES
 from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
@@ -23,7 +24,6 @@ from canvasback.repository.owner import Owner, owner_of
 from canvasback.storage.store import Store
 
 _BLANK = "0" * 64
-_ENGINES = frozenset({"duckdb", "sqlite", "postgres"})
 _TABLES = "ducklake_"
 """How the names of a catalog's tables begin; no engine reads others."""
 
@@ -188,7 +188,7 @@ def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
     doubts = {
         "is of another repository": owner is not None and manifest.repository_id != owner.repository_id,
         "is of another lake": owner is not None and manifest.lake_id != owner.lake_id,
-        "tells of an engine that does not exist": manifest.catalog.engine not in _ENGINES,
+        "tells of an engine that does not exist": manifest.catalog.engine not in ENGINES,
         "names tables that no catalog has": not all(name.startswith(_TABLES) for name in names),
         "names lists of files that no point has": not set(lists) <= _LISTS,
         "names a table twice": any(len(set(some)) < len(some) for some in (names, lists)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 
 
@@ -15,5 +14,5 @@ def reach_of(store: Store, *more: str) -> list[str]:
         store: The repository; one that is no folder is read through copies in a temporary folder.
         more: Other folders that the step writes to.
     """
-    own = [store.root] if isinstance(store, LocalStore) else []
+    own = [] if store.folder is None else [store.folder]
     return [tempfile.gettempdir(), *own, *more]

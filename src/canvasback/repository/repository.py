@@ -21,7 +21,6 @@ from canvasback.repository import layout
 from canvasback.repository.leases import begin_leases
 from canvasback.repository.owner import note_owner
 from canvasback.repository.points import check_format
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 
 ChunkRows = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]
@@ -87,8 +86,7 @@ def open_repository(store: Store) -> Repository:
             hint="The points are still there: docs/format.md says how to write the object again.",
         ) from error
     note_owner(store, marker.repository_id, marker.lake_id)
-    if isinstance(store, LocalStore):
-        store.be_as_open_as(layout.MARKER)
+    store.be_as_open_as(layout.MARKER)
     return Repository(store, marker)
 
 
@@ -112,8 +110,7 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
             hint="Name a new folder for the repository.",
         )
     marker = Marker(layout.FORMAT, str(uuid.uuid4()), lake_id, now)
-    if isinstance(store, LocalStore):
-        store.be_private()
+    store.be_private()
     try:
         store.put_new(layout.MARKER, msgspec.json.encode(marker))
     except ObjectExistsError as error:

@@ -65,6 +65,7 @@ class OpenPage:
 class HttpStore:
     """Files below a URL of a web server, see `canvasback.storage.store.Store`. It is read only."""
 
+    folder = None
     jobs = 8
     batch = 1
     arrival = ""
@@ -74,6 +75,12 @@ class HttpStore:
         self._lock = threading.Lock()
         self._fetched: dict[str, str] = {}
         self._folder = ""
+
+    def be_private(self) -> None:
+        """See `canvasback.storage.store.Store.be_private`."""
+
+    def be_as_open_as(self, name: str) -> None:
+        """See `canvasback.storage.store.Store.be_as_open_as`."""
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`."""

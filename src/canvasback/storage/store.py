@@ -93,6 +93,19 @@ class Store(Protocol):
     batch: int
     arrival: str
 
+    @property
+    def folder(self) -> str | None:
+        """The folder of this machine that the store is, whose files are the objects; None for all others.
+
+        A look at one costs next to nothing, and what is read twice is the same.
+        """
+
+    def be_private(self) -> None:
+        """Let nobody else on this machine read what is created from now on; who may read a bucket its service says."""
+
+    def be_as_open_as(self, name: str) -> None:
+        """Let what is created from now on be as open to others on this machine as an object that is there."""
+
     def stat(self, name: str) -> Stat | None:
         """Size and time of an object; None where there is none, or none that we are let see.
 

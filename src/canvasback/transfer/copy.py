@@ -21,7 +21,6 @@ from canvasback.repository import layout
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local.batch import SMALL, SmallFile, copy_small
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.names import is_safe_name
 from canvasback.storage.parallel import Stop, in_parallel
@@ -153,7 +152,7 @@ class Copier:
 
     def _copy_small(self, tasks: list[Task]) -> dict[Task, Arrived]:
         """Copy what is small, is at its usual place, and goes smoothly."""
-        if not isinstance(self._store, LocalStore) or not isinstance(self.inside, LocalStore) or self._stores.limit:
+        if self._stores.limit:
             return {}
         small = [task for task in tasks if task.expected <= SMALL and not task.elsewhere and is_safe_name(task.path)]
         files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
@@ -223,7 +222,7 @@ class Copier:
             except ObjectExistsError:
                 # A run that died left it, or an older point has it. There may be more of them, and a bucket takes
                 # the whole file before it says so.
-                self._look_first = not isinstance(self._store, LocalStore)
+                self._look_first = self._store.folder is None
                 held = self._store.stat(name)
         return self._compare(task, name, source, source_name, held, stop)
 

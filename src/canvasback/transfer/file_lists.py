@@ -18,7 +18,6 @@ from canvasback.repository.filelist import CHECKSUM, COLUMNS, HELD, HeldFiles, r
 from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.locations import Stores
 from canvasback.transfer.catalog_chunks import SavedCatalog
 from canvasback.transfer.copy import Arrived, Copier, Task
@@ -108,7 +107,7 @@ class FileLists:
         """
         copier = Copier(stores, self.root, self.base, self._repository.store, jobs, progress)
         if recheck is None:  # in an object store every look is a request
-            recheck = _RECHECK if isinstance(copier.inside, LocalStore) else 0
+            recheck = 0 if copier.inside.folder is None else _RECHECK
         suspects = self._recheck(copier, recheck)
         create_table(self._connection, "memory.listing", _LISTING)
         for kind in KINDS:

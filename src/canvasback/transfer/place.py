@@ -29,7 +29,6 @@ from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.parallel import Stop, each, in_parallel
 from canvasback.storage.source import UnreadError, open_source
@@ -237,7 +236,7 @@ class Placer:
             except (UnreadError, CorruptError) as error:
                 # What is read through a network can be right the next time.
                 again = isinstance(error, CorruptError) or isinstance(error.reason, WrongBytesError)
-                if not again or attempt == _ATTEMPTS or isinstance(self._store, LocalStore):
+                if not again or attempt == _ATTEMPTS or self._store.folder is not None:
                     raise
             else:
                 return

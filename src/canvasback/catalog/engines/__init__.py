@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Protocol
 
-from canvasback.catalog.engines.duckdb.engine import DuckDBEngine
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
+from canvasback.errors import RefusedError
 from canvasback.model.lake import LakeName
 from canvasback.storage.locations import Stores
 
@@ -93,7 +94,7 @@ class Engine(Reader, Protocol):
 
 
 def open_engine(lake: LakeName, stores: Stores | None = None) -> Engine:
-    """The engine that knows the kind of catalog.
+    """The engine that knows the kind of catalog: `open_catalog` of the package that is named as it is.
 
     The drivers of the others are loaded when they are needed: a command for a catalog in DuckDB starts without.
 
@@ -101,19 +102,8 @@ def open_engine(lake: LakeName, stores: Stores | None = None) -> Engine:
         lake: The lake.
         stores: How to reach a catalog that is named by a URL; by each cloud's own configuration if None.
     """
-    if lake.is_url:
-        from canvasback.catalog.engines.duckdb.url import UrlEngine  # noqa: PLC0415
-
-        return UrlEngine(lake, stores or Stores())
-    if lake.engine == "sqlite":
-        from canvasback.catalog.engines.sqlite.engine import SQLiteEngine  # noqa: PLC0415
-
-        return SQLiteEngine(lake.target)
-    if lake.engine == "postgres":
-        from canvasback.catalog.engines.postgres.engine import PostgresEngine  # noqa: PLC0415
-
-        return PostgresEngine(lake)
-    return DuckDBEngine(lake.target, lake.schema)
+    engine: Engine = import_module(f"{__name__}.{lake.engine}").open_catalog(lake, stores or Stores())
+    return engine
 
 
 def open_to_change(lake: LakeName) -> Engine:
@@ -123,7 +113,14 @@ def open_to_change(lake: LakeName) -> Engine:
         RefusedError: It is named by a URL, and can only be read (``url-not-writable``).
     """
     if lake.is_url:
-        from canvasback.catalog.engines.duckdb.url import read_only  # noqa: PLC0415
-
         raise read_only(lake.shown_target)
     return open_engine(lake)
+
+
+def read_only(url: str) -> RefusedError:
+    """What to say of a catalog that lies where nothing can write to it."""
+    return RefusedError(
+        "url-not-writable",
+        f"the catalog {url} is named by a URL: it can be read there, and not written or watched",
+        hint="Download it to a local file and name that, or restore to a catalog on a disk or in PostgreSQL.",
+    )

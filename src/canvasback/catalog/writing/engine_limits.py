@@ -12,22 +12,21 @@ from collections.abc import Iterator
 
 import msgspec
 
-from canvasback.catalog.dialects import FLUSH, Dialect, converted, in_engine, is_old, readable
+from canvasback.catalog.dialects import FLUSH, converted, in_engine, is_old, readable
 from canvasback.catalog.image import Image
 from canvasback.catalog.logical import is_lake_column
 from canvasback.catalog.reading.inlined import InlinedTable, inlined_tables
 from canvasback.catalog.reading.lake_tables import table_names
 from canvasback.catalog.texts import is_nested, unreadable
 from canvasback.errors import RefusedError
+from canvasback.model.engine import ENGINES, EngineName
 from canvasback.model.relation import Column, Relation, identifier
 
-_LONGEST_NAME = {"postgres": 63}
-_ENGINES = {"duckdb": "DuckDB", "sqlite": "SQLite", "postgres": "PostgreSQL"}
 _UNREADABLE = "The lake itself cannot read that value: correct or delete the row there, or restore within its engine."
 _REGISTERED = "ducklake_inlined_data_tables"
 
 
-def fitting(image: Image, dialect: Dialect) -> Image:
+def fitting(image: Image, dialect: EngineName) -> Image:
     """The image with nothing in it that a catalog of some engine cannot hold.
 
     Args:
@@ -48,25 +47,24 @@ def fitting(image: Image, dialect: Dialect) -> Image:
             image = _without(image, inlined)
             continue
         column, why, unread = found
-        message = (
-            f"the table {_name(image, inlined)} has inlined rows that a catalog in {_ENGINES[dialect]} cannot hold: "
-        )
+        holder = f"a catalog in {ENGINES[dialect].shown}"
+        message = f"the table {_name(image, inlined)} has inlined rows that {holder} cannot hold: "
         if unread:
             raise RefusedError("unreadable-value", f"{message}its column {column} {why}", hint=_UNREADABLE)
         raise RefusedError("not-inlinable", f"{message}its column {column} {why}", hint=FLUSH)
     return image
 
 
-def _obstacles(image: Image, relation: Relation, dialect: Dialect) -> Iterator[tuple[str, str, bool]]:
+def _obstacles(image: Image, relation: Relation, dialect: EngineName) -> Iterator[tuple[str, str, bool]]:
     """The columns that cannot be held, why, and whether nobody can read them at all."""
     if image.record.engine == dialect:
         return
-    new = not is_old(image.record.version)
+    new, longest = not is_old(image.record.version), ENGINES[dialect].longest_name
     for column in relation.columns:
         if not is_lake_column(relation.name, column.name):
             continue
-        if len(column.name.encode()) > _LONGEST_NAME.get(dialect, 1 << 16):
-            yield column.name, f"has a name of more than {_LONGEST_NAME[dialect]} bytes", False
+        if longest is not None and len(column.name.encode()) > longest:
+            yield column.name, f"has a name of more than {longest} bytes", False
             continue
         try:
             fresh = in_engine(relation.name, column, dialect, new=new)

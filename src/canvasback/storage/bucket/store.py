@@ -109,6 +109,7 @@ class ObjectStore:
         vouched: Whether the service's checksums are checksums of the content, as far as is known.
     """
 
+    folder = None
     jobs = 16
     batch = 2
 
@@ -138,6 +139,12 @@ class ObjectStore:
                 hint="Give the file another name, or keep the lake on a local disk.",
             )
         return self._prefix + name
+
+    def be_private(self) -> None:
+        """See `canvasback.storage.store.Store.be_private`."""
+
+    def be_as_open_as(self, name: str) -> None:
+        """See `canvasback.storage.store.Store.be_as_open_as`."""
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`. S3 says of what is not there that it may not be read, to those who may not list."""

@@ -14,6 +14,7 @@ import msgspec
 from blake3 import blake3
 
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.store import Store
 
 SMALL = 128 * 1024
 """Files of at most so many bytes are copied like this; for larger ones the loop is not what takes the time."""
@@ -47,13 +48,15 @@ class SmallCopy(msgspec.Struct, frozen=True):
     modified_ns: int
 
 
-def copy_small(source: LocalStore, target: LocalStore, files: Sequence[SmallFile]) -> list[SmallCopy | None]:
+def copy_small(source: Store, target: Store, files: Sequence[SmallFile]) -> list[SmallCopy | None]:
     """Create an object of each file as `LocalStore.copy_new` does, or nothing at all.
 
     Returns:
         For each file its copy; None where it was not copied, for whatever reason: nothing was left of it, and to
-        copy it by itself tells the reason.
+        copy it by itself tells the reason. Nothing is, unless both stores are folders.
     """
+    if not (isinstance(source, LocalStore) and isinstance(target, LocalStore)):
+        return [None] * len(files)
     return [_copy(source.path(file.source), target, target.new_path(file.target), file.size) for file in files]
 
 

@@ -30,8 +30,8 @@ class LocalStore:
 
     def __init__(self, root: str | Path) -> None:
         self.jobs = min(8, (os.cpu_count() or 1) + 1)  # one more than there are cores, for one of them waits
-        self.root = os.path.abspath(root)
-        self.url = self.root.rstrip("/") + "/"
+        self.folder = os.path.abspath(root)
+        self.url = self.folder.rstrip("/") + "/"
         self._openness = USUAL
         self._owners: dict[str, tuple[int, int] | None] = {}
         self._folders: set[str] = set()
@@ -52,7 +52,7 @@ class LocalStore:
         Raises:
             RefusedError: The name could lead out of the store (``unsafe-name``).
         """
-        refuse_unsafe_name(name, self.root)
+        refuse_unsafe_name(name, self.folder)
         return self.url + name
 
     def new_path(self, name: str) -> str:
@@ -221,14 +221,14 @@ class LocalStore:
             _translate(error, path)
 
     def _walk(self, folder: str) -> Iterator[str]:
-        top = self.url + folder if folder else self.root
+        top = self.url + folder if folder else self.folder
 
         def fail(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError):
                 _translate(error, top)
 
         for where, _, files in os.walk(top, onerror=fail):
-            below = os.path.relpath(where, self.root)
+            below = os.path.relpath(where, self.folder)
             for file in files:
                 if not is_staged(file):
                     yield file if below == "." else f"{below}/{file}"

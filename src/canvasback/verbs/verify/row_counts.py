@@ -18,7 +18,6 @@ from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, literal
 from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation
-from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 
@@ -58,8 +57,9 @@ def check_rows(image: Image, store: Store, manifest: Manifest, findings: Finding
 
 def _at_hand(store: Store, rows: Sequence[Row], folder: str) -> dict[str, str]:
     """A local file for each object that can be had; of remote ones a file of the same length with the footer only."""
-    if isinstance(store, LocalStore):
-        return {row[0]: store.path(row[0]) for row in rows}
+    if store.folder is not None:
+        names = [row[0] for row in rows]
+        return dict(zip(names, store.local_paths(names), strict=True))
 
     def fetch(numbered: tuple[int, Row]) -> tuple[str, str] | None:
         number, (name, *_, size) = numbered

@@ -8,10 +8,11 @@ from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import NoReturn
 
+from canvasback.catalog.engines import read_only
 from canvasback.catalog.engines.duckdb.engine import image_of_copy
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
-from canvasback.errors import LakeError, LockedError, ObjectMissingError, RefusedError, StorageError
+from canvasback.errors import LakeError, LockedError, ObjectMissingError, StorageError
 from canvasback.model.lake import LakeName
 from canvasback.storage.checksums import PIECE
 from canvasback.storage.locations import Stores
@@ -104,15 +105,6 @@ class UrlEngine:
             f"the catalog {self.shown} was changed while it was downloaded",
             hint="Run it again when it stays as it is.",
         )
-
-
-def read_only(url: str) -> RefusedError:
-    """What to say of a catalog that lies where nothing can write to it."""
-    return RefusedError(
-        "url-not-writable",
-        f"the catalog {url} is named by a URL: it can be read there, and not written or watched",
-        hint="Download it to a local file and name that, or restore to a catalog on a disk or in PostgreSQL.",
-    )
 
 
 def _fetch(store: Store, stat: Stat, path: str) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import adbc_driver_manager
 from adbc_driver_manager.dbapi import Connection, Cursor
 
-from canvasback.catalog.dialects import POSTGRES_VALUES
 from canvasback.catalog.engines.arrow import Loader, append, command, query
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.engines.postgres.pulse import SESSION, Pulse
 from canvasback.catalog.engines.postgres.session import connect, server_version
+from canvasback.catalog.engines.postgres.types import VALUES
 from canvasback.catalog.engines.schemas import MARKS, choose_schema
 from canvasback.catalog.image import Image
 from canvasback.catalog.logical import LakeTypes, lake_columns, logical_type
@@ -256,7 +256,7 @@ def _describe(connection: Connection, schema: str) -> dict[str, Relation]:
         )
     found: dict[str, list[Column]] = {}
     for table, name, declared, not_null in columns:
-        type_ = POSTGRES_VALUES.get(declared, "VARCHAR")
+        type_ = VALUES.get(declared, "VARCHAR")
         found.setdefault(table, []).append(Column(name, type_, not not_null, declared))
     primary = {table: tuple(name for of, name in keys if of == table) for table in found}
     return {table: Relation(table, tuple(listed), "", primary[table]) for table, listed in found.items()}
@@ -266,7 +266,7 @@ def _shown(column: Column) -> str:
     name = identifier(column.name)
     if column.declared == "interval":  # whose text has plus signs that DuckDB does not read
         return f"replace({name}::text, '+', '')"
-    return name if column.declared in POSTGRES_VALUES or column.declared in _TEXTS else f"{name}::text"
+    return name if column.declared in VALUES or column.declared in _TEXTS else f"{name}::text"
 
 
 def _write_table(connection: Connection, image: Image, relation: Relation, schema: str) -> list[str]:
@@ -292,7 +292,7 @@ def _write_texts(cursor: Cursor, image: Image, relation: Relation, target: str) 
     """Let the server read values of which DuckDB has the text only."""
     staged = f"canvasback_{relation.name}"
     names = [identifier(column.name) for column in relation.columns]
-    ddl = [f"{identifier(c.name)} {c.declared if c.declared in POSTGRES_VALUES else 'text'}" for c in relation.columns]
+    ddl = [f"{identifier(c.name)} {c.declared if c.declared in VALUES else 'text'}" for c in relation.columns]
     command(cursor, f"CREATE TEMPORARY TABLE {identifier(staged)} ({', '.join(ddl)}) ON COMMIT DROP")
     append(image.connection, relation, cursor, staged, names, temporary=True)
     casts = ", ".join(f"{name}::{column.declared}" for name, column in zip(names, relation.columns, strict=True))

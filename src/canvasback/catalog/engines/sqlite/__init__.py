@@ -1,1 +1,17 @@
 """Catalogs in SQLite files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from canvasback.catalog.engines import Engine
+    from canvasback.model.lake import LakeName
+    from canvasback.storage.locations import Stores
+
+
+def open_catalog(lake: LakeName, _stores: Stores) -> Engine:
+    """The engine of a lake's catalog."""
+    from canvasback.catalog.engines.sqlite.engine import SQLiteEngine  # noqa: PLC0415 - types are asked without the driver
+
+    return SQLiteEngine(lake.target)
