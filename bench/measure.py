@@ -60,6 +60,11 @@ class Samples:
         return median(timing.seconds for timing in self.timings)
 
     @property
+    def cpu_seconds(self) -> float:
+        """Median processor time."""
+        return median(timing.cpu_seconds for timing in self.timings)
+
+    @property
     def spread(self) -> tuple[float, float]:
         """Shortest and longest wall time."""
         every = [timing.seconds for timing in self.timings]

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _VACUUM_INTO = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', sys.argv[2:])"
 
 
+def python() -> Command:
+    """Python, which does nothing."""
+    return Command((sys.executable, "-c", "pass"))
+
+
 REMOTE = "bench"
 """What rclone calls the object store; its configuration comes from the environment, see `bench/objects.py`."""
 

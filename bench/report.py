@@ -41,6 +41,16 @@ def ratio_of_times(case: str, what: str, ours: Samples, peer: Samples, target: f
     return ratio(case, what, (ours.seconds, peer.seconds), (seconds(ours), seconds(peer)), target=target, peaks=peaks)
 
 
+def ratio_of_processor_times(case: str, what: str, ours: Samples, peer: Samples, target: float | None) -> Row:
+    """The same by medians of processor time, for what is too short for a clock on the wall."""
+    if broken := unusable(case, what, (ours, peer), at_most(target)):
+        return broken
+    numbers = (ours.cpu_seconds, peer.cpu_seconds)
+    texts = (f"{numbers[0] * 1000:.1f} ms", f"{numbers[1] * 1000:.1f} ms")
+    peaks = f"{mebibytes(ours.peak_bytes)} / {mebibytes(peer.peak_bytes)}"
+    return ratio(case, what, numbers, texts, target=target, peaks=peaks)
+
+
 def ratio(
     case: str,
     what: str,

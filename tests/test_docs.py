@@ -16,7 +16,8 @@ import pytest
 import typer
 
 from canvasback import errors
-from canvasback.cli.app import app
+from canvasback.cli.parser import parser_of
+from canvasback.cli.verbs import VERBS
 from canvasback.model import manifest
 from canvasback.model.finding import FindingKind
 from canvasback.repository import chunks, filelist, layout, leases, repository
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "canvasback"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "bench").glob("*.md")])
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(parser_of(VERBS)).commands  # type: ignore[attr-defined]
 CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 COMMON = {"--help"}
 

@@ -19,6 +19,7 @@ from bench.cases import (
     s3_down,
     s3_up,
     s3_within,
+    start,
     watch_idle,
 )
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bench.session import Session
 
 CASES: dict[str, Callable[[Session], list[Row]]] = {
+    start.NAME: start.run,
     files_small.NAME: files_small.run,
     files_large.NAME: files_large.run,
     files_commit.NAME: files_commit.run,

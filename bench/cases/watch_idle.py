@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 from bench import elsewhere, ours
 from bench.cases import catalog_postgres, catalog_sqlite
-from bench.measure import Contender, Samples, interleave
+from bench.measure import Contender, interleave
 from bench.postgres import running
 from bench.report import Row, mebibytes, unusable, verdict
 
@@ -38,7 +37,7 @@ def _measured(session: Session, database: str, attach_string: str) -> list[Row]:
     limit = f"< {LIMIT_MILLISECONDS:g} ms"
     if broken := unusable(NAME, what, (once, often), limit):
         return [broken]
-    value = (_processor(often) - _processor(once)) / TICKS * 1000
+    value = (often.cpu_seconds - once.cpu_seconds) / TICKS * 1000
     return [
         Row(
             NAME,
@@ -50,7 +49,3 @@ def _measured(session: Session, database: str, attach_string: str) -> list[Row]:
             peaks=mebibytes(often.peak_bytes),
         )
     ]
-
-
-def _processor(samples: Samples) -> float:
-    return median(timing.cpu_seconds for timing in samples.timings)

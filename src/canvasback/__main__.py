@@ -2,4 +2,4 @@
 
 from canvasback.cli.app import main
 
-main()
+main("python -m canvasback")

@@ -16,7 +16,8 @@ import msgspec
 import typer.main
 
 import canvasback
-from canvasback.cli.app import app
+from canvasback.cli.parser import parser_of
+from canvasback.cli.verbs import VERBS
 from canvasback.model.results.run import RunResult
 from tests.cli.running import Place, Ran, clean, finish, tree
 from tests.crash.lakes import Stages
@@ -58,7 +59,7 @@ def answered(ran: Ran, command: str, code: int = 0) -> Any:
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(typer.main.get_command(app).commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
+    assert sorted(VERBS) == sorted(COMMANDS)
     assert {f"canvasback.{command}/1": result for command, result in TYPES.items()} == {
         result.__struct_config__.tag: result for result in TYPES.values()
     }
@@ -77,7 +78,7 @@ def test_help_of_each_command(place: Place) -> None:
     for command, process in [(command, place.start(command, "--help")) for command in COMMANDS]:
         ran = finish(process)
         assert (ran.code, ran.err) == (0, "")
-        declared = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+        declared = typer.main.get_command(parser_of([command])).commands[command]  # type: ignore[attr-defined]
         for parameter in declared.params:
             if parameter.name != "help":
                 assert parameter.help, parameter.name

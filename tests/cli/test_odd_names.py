@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from canvasback.cli.visible import visible
+from canvasback.cli.control_characters import visible
 from tests.cli.running import Place
 from tests.lake.builder import Lake
 

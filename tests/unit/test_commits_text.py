@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from canvasback.cli.commits_text import commit_lines
+from canvasback.cli.text.commits import commit_lines
 from canvasback.model.commit import CommitSummary
 
 

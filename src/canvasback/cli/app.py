@@ -1,58 +1,33 @@
-"""The command line: every command is one call of the library; see `canvasback` for the functions."""
+"""The command line. A start is as quick as Python's own until a verb is named, and then loads that verb alone."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
 
-import typer
+from canvasback.__about__ import __version__
+from canvasback.cli.front_page import front_page
+from canvasback.cli.streams import say, spell_unknown_letters
+from canvasback.cli.verbs import VERBS
 
-import canvasback
-from canvasback.cli import changing, comparing, looking, mending, saving
-from canvasback.cli.batch import BatchCommand
-from canvasback.cli.letters import spell_unknown_letters
-
-app = typer.Typer(
-    name="canvasback",
-    help="Backup and recovery for DuckLake.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
-app.command()(saving.init)
-app.command()(saving.backup)
-app.command()(saving.watch)
-app.command(cls=BatchCommand)(saving.run)
-app.command("list")(looking.list_)
-app.command()(looking.show)
-app.command()(looking.verify)
-app.command()(comparing.diff)
-app.command()(comparing.tables)
-app.command()(changing.restore)
-app.command()(looking.attach)
-app.command()(changing.rewind)
-app.command()(changing.repoint)
-app.command()(mending.check)
-app.command()(mending.heal)
-app.command()(mending.salvage)
+_USAGE = 2
 
 
-def _version(value: bool) -> None:
-    if value:
-        print(canvasback.__version__)
-        raise typer.Exit
+def main(program: str = "canvasback") -> None:
+    """The console script.
 
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Backup and recovery for DuckLake."""
-
-
-def main() -> None:
-    """The console script."""
+    Args:
+        program: What the user calls it.
+    """
     spell_unknown_letters()
-    app()
+    match sys.argv[1:]:
+        case ["--version"]:
+            say(__version__)
+        case ["--help"]:
+            say(front_page(program))
+        case []:
+            say(front_page(program))
+            sys.exit(_USAGE)
+        case [first, *_]:
+            from canvasback.cli.parser import parser_of  # noqa: PLC0415 - Typer is slow to load
+
+            parser_of([first] if first in VERBS else VERBS)(prog_name=program)

@@ -6,9 +6,9 @@ from collections import Counter
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from canvasback.cli.mending_text import verdict
-from canvasback.cli.text import size
-from canvasback.cli.visible import all_visible
+from canvasback.cli.control_characters import all_visible
+from canvasback.cli.text.size import size
+from canvasback.cli.text.verdict import verdict
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.results.check import CheckResult

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from canvasback.model.level import CheckLevel
+
 Repo = Annotated[
     str | None, typer.Option("--repo", "-r", help="The repository; else CANVASBACK_REPO, else canvasback.toml.")
 ]
@@ -23,7 +25,6 @@ Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake,
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
-
 SomePoint = Annotated[
     str | None,
     typer.Argument(
@@ -34,4 +35,8 @@ SomePoint = Annotated[
 AtSnapshot = Annotated[int | None, typer.Option("--at-snapshot", min=0, help="As the lake was at this snapshot.")]
 AtTime = Annotated[
     str | None, typer.Option("--at-time", help="As the lake was then: a time as it is printed, or '2 hours ago'.")
+]
+CheckDepth = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
+LiveLake = Annotated[
+    str | None, typer.Option("--lake", help="Look into the live lake: as in ATTACH, or a name from canvasback.toml.")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tomllib
@@ -84,6 +85,25 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
             "no repository is named",
             hint="Give --repo, or set CANVASBACK_REPO, or name one in canvasback.toml.",
         )
+
+    def look_for_repository(self, given: str | None, lake: LakeSettings) -> str | None:
+        """The same, for a command that a repository helps and that can do without."""
+        if given is not None:
+            return self.find_repository(given, lake)
+        with contextlib.suppress(UsageError):
+            return self.find_repository(None, lake)
+        return None
+
+    def find_places(self, repository: str | None, lake: str | None) -> tuple[str | None, str | None]:
+        """Where a command looks that is asked of a repository, of a live lake, or of both: the one and the other.
+
+        Raises:
+            UsageError: It names no lake, and nothing names a repository (``no-repository``).
+        """
+        if lake is None:
+            return self.find_repository(repository), None
+        named = self.lake(lake)
+        return self.look_for_repository(repository, named), named.lake
 
 
 def _bytes(spelled: str) -> int:

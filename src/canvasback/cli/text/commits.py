@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from canvasback.cli.text import table
+from canvasback.cli.text.shown import SHOWN
+from canvasback.cli.text.table import table
 from canvasback.model.commit import CommitSummary
 from canvasback.model.moment import in_utc
 from canvasback.model.plurals import many
 
-_SHOWN = 20
 _NOTED = re.compile(r'(?:^|(?<=,))([a-z_]+):(\d+(?=,|$)|"(?:[^"]|"")*"(?:\."(?:[^"]|"")*")?)(,?)')
 """One of the changes that DuckLake notes of a commit: a kind, and the id of a table, or a name."""
 _KINDS = {
@@ -28,9 +28,9 @@ def commit_lines(commits: Sequence[CommitSummary], names: Mapping[int, str]) -> 
         commits: The commits, oldest first.
         names: What tables are called, by ``table_id``.
     """
-    hidden = len(commits) - _SHOWN
+    hidden = len(commits) - SHOWN
     rows: list[tuple[str, ...]] = [("SNAPSHOT", "COMMITTED (UTC)", "AUTHOR", "MESSAGE", "CHANGES")]
-    rows += [_commit(commit, names) for commit in commits[-_SHOWN:]]
+    rows += [_commit(commit, names) for commit in commits[-SHOWN:]]
     named = any(commit.author or commit.message for commit in commits)
     yield table(rows if named else [(*row[:2], row[4]) for row in rows])
     if hidden > 0:

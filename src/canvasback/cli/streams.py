@@ -1,10 +1,10 @@
-"""Letters that the terminal's encoding does not have: a locale with few of them is no reason to fail."""
+"""stdout and stderr: what their encoding lacks, and readers who go away, are no reason to fail."""
 
 from __future__ import annotations
 
 import codecs
 import io
-import json
+import os
 import sys
 from typing import TextIO
 
@@ -21,11 +21,19 @@ def spell_unknown_letters() -> None:
             stream.reconfigure(errors=_HANDLER)
 
 
-def json_for(stream: TextIO, document: str) -> str:
-    """A JSON document with escapes for the letters that a stream may not have; they are in its strings only."""
-    if codecs.lookup(stream.encoding or "utf-8").name.startswith("utf"):
-        return document
-    return "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in document)
+def has_all_letters(stream: TextIO) -> bool:
+    """Whether a stream's encoding has every letter."""
+    return codecs.lookup(stream.encoding or "utf-8").name.startswith("utf")
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print an answer, on stdout if nothing else is named. A reader who goes away, as `head` does, is no error."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Python flushes the stream once more when it ends, and would complain about it then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:

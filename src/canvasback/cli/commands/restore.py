@@ -1,35 +1,30 @@
-"""The commands that write to a lake."""
+"""``restore``: a point as a lake, or tables of it into a live lake."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Annotated
 
-import msgspec
 import typer
 
 import canvasback
-from canvasback.cli.options import (
-    AsJson,
-    AtSnapshot,
-    AtTime,
-    DataPath,
-    DryRun,
-    Jobs,
-    Lake,
-    LimitRate,
-    Quiet,
-    Repo,
-    SomePoint,
-)
+from canvasback.cli.exit_codes import run_command
+from canvasback.cli.options import AsJson, AtSnapshot, AtTime, DryRun, Jobs, LimitRate, Quiet, Repo, SomePoint
 from canvasback.cli.progress import progress_for
-from canvasback.cli.running import run_command
 from canvasback.cli.settings import read_settings
+from canvasback.cli.text.findings import findings_lines
+from canvasback.cli.text.row_counts import counted
+from canvasback.cli.text.size import size
 from canvasback.errors import UsageError
 from canvasback.model.level import RestoreLevel
+from canvasback.model.plurals import many
+from canvasback.model.results.restore import RestoreResult
+from canvasback.model.results.table_restore import TableRestoreResult
+
+app = typer.Typer()
 
 
+@app.command()
 def restore(
     to: Annotated[str, typer.Option("--to", metavar="LAKE", help="The catalog to write; absent or empty.")],
     point: SomePoint = None,
@@ -62,7 +57,7 @@ def restore(
 ) -> None:
     """Bring a point back as a lake, or a table of it into a live lake."""
 
-    def work() -> msgspec.Struct:
+    def work() -> RestoreResult | TableRestoreResult:
         settings = read_settings()
         named = settings.lake(to)
         if table is not None:
@@ -107,92 +102,7 @@ def restore(
             progress=progress_for(quiet=quiet),
         )
 
-    run_command(work, as_json=as_json)
-
-
-def rewind(
-    lake: Lake,
-    repo: Repo = None,
-    to_snapshot: Annotated[
-        int | None, typer.Option("--to-snapshot", min=0, help="The snapshot that becomes the newest one.")
-    ] = None,
-    to_time: Annotated[
-        str | None, typer.Option("--to-time", help="The same by a time as it is printed, or '2 hours ago'.")
-    ] = None,
-    safety_point: Annotated[
-        bool, typer.Option("--safety-point/--no-safety-point", help="Make a point of the lake as it is first.")
-    ] = True,
-    keep_files: Annotated[
-        bool, typer.Option("--keep-files", help="Do not schedule the files of undone commits for deletion.")
-    ] = False,
-    data_path: DataPath = None,
-    dry_run: DryRun = False,
-    jobs: Jobs = None,
-    limit_rate: LimitRate = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take a live lake back to one of its snapshots, in place."""
-
-    def work() -> msgspec.Struct:
-        settings = read_settings()
-        named = settings.lake(lake)
-        repository = None
-        if safety_point:
-            with contextlib.suppress(UsageError) if dry_run else contextlib.nullcontext():
-                repository = settings.find_repository(repo, named)
-        return canvasback.rewind(
-            named.lake,
-            to_snapshot=to_snapshot,
-            to_time=to_time,
-            repository=repository,
-            safety_point=safety_point,
-            keep_files=keep_files,
-            data_path=named.find_data_path(data_path),
-            dry_run=dry_run,
-            jobs=jobs,
-            stores=settings.stores(limit_rate),
-            progress=progress_for(quiet=quiet),
-        )
-
-    run_command(work, as_json=as_json)
-
-
-def repoint(
-    lake: Lake,
-    data_path: Annotated[str, typer.Option("--data-path", help="Where the lake's files are now.")],
-    verify: Annotated[
-        bool, typer.Option("--verify", help="First see that every file is there with its size; refuse otherwise.")
-    ] = False,
-    keep_elsewhere: Annotated[
-        bool, typer.Option("--keep-elsewhere", help="Leave files outside of the data path where they are.")
-    ] = False,
-    relative: Annotated[
-        bool | None,
-        typer.Option("--relative/--absolute", help="How the catalog names the folder; as it is given by default."),
-    ] = None,
-    dry_run: DryRun = False,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Point a live catalog at another data path, which holds its files already."""
-
-    def work() -> msgspec.Struct:
-        settings = read_settings()
-        return canvasback.repoint(
-            settings.lake(lake).lake,
-            data_path,
-            verify=verify,
-            keep_elsewhere=keep_elsewhere,
-            relative=relative,
-            dry_run=dry_run,
-            jobs=jobs,
-            stores=settings.stores(),
-            progress=progress_for(quiet=quiet),
-        )
-
-    run_command(work, as_json=as_json)
+    run_command(work, _text, as_json=as_json)
 
 
 def _refuse_together(one: str, others: Mapping[str, bool]) -> None:
@@ -203,3 +113,37 @@ def _refuse_together(one: str, others: Mapping[str, bool]) -> None:
                 f"{other} makes no sense with {one}",
                 hint="A table goes into the lake that --to names: leave the option out, or restore the whole point.",
             )
+
+
+def _text(result: RestoreResult | TableRestoreResult) -> str:
+    return _lake_text(result) if isinstance(result, RestoreResult) else _tables_text(result)
+
+
+def _lake_text(result: RestoreResult) -> str:
+    head = "would restore" if result.dry_run else "restored"
+    lines = [f"{head} {result.point} to {result.lake}", *(f"  - {step}" for step in result.steps)]
+    if result.dry_run:
+        lines.append("nothing was changed (--dry-run)")
+    else:
+        lines.append(
+            f"{many(result.restored_files, 'file')} ({size(result.restored_bytes)}) put in place, "
+            f"{result.kept_files:,} {'was' if result.kept_files == 1 else 'were'} "
+            f"there, in {result.seconds:.2f} s"
+        )
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+
+
+def _tables_text(result: TableRestoreResult) -> str:
+    head = "would bring back" if result.dry_run else "brought back"
+    lines = [f"{head} from {result.point}, as of snapshot {result.snapshot_id}, into {result.lake}:"]
+    for table in result.tables:
+        named = f" as {table.restored_as}" if table.restored_as != table.table else ""
+        rows = counted(table.rows, table.fewest, table.most)
+        lines.append(f"    {table.table}{named}: {rows}, {many(table.files, 'file')} ({size(table.bytes)})")
+    lines += [f"  - {step}" for step in result.steps]
+    lines.append(
+        "nothing was changed (--dry-run)"
+        if result.dry_run
+        else f"the lake has it from snapshot {result.new_snapshot_id} on, in {result.seconds:.2f} s"
+    )
+    return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])

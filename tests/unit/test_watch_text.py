@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from canvasback.cli.text_watch import event_line
+from canvasback.cli.commands.watch import event_line
 from canvasback.model.results.watch import (
     OutageEnded,
     OutageStarted,

@@ -1,28 +1,49 @@
-"""What diff and tables say, as text."""
+"""``diff``: what changed between two moments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated
 
-from canvasback.cli.commits_text import commit_lines
-from canvasback.cli.counts_text import count
-from canvasback.cli.text import size, table
-from canvasback.model.moment import in_utc, spelled
+import typer
+
+import canvasback
+from canvasback.cli.exit_codes import run_command
+from canvasback.cli.options import AsJson, LiveLake, Repo
+from canvasback.cli.settings import read_settings
+from canvasback.cli.text.commits import commit_lines
+from canvasback.cli.text.row_counts import count
+from canvasback.cli.text.sides import side_line
+from canvasback.cli.text.size import size
+from canvasback.cli.text.table import table
 from canvasback.model.plurals import either, many
-from canvasback.model.results.diff import (
-    Change,
-    DiffResult,
-    DroppedTable,
-    ObjectDifference,
-    Side,
-    TableDifference,
-    TablesResult,
-)
+from canvasback.model.results.diff import Change, DiffResult, ObjectDifference, TableDifference
+
+app = typer.Typer()
+
+_MOMENT = "A point, latest, a snapshot's number, a time like 2026-11-24T12:30:00Z or '2 hours ago', or now with --lake."
 
 
-def _diff(result: DiffResult) -> str:
-    lines = [f"from  {_side(result.before)}", f"to    {_side(result.after)}"]
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help=_MOMENT)],
+    b: Annotated[str, typer.Argument(help="The same; the newer one.")],
+    repo: Repo = None,
+    lake: LiveLake = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what changed from one moment of a lake to another."""
+
+    def work() -> DiffResult:
+        settings = read_settings()
+        repository, live = settings.find_places(repo, lake)
+        return canvasback.diff(a, b, repository=repository, lake=live, stores=settings.stores())
+
+    run_command(work, _text, as_json=as_json)
+
+
+def _text(result: DiffResult) -> str:
+    lines = [f"from  {side_line(result.before)}", f"to    {side_line(result.after)}"]
     if not result.ancestor:
         lines.append("note  as far as can be told, the lake was taken back and written again in between")
     if not result.tables and not result.objects:
@@ -40,14 +61,6 @@ def _diff(result: DiffResult) -> str:
 
 def _all_are(tables: int) -> str:
     return either(tables, "the one table is as it was", f"all {tables:,} tables are as they were")
-
-
-def _side(side: Side) -> str:
-    return f"snapshot {side.snapshot_id} of {spelled(side.snapshot_time)}, in {_source(side)}"
-
-
-def _source(side: Side) -> str:
-    return side.source if side.source.startswith("ducklake:") else f"point {side.source}"
 
 
 def _row(one: TableDifference) -> tuple[str, ...]:
@@ -124,38 +137,3 @@ def _commits(result: DiffResult) -> Iterator[str]:
     missing = result.commits_missing
     if missing:
         yield f"{many(missing, 'commit')} in between {either(missing, 'was', 'were')} expired"
-
-
-def _tables(result: TablesResult) -> str:
-    lines = [f"at    {_side(result.at)}", ""]
-    rows = [("SCHEMA", "TABLE", "ROWS", "FILES", "SIZE")]
-    rows += [
-        (one.schema, one.table, count(one.rows, one.fewest, one.most), f"{one.files:,}", size(one.bytes))
-        for one in result.tables
-    ]
-    lines.append(table(rows) if result.tables else "no tables")
-    if result.dropped is not None:
-        lines += ["", *_dropped(result.dropped)]
-    return "\n".join(lines)
-
-
-def _dropped(dropped: tuple[DroppedTable, ...]) -> Iterator[str]:
-    if not dropped:
-        yield "no dropped tables that this catalog still knows"
-        return
-    rows = [("SCHEMA", "TABLE", "DROPPED BY", "DROPPED (UTC)", "LAST SEEN", "ROWS THEN")]
-    for one in dropped:
-        time = in_utc(one.dropped_at) if one.dropped_at else "?"
-        last = "expired" if one.last_snapshot is None else f"snapshot {one.last_snapshot}"
-        rows.append(
-            (one.schema, one.table, f"snapshot {one.dropped_by}", time, last, count(one.rows, one.fewest, one.most))
-        )
-    yield table(rows)
-    commands = [one.restore for one in dropped if one.restore]
-    if commands:
-        yield ""
-        yield "to bring back:"
-        yield from (f"  {command}" for command in commands)
-
-
-FORMATS: dict[type, Callable[[Any], str]] = {DiffResult: _diff, TablesResult: _tables}

@@ -1,0 +1,75 @@
+"""``backup``: make a recovery point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import canvasback
+from canvasback.cli.exit_codes import run_command
+from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.progress import progress_for
+from canvasback.cli.settings import read_settings
+from canvasback.cli.text.findings import findings_lines
+from canvasback.cli.text.size import size
+from canvasback.model.results.backup import BackupResult
+
+app = typer.Typer()
+
+
+@app.command()
+def backup(
+    lake: Lake,
+    repo: Repo = None,
+    data_path: DataPath = None,
+    jobs: Jobs = None,
+    recheck: Annotated[
+        int | None,
+        typer.Option("--recheck", min=0, help="At how many files that are held already to look again."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare everything with the repository, and mend what is damaged there.")
+    ] = False,
+    only_new: Annotated[
+        bool, typer.Option("--only-new", help="Make no point where the newest one holds all that there is.")
+    ] = False,
+    limit_rate: LimitRate = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a recovery point, copying only what the repository lacks."""
+
+    def work() -> BackupResult:
+        settings = read_settings()
+        named = settings.lake(lake)
+        return canvasback.backup(
+            named.lake,
+            settings.find_repository(repo, named),
+            data_path=named.find_data_path(data_path),
+            jobs=jobs,
+            recheck=recheck,
+            full=full,
+            only_new=only_new,
+            stores=settings.stores(limit_rate),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, backup_text, as_json=as_json)
+
+
+def backup_text(result: BackupResult) -> str:
+    """The point, and what was copied for it."""
+    if not result.made:
+        nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
+        return "\n".join([nothing, *findings_lines(result.findings, result.finding_counts)])
+    return "\n".join([
+        f"point {result.point}",
+        f"  snapshot   {result.snapshot_id}",
+        f"  files      {result.files:,} ({size(result.bytes)})",
+        f"  copied     {result.new_files:,} ({size(result.new_bytes)})",
+        f"  reused     {result.reused_files:,}",
+        f"  catalog    {size(result.catalog_bytes)} written",
+        f"  took       {result.seconds:.2f} s",
+        *findings_lines(result.findings, result.finding_counts),
+    ])  # fmt: skip

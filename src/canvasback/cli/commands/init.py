@@ -1,0 +1,34 @@
+"""``init``: create a repository."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import canvasback
+from canvasback.cli.exit_codes import run_command
+from canvasback.cli.options import AsJson
+from canvasback.cli.settings import read_settings
+from canvasback.model.results.init import InitResult
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="An absent or empty folder, or a URL.")],
+    lake: Annotated[str, typer.Option("--lake", help="The lake that the repository is for.")],
+    as_json: AsJson = False,
+) -> None:
+    """Create a repository for a lake."""
+
+    def work() -> InitResult:
+        settings = read_settings()
+        return canvasback.init(repository, settings.lake(lake).lake, stores=settings.stores())
+
+    run_command(work, _text, as_json=as_json)
+
+
+def _text(result: InitResult) -> str:
+    return f"created a repository for the lake {result.lake_id} at {result.repository}"

@@ -1,0 +1,57 @@
+"""``verify``: whether points can still be restored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import canvasback
+from canvasback.cli.exit_codes import run_command
+from canvasback.cli.options import AsJson, Jobs, Point, Quiet, Repo
+from canvasback.cli.progress import progress_for
+from canvasback.cli.settings import read_settings
+from canvasback.cli.text.findings import findings_lines
+from canvasback.cli.text.size import size
+from canvasback.model.level import VerifyLevel
+from canvasback.model.plurals import many
+from canvasback.model.results.verify import VerifyResult
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    point: Point = "latest",
+    repo: Repo = None,
+    all_points: Annotated[bool, typer.Option("--all", help="Verify every point.")] = False,
+    level: Annotated[VerifyLevel, typer.Option(help="How deeply to look.")] = VerifyLevel.EXISTS,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """See whether points can still be restored."""
+
+    def work() -> VerifyResult:
+        settings = read_settings()
+        return canvasback.verify(
+            settings.find_repository(repo),
+            point,
+            all_points=all_points,
+            level=level,
+            jobs=jobs,
+            stores=settings.stores(),
+            progress=progress_for(quiet=quiet),
+        )
+
+    run_command(work, _text, as_json=as_json)
+
+
+def _text(result: VerifyResult) -> str:
+    read = f", {size(result.bytes)} read" if result.bytes else ""
+    verdict = "damaged" if result.finding_counts else "sound"
+    points = result.points[0] if len(result.points) == 1 else many(len(result.points), "point")
+    return "\n".join([
+        f"{points}: {verdict} at level {result.level} ({many(result.objects, 'object')}{read}, {result.seconds:.2f} s)",
+        *findings_lines(result.findings, result.finding_counts),
+    ])  # fmt: skip

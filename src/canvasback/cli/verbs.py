@@ -1,0 +1,26 @@
+"""The verbs, in the order in which people meet them."""
+
+from __future__ import annotations
+
+VERBS = {
+    "init": "Create a repository for a lake.",
+    "backup": "Make a recovery point, copying only what the repository lacks.",
+    "watch": "Make a point after every commit, until it is stopped.",
+    "run": "Run a batch job, and make a point after it, whether it succeeded or not.",
+    "list": "List the recovery points.",
+    "show": "Show what a point holds, and what its backup found.",
+    "verify": "See whether points can still be restored.",
+    "diff": "Tell what changed from one moment of a lake to another.",
+    "tables": "List the tables of a point or of a lake, with their rows; also those that were dropped.",
+    "restore": "Bring a point back as a lake, or a table of it into a live lake.",
+    "attach": "Make a point readable where it lies.",
+    "rewind": "Take a live lake back to one of its snapshots, in place.",
+    "repoint": "Point a live catalog at another data path, which holds its files already.",
+    "check": "See whether a live lake is sound, without writing to it.",
+    "heal": "Put back what a live lake lost, and mend what is provably wrong in its catalog.",
+    "salvage": "Win back commits that the catalog does not know, or a catalog that is lost.",
+}
+"""Each verb, which is a module of `canvasback.cli.commands`, and what its command's docstring says it does.
+
+The sentence stands here too, so that the list of all verbs is there before any of them is loaded.
+"""
