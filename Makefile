@@ -9,16 +9,17 @@ JOBS ?= 2
 VENV := .venv/stamp
 VENV_PREVIOUS := .venv-0.3/stamp
 VENV_NEWEST := .venv-newest/stamp
+VENV_TOOLS := .venv-tools/stamp
 AZURITE := .venv/azurite/stamp
 VENV_ORACLES := $(ORACLES:%=.oracles/%/stamp)
 VENV_MOTO := .cross-check/moto/stamp
 CEPH := .cross-check/ceph/stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo quick test cross-check lint bench soak
+.PHONY: help venv demo quick test cross-check lint bench soak coverage coverage-quick pythons docs docs-look hooks release
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)  ## Create .venv: canvasback (editable), the tools, duckdb 1.5.5 with the real DuckLake 1.0
 
@@ -55,6 +56,12 @@ soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a l
 	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py tests/lake/test_rewind.py \
 		tests/lake/test_watch_load.py --hypothesis-profile=soak --timeout=0
 
+docs: $(VENV)  ## Build the documentation's site into site/; a dead link fails
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
+docs-look: docs $(VENV_TOOLS)  ## Open every page of the site in a headless Chromium, narrow and wide
+	.venv-tools/bin/python docs/look.py site .docs-look
+
 # A recipe ends with its stamp, so an interrupted installation is taken up again.
 $(VENV): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
@@ -72,6 +79,11 @@ $(VENV_PREVIOUS): pyproject.toml
 $(VENV_NEWEST): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --editable '.[newest]' duckdb==$(NEWEST)
+	touch $@
+
+$(VENV_TOOLS): pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet '.[tools]'
 	touch $@
 
 # A server that speaks what Azure Blob Storage does; it comes from npm.
