@@ -56,6 +56,21 @@ soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a l
 	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py tests/lake/test_rewind.py \
 		tests/lake/test_watch_load.py --hypothesis-profile=soak --timeout=0
 
+# The floors are what was measured: raise them when there is more, and never lower them.
+coverage: $(VENV) $(VENV_ORACLES) $(AZURITE)  ## Run all tests of .venv, and show what of the package they run
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
+	.venv/bin/coverage combine --quiet
+	.venv/bin/python tools/coverage_by_package.py
+	.venv/bin/coverage report --format=total
+
+coverage-quick: $(VENV)  ## The same of the tests that `make quick` runs
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest tests/unit tests/contract/test_store.py -k "unit or memory" --numprocesses=$(JOBS)
+	.venv/bin/coverage combine --quiet
+	.venv/bin/python tools/coverage_by_package.py
+	.venv/bin/coverage report --format=total --fail-under=31
+
 docs: $(VENV)  ## Build the documentation's site into site/; a dead link fails
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
