@@ -71,6 +71,10 @@ coverage-quick: $(VENV)  ## The same of the tests that `make quick` runs
 	.venv/bin/python tools/coverage_by_package.py
 	.venv/bin/coverage report --format=total --fail-under=31
 
+# pyenv hides its interpreters but the one that is chosen: choose all.
+pythons: $(VENV_TOOLS)  ## Run the quick tests and the demo with each Python that is supported and here
+	PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd: -)" .venv-tools/bin/nox
+
 docs: $(VENV)  ## Build the documentation's site into site/; a dead link fails
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
