@@ -81,6 +81,9 @@ docs: $(VENV)  ## Build the documentation's site into site/; a dead link fails
 docs-look: docs $(VENV_TOOLS)  ## Open every page of the site in a headless Chromium, narrow and wide
 	.venv-tools/bin/python docs/look.py site .docs-look
 
+hooks: $(VENV) $(VENV_TOOLS)  ## Let git run what `make lint` does before each commit
+	.venv-tools/bin/pre-commit install
+
 # A recipe ends with its stamp, so an interrupted installation is taken up again.
 $(VENV): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
