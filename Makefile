@@ -84,6 +84,12 @@ docs-look: docs $(VENV_TOOLS)  ## Open every page of the site in a headless Chro
 hooks: $(VENV) $(VENV_TOOLS)  ## Let git run what `make lint` does before each commit
 	.venv-tools/bin/pre-commit install
 
+release: $(VENV_TOOLS)  ## Build the release and try it; publishes nothing
+	rm -rf dist
+	.venv-tools/bin/python -m build --outdir dist
+	.venv-tools/bin/twine check --strict dist/*
+	.venv-tools/bin/python tools/release.py dist
+
 # A recipe ends with its stamp, so an interrupted installation is taken up again.
 $(VENV): pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
