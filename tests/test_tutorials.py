@@ -90,3 +90,26 @@ def test_the_rule_of_the_tutorial_finds_what_it_is_about(tmp_path: Path) -> None
         catalog.execute("UPDATE ducklake_table SET table_uuid = (SELECT min(table_uuid) FROM ducklake_table)")
     assert walk.python(look) == "[('table-uuid-twice', 'table 2', 'main.u')]"
     assert "### table-uuid-twice\n" in (walk.folder / "docs" / "checks.md").read_text(encoding="utf-8")
+
+
+def test_the_engine_of_the_tutorial_holds_a_lake(tmp_path: Path) -> None:
+    walk = Walk("add-an-engine", tmp_path / "repository")
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 5",))
+    lake.run(
+        "CREATE TABLE lake.t AS SELECT i, i::VARCHAR AS s FROM range(50) r(i)",
+        "DELETE FROM lake.t WHERE i % 10 = 3",
+        "INSERT INTO lake.t VALUES (100, 'inlined')",
+    )
+    truth = lake.read()
+    folder, points, more = (str(tmp_path / name) for name in ("catalog", "points", "more"))
+    there = f"ducklake:parquet:{folder}"
+
+    walk.follow()
+
+    walk.python(f"canvasback.init({points!r}, {lake.attach!r}); canvasback.backup({lake.attach!r}, {points!r})")
+    lake.catalog.unlink()
+    walk.python(f"canvasback.restore({points!r}, {there!r})")
+    walk.python(f"canvasback.init({more!r}, {there!r}); canvasback.backup({there!r}, {more!r})")
+    shutil.rmtree(folder)
+    walk.python(f"canvasback.restore({more!r}, {lake.attach!r})")
+    assert lake.read() == truth
