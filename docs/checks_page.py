@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """Write docs/checks.md: everything that `check` can find, from the kinds of findings themselves.
 
     python docs/checks_page.py

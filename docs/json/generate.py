@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """Write the JSON schemas of what `--json` prints, from the types that it prints.
 
     python docs/json/generate.py

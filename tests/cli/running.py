@@ -93,8 +93,12 @@ def finish(process: Running) -> Ran:
 
 
 def clean(home: Path) -> dict[str, str]:
-    """An environment in which no settings of this machine's user are found."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "PYTHONPATH", "TMPDIR", "LANG"}}
+    """An environment in which no settings of this machine's user are found, but for those of `make coverage`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "PYTHONPATH", "TMPDIR", "LANG"} or name.startswith("COVERAGE_")
+    }
     return kept | {"HOME": str(home / "no-home"), "COLUMNS": "200", "TERM": "dumb"}
 
 
