@@ -19,6 +19,7 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
 from tests.lake.builder import Contents, contents, session
 from tests.lake.saved import ENGINES, Engine, attach_string
@@ -123,8 +124,8 @@ class Kept:
         """Bring it forward."""
         plan = self.plan(codes=codes)
         assert isinstance(plan, FastForward)
-        dry = fast_forward(plan, dry_run=True)
-        done = fast_forward(plan)
+        dry = fast_forward(plan, Run.begin(), dry_run=True)
+        done = fast_forward(plan, Run.begin())
         assert done.steps[: len(dry.steps)] == dry.steps
         assert (dry.placed_files, dry.placed_bytes) == (done.placed_files, done.placed_bytes)
         assert done.finding_counts == {}
@@ -309,7 +310,7 @@ def test_a_catalog_that_changes_meanwhile_is_left_alone(kept: Kept) -> None:
     truth = kept.read()
 
     with pytest.raises(LockedError) as refused:
-        fast_forward(plan)
+        fast_forward(plan, Run.begin())
 
     assert refused.value.code == "catalog-changed"
     assert kept.read() == truth
@@ -324,7 +325,7 @@ def test_a_catalog_that_is_gone_comes_back_whole(kept: Kept) -> None:
 
     plan = plan_fast_forward(None, parse_lake(kept.attach), repository, Findings())
     assert isinstance(plan, FastForward)
-    result = fast_forward(plan)
+    result = fast_forward(plan, Run.begin())
 
     assert (result.from_snapshot, result.snapshot_id) == (None, 6)
     assert [commit.snapshot_id for commit in result.commits] == list(range(7))

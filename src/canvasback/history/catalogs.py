@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
@@ -29,7 +28,7 @@ from canvasback.model.results.diff import Side
 from canvasback.parquet.deletes_at import deletes_then
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 NOW = "now"
 """How people name the live lake's newest snapshot."""
@@ -67,19 +66,16 @@ class Catalogs:
     """The catalogs that a command looks into, each read once. Use as a context manager.
 
     Args:
-        stores: How to reach object stores.
-        repository: The repository, if any.
+        run: Reaches the two.
         lake: The live lake, if any.
-        clock: Tells the time.
+        repository: The repository, if any.
     """
 
-    def __init__(
-        self, stores: Stores | None, repository: str | None, lake: str | None, clock: Callable[[], datetime]
-    ) -> None:
-        self._stores = stores or Stores()
-        self._repository = repository
+    def __init__(self, run: Run, lake: str | None, repository: str | None) -> None:
+        self._stores = run.stores
         self._lake = lake
-        self._now = clock()
+        self._repository = repository
+        self._now = run.now()
         self._opened: Repository | None = None
         self._images: dict[str, Image] = {}
         self._manifests: dict[str, Manifest] = {}

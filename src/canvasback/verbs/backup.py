@@ -9,6 +9,7 @@ from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 
@@ -52,7 +53,5 @@ def backup(
     Raises:
         CanvasbackError: No point was made; every older one is as it was.
     """
-    return back_up(
-        lake, repository, data_path=data_path, jobs=jobs, recheck=recheck, full=full, only_new=only_new,
-        stores=stores or Stores(), progress=progress, clock=clock,
-    )  # fmt: skip
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    return back_up(lake, repository, run, data_path=data_path, recheck=recheck, full=full, only_new=only_new)

@@ -13,6 +13,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import Backup
 
 
@@ -59,9 +60,14 @@ def backup_attached(
         CanvasbackError: No point was made; every older one is as it was.
     """
     attached = AttachedLake(connection, alias, metadata_schema or "")
-    stores = stores or Stores()
-    opened = open_repository(stores.open(repository))
-    run = Backup(
-        attached.name, attached.engine(), opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock
-    )
-    return run.back_up()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    return Backup(
+        lake=attached.name,
+        engine=attached.engine(),
+        repository=open_repository(run.stores.open(repository)),
+        run=run,
+        data_path=data_path,
+        recheck=recheck,
+        trust=not full,
+        only_new=only_new,
+    ).back_up()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -21,6 +20,7 @@ from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.check import CheckResult, Stretch, TableHealth
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _STRETCHES = 60
 
@@ -59,13 +59,12 @@ def check(
         RefusedError: There is no such table (``table-not-there``), or the repository is of another lake.
         LakeError: The catalog cannot be read.
     """
-    began = time.monotonic()
-    moment = clock()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    moment = run.now()
     level = CheckLevel.of(level)
-    stores = stores or Stores()
     refuse_without_repository(level, repository)
     name = parse_lake(lake)
-    with open_engine(name, stores).read() as stored:
+    with open_engine(name, run.stores).read() as stored:
         image = in_dialect(stored, "duckdb")
         refuse_incomplete(image, str(name))
         snapshot, committed, _ = image.head()
@@ -73,8 +72,8 @@ def check(
         if table is not None:
             wanted = frozenset(found.table_id for found in find_tables(image, snapshot, table, str(name)))
         root = find_data_root(image, name, data_path, None)
-        opened = open_of_lake(image, stores, repository, name) if repository is not None else None
-        examiner = Examiner(root, stores, level, opened, jobs, progress, moment)
+        opened = open_of_lake(image, run.stores, repository, name) if repository is not None else None
+        examiner = Examiner(run, root, level, opened, moment)
         diagnosis = examiner.diagnose(image, wanted)
         findings = diagnosis.findings(image)
         findings.merge(examiner.passed_over)
@@ -92,7 +91,7 @@ def check(
             diagnosis.bytes,
             diagnosis.accepted,
             examiner.unknown_checksums,
-            round(time.monotonic() - began, 3),
+            run.seconds,
             findings.kept,
             findings.counts,
         )

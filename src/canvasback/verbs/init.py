@@ -13,6 +13,7 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.results.init import InitResult
 from canvasback.repository.repository import create_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.identity import lake_id
 
 
@@ -32,10 +33,10 @@ def init(
         LakeError: The lake cannot be read, so it cannot be told which one it is.
     """
     name = parse_lake(lake)
-    stores = stores or Stores()
-    store = stores.open(repository)
-    with open_engine(name, stores).read() as image:
+    run = Run.begin(stores=stores, clock=clock)
+    store = run.stores.open(repository)
+    with open_engine(name, run.stores).read() as image:
         id_ = lake_id(image)
         refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
-    created = create_repository(store, id_, clock())
+    created = create_repository(store, id_, run.now())
     return InitResult(created.store.url, created.marker.repository_id, id_)

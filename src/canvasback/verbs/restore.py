@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -19,6 +18,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.restore import RestoreResult
 from canvasback.storage.locations import Stores, folder_url, relative_folder
+from canvasback.storage.run import Run
 from canvasback.transfer.new_lake import Restoring, Target
 
 
@@ -75,13 +75,12 @@ def restore(
             inlined rows of the point (``not-inlinable``); nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
-    began = time.monotonic()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     level = RestoreLevel.of(level)
     lake = parse_lake(to)
     engine = open_engine(lake)
     aside = engine.prepare(replace=replace)
-    stores = stores or Stores()
-    opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
+    opened, manifest, commit = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     spelled = relative_folder(data_path or "/") if relative else ""
     target = Target(lake, engine, root, data_path is not None, aside, replace, spelled)
@@ -90,8 +89,7 @@ def restore(
     sharing = None
     if not shares_files and same_place(root, manifest.data_root):
         sharing = find_sharing(opened.store, manifest, lake, engine)
-    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock, sharing=sharing)
-    return run.restore(began, dry_run=dry_run)
+    return Restoring(target, opened, manifest, commit, level, run, sharing=sharing).restore(dry_run=dry_run)
 
 
 def _refuse_elsewhere(manifest: Manifest) -> None:

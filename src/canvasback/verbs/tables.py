@@ -17,6 +17,7 @@ from canvasback.model.moment import Moment
 from canvasback.model.relation import identifier
 from canvasback.model.results.diff import DroppedTable, TableRow, TablesResult
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -58,8 +59,9 @@ def tables(
     """
     if lake is not None and point is not None:
         raise UsageError("point-and-lake", "a point and a lake are given", hint="Give one of them: either has tables.")
-    moment = moment_of(at_snapshot, at_time, clock())
-    with Catalogs(stores, repository, lake, clock) as catalogs:
+    run = Run.begin(stores=stores, clock=clock)
+    moment = moment_of(at_snapshot, at_time, run.now())
+    with Catalogs(run, lake, repository) as catalogs:
         viewed = _view(catalogs, point, moment, live=lake is not None)
         catalogs.tell_deletes(viewed, viewed.snapshot)
         found = [

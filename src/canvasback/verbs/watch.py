@@ -26,6 +26,7 @@ from canvasback.model.results.watch import (
 )
 from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words
 from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 _SHORTEST, _LONGEST = 1.0, 60.0
@@ -76,15 +77,12 @@ def watch(
     """
     name = parse_lake(lake)
     engine = open_to_change(name)
-    stores = stores or Stores()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
 
     def make_point() -> BackupResult:
-        return back_up(
-            lake, repository, data_path=data_path, jobs=jobs, only_new=True, stores=stores, progress=progress,
-            clock=clock,
-        )  # fmt: skip
+        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True)
 
-    begun = WatchStarted(clock(), str(name), folder_url(repository), every)
+    begun = WatchStarted(run.now(), str(name), folder_url(repository), every)
     return follow(begun, engine.pulse, make_point, stop or threading.Event(), clock)
 
 

@@ -18,6 +18,7 @@ from canvasback.model.clock import now
 from canvasback.model.results.diff import Change, DiffResult, TableDifference, Totals
 from canvasback.model.table_state import TablePair, TableState, pair_states
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.diff.alterations import alterations, object_differences
 
 
@@ -48,7 +49,7 @@ def diff(
         CorruptError: A point's manifest or catalog is damaged.
         LakeError: The lake's catalog cannot be read.
     """
-    with Catalogs(stores, repository, lake, clock) as catalogs:
+    with Catalogs(Run.begin(stores=stores, clock=clock), lake, repository) as catalogs:
         a, b = catalogs.find(before), catalogs.find(after)
         _check_lake(a, b)
         in_line = _holds(b, a) or _expired_from(b, a, catalogs)

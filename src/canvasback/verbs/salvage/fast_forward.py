@@ -6,10 +6,8 @@ is worked out from files. What was committed after the point is not in it, and i
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 import duckdb
 import msgspec
@@ -27,18 +25,17 @@ from canvasback.errors import AccessDeniedError, CorruptError
 from canvasback.history.continuation import Verdict, judge
 from canvasback.history.moments import by_timeline, head_of
 from canvasback.history.points import image_of
-from canvasback.model.clock import now
 from canvasback.model.commit import Commit, CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName
 from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
-from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import find_point, list_points, read_point
 from canvasback.repository.repository import Repository
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import folder_url
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.identity import check_lake
 from canvasback.transfer.new_lake import Restoring, Target
@@ -82,7 +79,7 @@ def plan_fast_forward(
     findings: Findings,
     *,
     data_path: str | None = None,
-    jobs: int | None = None,
+    jobs: int = 1,
 ) -> FastForward | Divergence | None:
     """Find the newest point whose history continues that of a live catalog. Changes nothing.
 
@@ -92,7 +89,7 @@ def plan_fast_forward(
         repository: The repository.
         findings: Told about points that cannot be read: an older one is taken.
         data_path: Where the files are, if neither the catalog nor the point is right about it.
-        jobs: How many chunks are checked at a time; None for what suits the storage.
+        jobs: How many chunks are checked at a time.
 
     Returns:
         The point. Or where the catalog parted from the newest point that has commits which it has not. Or None where
@@ -140,32 +137,21 @@ def plan_fast_forward(
 
 
 def fast_forward(
-    plan: FastForward,
-    *,
-    level: RestoreLevel = RestoreLevel.EXISTS,
-    dry_run: bool = False,
-    jobs: int | None = None,
-    stores: Stores | None = None,
-    progress: Progress = SILENT,
-    clock: Callable[[], datetime] = now,
+    plan: FastForward, run: Run, *, level: RestoreLevel = RestoreLevel.EXISTS, dry_run: bool = False
 ) -> FastForwardResult:
     """Put the catalog of the point into the place of the live one, which is moved aside, and files that are missing.
 
     Args:
         plan: What `plan_fast_forward` found.
+        run: Opens the places, and is told how the work goes on.
         level: What counts as a damaged file: ``exists``, a wrong size; ``checksum``, other bytes.
         dry_run: Change nothing.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
-        progress: Told how the work goes on.
-        clock: Tells the time.
 
     Raises:
         LockedError: Somebody has the catalog open (``catalog-in-use``), or changed it meanwhile
             (``catalog-changed``); it was not touched.
         RefusedError: There is a catalog where there was none, or the lost one is alive elsewhere (``shares-files``).
     """
-    began = time.monotonic()
     manifest = plan.manifest
     engine = open_to_change(plan.lake)
     replace = plan.expected is not None
@@ -175,11 +161,11 @@ def fast_forward(
     sharing = None
     if not replace and same_place(plan.root, manifest.data_root):
         sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
-    run = Restoring(
-        target, plan.repository, manifest, commit, level, jobs, stores or Stores(), progress, clock,
+    restoring = Restoring(
+        target, plan.repository, manifest, commit, level, run,
         checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
     )  # fmt: skip
-    done = run.restore(began, dry_run=dry_run)
+    done = restoring.restore(dry_run=dry_run)
     return FastForwardResult(
         manifest.id,
         plan.head,
@@ -228,10 +214,10 @@ class _UnreadableError(Exception):
 class _Points:
     """The points of a repository, of which those that cannot be read are left out and told of once."""
 
-    def __init__(self, store: Store, findings: Findings, jobs: int | None) -> None:
+    def __init__(self, store: Store, findings: Findings, jobs: int) -> None:
         self._store = store
         self._findings = findings
-        self._jobs = jobs or store.jobs
+        self._jobs = jobs
         self._manifests: dict[str, Manifest] = {}
         self.ids = self._list()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -35,6 +34,7 @@ from canvasback.model.results.table_restore import RestoredTable, TableRestoreRe
 from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.table_restore.files import TableFiles
 
 _ATTEMPTS = 5
@@ -83,25 +83,25 @@ def restore_tables(
         LockedError: Somebody has the catalog open, or commits all the time; the lake was not changed.
         CorruptError: Files of it could not be restored (``table-incomplete``); the lake was not changed.
     """
-    began = time.monotonic()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     lake = parse_lake(to)
-    stores = stores or Stores()
-    opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
-    with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
+    opened, manifest, then = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
+    with image_of(opened.store, manifest, check_with=run.jobs_for(opened.store)) as stored:
         source = in_dialect(readable(stored), "duckdb")
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
-        files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
+        files = TableFiles(run, source, then.snapshot, opened.store, manifest)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
-        run.look()
+        graft = _Graft(run, lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files)
+        graft.look()
         if not dry_run:
-            run.engine.change(())  # who is locked out need not wait for the files to hear of it
-            run.tables = run.files.copy(run.tables, run.root, jobs, clock())
-            run.add()
-        return run.result(began, dry_run=dry_run)
+            graft.engine.change(())  # who is locked out need not wait for the files to hear of it
+            graft.tables = graft.files.copy(graft.tables, graft.root)
+            graft.add()
+        return graft.result(dry_run=dry_run)
 
 
-class _Run(msgspec.Struct):
+class _Graft(msgspec.Struct):
+    run: Run
     lake: LakeName
     engine: Engine
     repository: Repository
@@ -111,7 +111,6 @@ class _Run(msgspec.Struct):
     names: dict[LakeTable, tuple[str, str]]
     data_path: str | None
     files: TableFiles
-    clock: Callable[[], datetime]
     root: str = ""
     folders: dict[int, str] = {}
     tables: list[NewTable] = []
@@ -140,7 +139,7 @@ class _Run(msgspec.Struct):
                     f"canvasback restored {', '.join(str(table) for table in self.names)} as of snapshot "
                     f"{self.then.snapshot} from point {self.manifest.id}"
                 )
-                moment = max(self.clock(), head[1])
+                moment = max(self.run.now(), head[1])
                 if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
                     raise changed(str(self.lake))  # the files lie in another folder than that schema's
                 edits = graft_edits(self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message)
@@ -154,7 +153,7 @@ class _Run(msgspec.Struct):
             else:
                 return
 
-    def result(self, began: float, *, dry_run: bool) -> TableRestoreResult:
+    def result(self, *, dry_run: bool) -> TableRestoreResult:
         """What was done, or would be."""
         states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
         restored = tuple(
@@ -183,7 +182,7 @@ class _Run(msgspec.Struct):
             restored,
             tuple(steps),
             dry_run,
-            round(time.monotonic() - began, 3),
+            self.run.seconds,
             findings.kept,
             findings.counts,
         )
