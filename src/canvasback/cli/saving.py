@@ -138,7 +138,7 @@ def run(
             stores=stores,
             progress=progress_for(quiet=quiet),
         )
-        return show_result(RunResult(ended[0], seconds, made), as_json=as_json, to_stderr=True)
+        return show_result(RunResult(exit_code=ended[0], seconds=seconds, backup=made), as_json=as_json, to_stderr=True)
 
     code = exit_code_of(work, as_json=as_json)
     raise typer.Exit(ended[0] if ended and ended[0] else code)

@@ -125,7 +125,7 @@ class Catalogs:
         else:
             commit = find_commit(image, moment, self._now)
             snapshot, time = commit.snapshot, commit.time
-        return Viewed(Side(str(name), snapshot, time), image, None)
+        return Viewed(Side(source=str(name), snapshot_id=snapshot, snapshot_time=time), image, None)
 
     def point(self, wanted: str, moment: Moment | None = None) -> Viewed:
         """A point at a moment of its history, or at its newest snapshot.
@@ -228,4 +228,8 @@ class Catalogs:
             needed = msgspec.structs.replace(manifest, tables=tables, files=())
             image = self._open.enter_context(image_of(store, needed, check_with=store.jobs))
             self._images[manifest.id] = in_dialect(image, "duckdb")
-        return Viewed(Side(manifest.id, snapshot, time), self._images[manifest.id], manifest.timeline)
+        return Viewed(
+            Side(source=manifest.id, snapshot_id=snapshot, snapshot_time=time),
+            self._images[manifest.id],
+            manifest.timeline,
+        )

@@ -121,18 +121,18 @@ class Restoring(msgspec.Struct):
                 self.guard()
                 steps = (*steps, *target.engine.write(rewound, self.run.now(), replace=target.replace))
         return RestoreResult(
-            manifest.id,
-            commit.snapshot,
-            str(target.lake),
-            target.root,
-            steps,
-            dry_run,
-            files.kept,
-            files.wanted if dry_run else files.placed,
-            files.wanted_bytes if dry_run else files.placed_bytes,
-            self.run.seconds,
-            findings.kept,
-            findings.counts,
+            point=manifest.id,
+            snapshot_id=commit.snapshot,
+            lake=str(target.lake),
+            data_path=target.root,
+            steps=steps,
+            dry_run=dry_run,
+            kept_files=files.kept,
+            restored_files=files.wanted if dry_run else files.placed,
+            restored_bytes=files.wanted_bytes if dry_run else files.placed_bytes,
+            seconds=self.run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
     def _steps(self, files: FilePlan, past: Past, *, blind: bool) -> tuple[str, ...]:

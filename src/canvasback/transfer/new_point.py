@@ -98,21 +98,21 @@ class Backup(msgspec.Struct, kw_only=True):
         with hold_lease(self.repository.store, "backup", self.run.clock) as lease:
             manifest, made = self.make_point(lease)
         return BackupResult(
-            manifest.id,
-            manifest.snapshot_id,
-            manifest.totals.count,
-            manifest.totals.bytes,
-            manifest.new_files if made else 0,
-            manifest.new_bytes if made else 0,
-            manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
-            self.written,
-            self.run.seconds,
-            manifest.findings,
-            manifest.finding_counts,
-            manifest.snapshot_time,
-            self.commits if made else 0,
-            manifest.totals.absent,
-            made,
+            point=manifest.id,
+            snapshot_id=manifest.snapshot_id,
+            files=manifest.totals.count,
+            bytes=manifest.totals.bytes,
+            new_files=manifest.new_files if made else 0,
+            new_bytes=manifest.new_bytes if made else 0,
+            reused_files=manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
+            catalog_bytes=self.written,
+            seconds=self.run.seconds,
+            findings=manifest.findings,
+            finding_counts=manifest.finding_counts,
+            snapshot_time=manifest.snapshot_time,
+            commits=self.commits if made else 0,
+            absent=manifest.totals.absent,
+            made=made,
         )
 
     def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:

@@ -78,22 +78,22 @@ def check(
         findings = diagnosis.findings(image)
         findings.merge(examiner.passed_over)
         return CheckResult(
-            str(name),
-            stored.record.engine,
-            stored.record.version,
-            snapshot,
-            committed,
-            root,
-            level,
-            moment,
-            _tables(image, snapshot, diagnosis, wanted),
-            diagnosis.files,
-            diagnosis.bytes,
-            diagnosis.accepted,
-            examiner.unknown_checksums,
-            run.seconds,
-            findings.kept,
-            findings.counts,
+            lake=str(name),
+            engine=stored.record.engine,
+            ducklake_version=stored.record.version,
+            snapshot_id=snapshot,
+            snapshot_time=committed,
+            data_path=root,
+            level=level,
+            time=moment,
+            tables=_tables(image, snapshot, diagnosis, wanted),
+            files=diagnosis.files,
+            bytes=diagnosis.bytes,
+            accepted=diagnosis.accepted,
+            unknown_checksums=examiner.unknown_checksums,
+            seconds=run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
 
@@ -122,17 +122,17 @@ def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int
         files, bytes_ = totals.get(id_, (0, 0))
         found.append(
             TableHealth(
-                state.schema if state else table.schema,
-                state.table if state else table.name,
-                id_,
-                state is None,
-                files,
-                bytes_,
-                state.rows if state else 0,
-                rows_lost.get(id_, 0),
-                lost_files.get(id_, 0),
-                findings,
-                stretches.get(id_, ()),
+                schema=state.schema if state else table.schema,
+                table=state.table if state else table.name,
+                table_id=id_,
+                dropped=state is None,
+                files=files,
+                bytes=bytes_,
+                rows=state.rows if state else 0,
+                rows_lost=rows_lost.get(id_, 0),
+                lost=lost_files.get(id_, 0),
+                findings=findings,
+                stretches=stretches.get(id_, ()),
             )
         )
     return tuple(sorted(found, key=lambda health: (-health.lost, -health.findings, health.schema, health.table)))
@@ -166,6 +166,7 @@ def _stretches(image: Image) -> dict[int, tuple[Stretch, ...]]:
         """
     )
     found: dict[int, list[Stretch]] = {}
-    for table_id, *numbers in rows:
-        found.setdefault(table_id, []).append(Stretch(*(int(number) for number in numbers)))
+    for table_id, files, lost, wrong, begin in rows:
+        stretch = Stretch(files=int(files), lost=int(lost), wrong=int(wrong), begin_snapshot=int(begin))
+        found.setdefault(table_id, []).append(stretch)
     return {table_id: tuple(of_table) for table_id, of_table in found.items()}

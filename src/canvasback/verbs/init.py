@@ -39,4 +39,4 @@ def init(
         id_ = lake_id(image)
         refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
     created = create_repository(store, id_, run.now())
-    return InitResult(created.store.url, created.marker.repository_id, id_)
+    return InitResult(repository=created.store.url, repository_id=created.marker.repository_id, lake_id=id_)

@@ -118,9 +118,16 @@ def repoint(
             f"{either(len(elsewhere), 'stays where it is', 'stay where they are')}"
         )
     return RepointResult(
-        str(name), old, new, tuple(steps), dry_run, files, run.seconds,
-        findings.kept, findings.counts,
-    )  # fmt: skip
+        lake=str(name),
+        old_data_path=old,
+        data_path=new,
+        steps=tuple(steps),
+        dry_run=dry_run,
+        files=files,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
+    )
 
 
 def _places(elsewhere: Sequence[str]) -> str:

@@ -202,21 +202,21 @@ class _Rewind(msgspec.Struct):
         """What was done, or would be."""
         kept = self.keep_files
         return RewindResult(
-            str(self.lake),
-            plan.head.snapshot,
-            plan.target.snapshot,
-            plan.target.time,
-            self._steps(plan, repository),
-            dry_run,
-            safety_point,
-            plan.commits,
-            plan.tables,
-            0 if kept else len(plan.abandoned),
-            len(plan.abandoned) if kept else 0,
-            len(plan.straddlers),
-            self.run.seconds,
-            plan.findings.kept,
-            plan.findings.counts,
+            lake=str(self.lake),
+            from_snapshot=plan.head.snapshot,
+            snapshot_id=plan.target.snapshot,
+            snapshot_time=plan.target.time,
+            steps=self._steps(plan, repository),
+            dry_run=dry_run,
+            safety_point=safety_point,
+            commits=plan.commits,
+            tables=plan.tables,
+            scheduled_files=0 if kept else len(plan.abandoned),
+            kept_files=len(plan.abandoned) if kept else 0,
+            cut_files=len(plan.straddlers),
+            seconds=self.run.seconds,
+            findings=plan.findings.kept,
+            finding_counts=plan.findings.counts,
         )
 
     def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
@@ -253,16 +253,16 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
         shown = today or pair.table
         found.append(
             RewoundTable(
-                shown.schema,
-                shown.table,
-                shown.table_id,
-                "goes" if then is None else "returns" if today is None else "changes",
-                today.rows if today else 0,
-                then.rows if then else 0,
-                (then is None or then.rows_exact) and (today is None or today.rows_exact),
-                then.fewest if then else 0,
-                then.most if then else 0,
-                then.name if then and today and then.name != today.name else "",
+                schema=shown.schema,
+                table=shown.table,
+                table_id=shown.table_id,
+                change="goes" if then is None else "returns" if today is None else "changes",
+                rows_now=today.rows if today else 0,
+                rows_then=then.rows if then else 0,
+                exact=(then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then_fewest=then.fewest if then else 0,
+                then_most=then.most if then else 0,
+                name_then=then.name if then and today and then.name != today.name else "",
             )
         )
     return tuple(found)

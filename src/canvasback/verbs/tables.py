@@ -65,7 +65,17 @@ def tables(
         viewed = _view(catalogs, point, moment, live=lake is not None)
         catalogs.tell_deletes(viewed, viewed.snapshot)
         found = [
-            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes, s.fewest, s.most)
+            TableRow(
+                schema=s.schema,
+                table=s.table,
+                table_id=s.table_id,
+                rows=s.rows,
+                exact=s.rows_exact,
+                files=s.files,
+                bytes=s.bytes,
+                fewest=s.fewest,
+                most=s.most,
+            )
             for s in table_states(viewed.image, viewed.snapshot)
         ]
         gone = None
@@ -75,7 +85,7 @@ def tables(
                 if table.last is not None and table.state is not None and not table.state.rows_exact:
                     catalogs.tell_deletes(viewed, table.last)
             gone = tuple(_told(table, commands) for table in dropped_tables(viewed.image, viewed.snapshot))
-        return TablesResult(viewed.side, tuple(found), gone)
+        return TablesResult(at=viewed.side, tables=tuple(found), dropped=gone)
 
 
 def _view(catalogs: Catalogs, point: str | None, moment: Moment | None, *, live: bool) -> Viewed:
@@ -119,17 +129,17 @@ class _Commands:
 
 def _told(table: Dropped, commands: _Commands) -> DroppedTable:
     return DroppedTable(
-        table.schema,
-        table.table,
-        table.table_id,
-        table.snapshot,
-        table.time,
-        table.last,
-        table.state.rows if table.state else None,
-        table.state.rows_exact if table.state else False,
-        table.state.fewest if table.state else 0,
-        table.state.most if table.state else None,
-        commands.restore(table),
+        schema=table.schema,
+        table=table.table,
+        table_id=table.table_id,
+        dropped_by=table.snapshot,
+        dropped_at=table.time,
+        last_snapshot=table.last,
+        rows=table.state.rows if table.state else None,
+        exact=table.state.rows_exact if table.state else False,
+        fewest=table.state.fewest if table.state else 0,
+        most=table.state.most if table.state else None,
+        restore=commands.restore(table),
     )
 
 

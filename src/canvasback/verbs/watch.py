@@ -82,7 +82,7 @@ def watch(
     def make_point() -> BackupResult:
         return back_up(lake, repository, run.again(), data_path=data_path, only_new=True)
 
-    begun = WatchStarted(run.now(), str(name), folder_url(repository), every)
+    begun = WatchStarted(at=run.now(), lake=str(name), repository=folder_url(repository), every_seconds=every)
     return follow(begun, engine.pulse, make_point, stop or threading.Event(), clock)
 
 
@@ -117,20 +117,20 @@ def follow(
                 raise  # there is no catalog that could come back
             outage = outage or _Outage(clock())
             if outage.failed(problem.code):
-                yield OutageStarted(clock(), problem.code, problem.message, problem.hint)
+                yield OutageStarted(at=clock(), code=problem.code, message=problem.message, hint=problem.hint)
             stop.wait(next(outage.delays))
             continue
         if outage is not None:
-            yield OutageEnded(clock(), _seconds(outage.began, clock()), outage.attempts)
+            yield OutageEnded(at=clock(), seconds=_seconds(outage.began, clock()), attempts=outage.attempts)
         outage = None
         if result is not None and result.made:
             points += 1
             yield _point(result, clock())
         elif result is not None and first:
-            yield PointHeld(clock(), result.point, result.snapshot_id, result.absent)
+            yield PointHeld(at=clock(), point=result.point, snapshot_id=result.snapshot_id, absent=result.absent)
         first = first and result is None
         stop.wait(begun.every_seconds)
-    yield WatchStopped(clock(), points)
+    yield WatchStopped(at=clock(), points=points)
 
 
 def _delays() -> Iterator[float]:
@@ -184,17 +184,17 @@ class _Outage(msgspec.Struct):
 
 def _point(result: BackupResult, at: datetime) -> PointMade:
     return PointMade(
-        at,
-        result.point,
-        result.snapshot_id,
-        result.snapshot_time,
-        _seconds(result.snapshot_time, at),
-        result.commits,
-        result.new_files,
-        result.new_bytes,
-        result.seconds,
-        result.absent,
-        result.finding_counts,
+        at=at,
+        point=result.point,
+        snapshot_id=result.snapshot_id,
+        snapshot_time=result.snapshot_time,
+        lag_seconds=_seconds(result.snapshot_time, at),
+        commits=result.commits,
+        new_files=result.new_files,
+        new_bytes=result.new_bytes,
+        seconds=result.seconds,
+        absent=result.absent,
+        finding_counts=result.finding_counts,
     )
 
 

@@ -147,13 +147,13 @@ def attach(
             )
         )
     return AttachResult(
-        manifest.id,
-        commit.snapshot,
-        target,
-        f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
-        version,
-        findings.kept,
-        findings.counts,
+        point=manifest.id,
+        snapshot_id=commit.snapshot,
+        file=target,
+        statement=f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
+        ducklake_version=version,
+        findings=findings.kept,
+        finding_counts=findings.counts,
     )
 
 

@@ -143,7 +143,10 @@ class Copies:
             "SELECT place, table_id, code, CASE WHEN point = '' THEN source ELSE 'point ' || point END "
             f"FROM ({healed}) ORDER BY table_id, place LIMIT {most}"
         ).fetchall()
-        told = tuple(HealedFile(place, diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+        told = tuple(
+            HealedFile(place=place, table=diagnosis.name(table_id), code=code, source=source)
+            for place, table_id, code, source in rows
+        )
         return told, int(files), int(bytes_)
 
     def _find_in_points(self, repository: Repository) -> None:

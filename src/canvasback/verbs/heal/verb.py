@@ -220,7 +220,7 @@ class _Heal:
         done = self.done
         done.rewritten += 1
         done.healed_files += 1
-        file = HealedFile(merged.place, diagnosis.name(merged.table_id), merged.code, MERGED)
+        file = HealedFile(place=merged.place, table=diagnosis.name(merged.table_id), code=merged.code, source=MERGED)
         done.healed = (*done.healed, file)[:_KEPT]
 
     def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
@@ -282,22 +282,22 @@ class _Heal:
     def _result(self, *, dry_run: bool) -> HealResult:
         done = self.done
         return HealResult(
-            str(self.lake),
-            self.root,
-            self.level,
-            tuple(done.steps),
-            dry_run,
-            done.safety_point,
-            done.healed,
-            done.healed_files,
-            done.healed_bytes,
-            tuple(done.repairs),
-            done.losses,
-            done.lost_files,
-            done.accepted,
-            self.run.seconds,
-            self.findings.kept,
-            self.findings.counts,
+            lake=str(self.lake),
+            data_path=self.root,
+            level=self.level,
+            steps=tuple(done.steps),
+            dry_run=dry_run,
+            safety_point=done.safety_point,
+            healed=done.healed,
+            healed_files=done.healed_files,
+            healed_bytes=done.healed_bytes,
+            repairs=tuple(done.repairs),
+            losses=done.losses,
+            lost_files=done.lost_files,
+            accepted_snapshot=done.accepted,
+            seconds=self.run.seconds,
+            findings=self.findings.kept,
+            finding_counts=self.findings.counts,
         )
 
 

@@ -125,7 +125,13 @@ def plan_fast_forward(
                 continue
             if verdict.kind != "continues":
                 if verdict.kind == "diverged" and parted is None:
-                    parted = Divergence(manifest.id, verdict.common, head, manifest.snapshot_id, manifest.snapshot_time)
+                    parted = Divergence(
+                        point=manifest.id,
+                        snapshot_id=verdict.common,
+                        live_snapshot=head,
+                        point_snapshot=manifest.snapshot_id,
+                        point_time=manifest.snapshot_time,
+                    )
                 break  # so do all of this timeline
             found = points.opened(manifest.id, head)
             if found is None:
@@ -167,19 +173,19 @@ def fast_forward(
     )  # fmt: skip
     done = restoring.restore(dry_run=dry_run)
     return FastForwardResult(
-        manifest.id,
-        plan.head,
-        manifest.snapshot_id,
-        manifest.snapshot_time,
-        plan.root,
-        plan.commits,
-        (*plan.remarks, *done.steps),
-        dry_run,
-        done.kept_files,
-        done.restored_files,
-        done.restored_bytes,
-        done.findings,
-        done.finding_counts,
+        point=manifest.id,
+        from_snapshot=plan.head,
+        snapshot_id=manifest.snapshot_id,
+        snapshot_time=manifest.snapshot_time,
+        data_path=plan.root,
+        commits=plan.commits,
+        steps=(*plan.remarks, *done.steps),
+        dry_run=dry_run,
+        kept_files=done.kept_files,
+        placed_files=done.restored_files,
+        placed_bytes=done.restored_bytes,
+        findings=done.findings,
+        finding_counts=done.finding_counts,
     )
 
 

@@ -133,19 +133,19 @@ def result_of(
 ) -> SalvageResult:
     """What was done, or would be."""
     return SalvageResult(
-        str(name),
-        plan.head,
-        plan.snapshot,
-        root,
-        _steps(plan),
-        dry_run,
-        plan.commits,
-        plan.left,
-        plan.losses,
-        plan.tables,
-        run.seconds,
-        findings.kept,
-        findings.counts,
+        lake=str(name),
+        from_snapshot=plan.head,
+        snapshot_id=plan.snapshot,
+        data_path=root,
+        steps=_steps(plan),
+        dry_run=dry_run,
+        commits=plan.commits,
+        left=plan.left,
+        losses=plan.losses,
+        tables=plan.tables,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
     )
 
 

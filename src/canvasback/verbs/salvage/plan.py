@@ -61,7 +61,7 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
     head = image.head()[0]
     territory = Territory(image, known_tables(image, root, store, {file.folder for file in files}))
     outcome = Replay(image, territory, files).run()
-    looked_at = [LeftFile(file.name, _LOOKED_AT) for file in every if file.moment <= settled]
+    looked_at = [LeftFile(name=file.name, reason=_LOOKED_AT) for file in every if file.moment <= settled]
     return SalvagePlan(
         head,
         outcome.snapshot,

@@ -73,8 +73,11 @@ class Replay(Ledger):
         return Outcome(
             edits,
             self._commits,
-            [LeftFile(name, reason) for name, reason in sorted(self._left.items())],
-            [SalvagedTable(t.full_name, t.id, t.created, t.files, t.rows) for t in tables],
+            [LeftFile(name=name, reason=reason) for name, reason in sorted(self._left.items())],
+            [
+                SalvagedTable(table=t.full_name, table_id=t.id, created=t.created, files=t.files, rows=t.rows)
+                for t in tables
+            ],
             self._unordered,
             self._doubtful,
             self._territory.missing(),

@@ -31,6 +31,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import many
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.table_restore import RestoredTable, TableRestoreResult
+from canvasback.model.table_state import TableState
 from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores
@@ -157,13 +158,8 @@ class _Graft(msgspec.Struct):
         """What was done, or would be."""
         states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
         restored = tuple(
-            RestoredTable(
-                str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
-                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
-                states[old.table_id].most,
-            )
-            for old, (schema, name) in self.names.items()
-        )  # fmt: skip
+            _told(old, f"{schema}.{name}", states[old.table_id]) for old, (schema, name) in self.names.items()
+        )
         steps = [f"point {self.manifest.id}: {self.then}"]
         steps += [f"the schema {schema.name} is made, which the lake lacks" for schema in self.schemas]
         copied = f"{many(self.files.count, 'file')} ({self.files.bytes} bytes)"
@@ -175,16 +171,16 @@ class _Graft(msgspec.Struct):
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
         findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
-            self.manifest.id,
-            self.then.snapshot,
-            str(self.lake),
-            self.snapshot_id,
-            restored,
-            tuple(steps),
-            dry_run,
-            self.run.seconds,
-            findings.kept,
-            findings.counts,
+            point=self.manifest.id,
+            snapshot_id=self.then.snapshot,
+            lake=str(self.lake),
+            new_snapshot_id=self.snapshot_id,
+            tables=restored,
+            steps=tuple(steps),
+            dry_run=dry_run,
+            seconds=self.run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
     def _check(self, target: Image) -> None:
@@ -236,6 +232,19 @@ class _Graft(msgspec.Struct):
             inside = known[schema.lower()]
             absolute = inside.startswith("/") or "://" in inside
             self.folders[old.table_id] = ("" if absolute else self.root) + inside + folder
+
+
+def _told(old: LakeTable, restored_as: str, state: TableState) -> RestoredTable:
+    return RestoredTable(
+        table=str(old),
+        restored_as=restored_as,
+        rows=state.rows,
+        exact=state.rows_exact,
+        files=state.files,
+        bytes=state.bytes,
+        fewest=state.fewest,
+        most=state.most,
+    )
 
 
 def _renamed(found: list[LakeTable], as_name: str | None) -> dict[LakeTable, tuple[str, str]]:

@@ -119,7 +119,15 @@ def verify(
     if level is VerifyLevel.ROWS:
         for manifest in sound:
             _check_rows(store, manifest, findings, run.progress)
-    return VerifyResult(ids, level, objects, bytes_, run.seconds, findings.kept, findings.counts)
+    return VerifyResult(
+        points=ids,
+        level=level,
+        objects=objects,
+        bytes=bytes_,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
+    )
 
 
 def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: Progress) -> None:
