@@ -32,7 +32,7 @@ from canvasback.transfer.place import Placer
 from canvasback.transfer.placement import FilePlan
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a point is to come back.
 
     Attributes:
@@ -54,7 +54,7 @@ class Target(msgspec.Struct, frozen=True):
     spelled: str = ""
 
 
-class Restoring(msgspec.Struct):
+class Restoring(msgspec.Struct, kw_only=True):
     """The return of a point.
 
     Attributes:

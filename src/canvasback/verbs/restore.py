@@ -83,13 +83,17 @@ def restore(
     opened, manifest, commit = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     spelled = relative_folder(data_path or "/") if relative else ""
-    target = Target(lake, engine, root, data_path is not None, aside, replace, spelled)
+    target = Target(
+        lake=lake, engine=engine, root=root, moving=data_path is not None, aside=aside, replace=replace, spelled=spelled
+    )
     if data_path is None:
         _refuse_elsewhere(manifest)
     sharing = None
     if not shares_files and same_place(root, manifest.data_root):
         sharing = find_sharing(opened.store, manifest, lake, engine)
-    return Restoring(target, opened, manifest, commit, level, run, sharing=sharing).restore(dry_run=dry_run)
+    return Restoring(
+        target=target, opened=opened, manifest=manifest, commit=commit, level=level, run=run, sharing=sharing
+    ).restore(dry_run=dry_run)
 
 
 def _refuse_elsewhere(manifest: Manifest) -> None:

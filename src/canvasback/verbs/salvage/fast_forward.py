@@ -44,7 +44,7 @@ from canvasback.transfer.previous_point import read_previous
 _SNAPSHOTS = "ducklake_snapshot"
 
 
-class FastForward(msgspec.Struct, frozen=True):
+class FastForward(msgspec.Struct, frozen=True, kw_only=True):
     """A point that continues a live catalog, or one to bring back where there is none.
 
     Attributes:
@@ -106,7 +106,15 @@ def plan_fast_forward(
             if found is not None:
                 manifest, commits = found
                 root = folder_url(data_path) if data_path is not None else manifest.data_root
-                return FastForward(lake, repository, manifest, None, root, commits, None)
+                return FastForward(
+                    lake=lake,
+                    repository=repository,
+                    manifest=manifest,
+                    head=None,
+                    root=root,
+                    commits=commits,
+                    expected=None,
+                )
         return None
     live = in_dialect(live, "duckdb")
     refuse_incomplete(live, str(lake))
@@ -138,7 +146,16 @@ def plan_fast_forward(
                 continue
             root = find_data_root(live, lake, data_path, manifest.data_root)
             remarks = _remarks(live, manifest, root, proved=verdict.proved)
-            return FastForward(lake, repository, manifest, head, root, found[1], expected_of(live), remarks)
+            return FastForward(
+                lake=lake,
+                repository=repository,
+                manifest=manifest,
+                head=head,
+                root=root,
+                commits=found[1],
+                expected=expected_of(live),
+                remarks=remarks,
+            )
     return parted
 
 
@@ -162,15 +179,30 @@ def fast_forward(
     engine = open_to_change(plan.lake)
     replace = plan.expected is not None
     aside = engine.prepare(replace=replace)
-    target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)
+    target = Target(
+        lake=plan.lake,
+        engine=engine,
+        root=plan.root,
+        moving=plan.root != manifest.data_root,
+        aside=aside,
+        replace=replace,
+    )
     commit = Commit(manifest.snapshot_id, manifest.snapshot_time)
     sharing = None
     if not replace and same_place(plan.root, manifest.data_root):
         sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
     restoring = Restoring(
-        target, plan.repository, manifest, commit, level, run,
-        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
-    )  # fmt: skip
+        target=target,
+        opened=plan.repository,
+        manifest=manifest,
+        commit=commit,
+        level=level,
+        run=run,
+        checked=True,
+        newer=False,
+        guard=lambda: _see_unchanged(engine, plan),
+        sharing=sharing,
+    )
     done = restoring.restore(dry_run=dry_run)
     return FastForwardResult(
         point=manifest.id,

@@ -92,16 +92,27 @@ def restore_tables(
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
         files = TableFiles(run, source, then.snapshot, opened.store, manifest)
         names = _renamed(found, as_name)
-        graft = _Graft(run, lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files)
-        graft.look()
+        returning = _Returning(
+            run=run,
+            lake=lake,
+            engine=open_to_change(lake),
+            repository=opened,
+            manifest=manifest,
+            then=then,
+            source=source,
+            names=names,
+            data_path=data_path,
+            files=files,
+        )
+        returning.look()
         if not dry_run:
-            graft.engine.change(())  # who is locked out need not wait for the files to hear of it
-            graft.tables = graft.files.copy(graft.tables, graft.root)
-            graft.add()
-        return graft.result(dry_run=dry_run)
+            returning.engine.change(())  # who is locked out need not wait for the files to hear of it
+            returning.tables = returning.files.copy(returning.tables, returning.root)
+            returning.add()
+        return returning.result(dry_run=dry_run)
 
 
-class _Graft(msgspec.Struct):
+class _Returning(msgspec.Struct, kw_only=True):
     run: Run
     lake: LakeName
     engine: Engine
