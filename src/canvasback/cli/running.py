@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from canvasback.cli.output import show_error, show_result
+from canvasback.errors import CanvasbackError
 
 INTERRUPTED = 130
 
@@ -26,12 +27,13 @@ def exit_code_of(work: Callable[[], int], *, as_json: bool, compact: bool = Fals
         as_json: Print the error as JSON too.
         compact: In one line.
     """
-    from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words  # noqa: PLC0415 - duckdb is slow to load
+    from canvasback.storage.foreign_errors import translating  # noqa: PLC0415 - duckdb is slow to load
 
     try:
-        return work()
-    except FORESEEABLE as error:
-        return show_error(in_our_words(error), as_json=as_json, compact=compact)
+        with translating():  # of what is not a function of the library: the settings, a page, the terminal
+            return work()
+    except CanvasbackError as error:
+        return show_error(error, as_json=as_json, compact=compact)
     except KeyboardInterrupt:
         print("interrupted; what was copied is kept, and the next run goes on from there", file=sys.stderr)
         return INTERRUPTED

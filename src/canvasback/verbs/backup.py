@@ -8,11 +8,13 @@ from datetime import datetime
 from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 
+@translates_errors
 def backup(
     lake: str,
     repository: str,

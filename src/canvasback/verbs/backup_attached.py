@@ -12,11 +12,13 @@ from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.new_point import Backup
 
 
+@translates_errors
 def backup_attached(
     connection: duckdb.DuckDBPyConnection,
     alias: str,

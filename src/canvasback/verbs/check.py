@@ -19,12 +19,14 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.check import CheckResult, Stretch, TableHealth
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 
 _STRETCHES = 60
 
 
+@translates_errors
 def check(
     lake: str,
     repository: str | None = None,

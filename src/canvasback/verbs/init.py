@@ -12,11 +12,13 @@ from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.results.init import InitResult
 from canvasback.repository.repository import create_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.identity import lake_id
 
 
+@translates_errors
 def init(
     repository: str, lake: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
 ) -> InitResult:

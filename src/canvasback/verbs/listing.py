@@ -11,9 +11,11 @@ from canvasback.model.results.listing import ListResult, PointSummary, ShowResul
 from canvasback.repository.points import list_points as point_ids
 from canvasback.repository.points import read_point
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 
 
+@translates_errors
 def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
     """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem."""
     store = open_repository((stores or Stores()).open(repository)).store
@@ -26,6 +28,7 @@ def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
     return ListResult(repository=store.url, points=tuple(found))
 
 
+@translates_errors
 def show(repository: str, point: str = "latest", *, stores: Stores | None = None) -> ShowResult:
     """A point in full: what it holds of which tables, and what its backup found.
 

@@ -19,6 +19,7 @@ from canvasback.model.plurals import either, many_are
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.repoint import RepointResult
 from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
@@ -31,6 +32,7 @@ _CURE = "Copy it there, from the old place or from a backup."
 _PRESENT = {"path": "VARCHAR", "size": "BIGINT"}
 
 
+@translates_errors
 def repoint(
     lake: str,
     data_path: str,

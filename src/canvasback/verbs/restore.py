@@ -17,11 +17,13 @@ from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.restore import RestoreResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, relative_folder
 from canvasback.storage.run import Run
 from canvasback.transfer.new_lake import Restoring, Target
 
 
+@translates_errors
 def restore(
     repository: str,
     to: str,

@@ -37,6 +37,7 @@ from canvasback.model.results.rewind import RewindResult, RewoundTable
 from canvasback.model.table_state import differing, pair_states
 from canvasback.parquet.cut import cut_files, cutting_steps, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
@@ -44,6 +45,7 @@ from canvasback.transfer.safety_point import make_safe
 _ATTEMPTS = 3
 
 
+@translates_errors
 def rewind(
     lake: str,
     *,

@@ -16,12 +16,14 @@ from canvasback.model.clock import now
 from canvasback.model.moment import Moment
 from canvasback.model.relation import identifier
 from canvasback.model.results.diff import DroppedTable, TableRow, TablesResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+@translates_errors
 def tables(
     repository: str | None = None,
     point: str | None = None,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from canvasback.catalog.engines import SETTLED, open_to_change
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -24,7 +24,7 @@ from canvasback.model.results.watch import (
     WatchStarted,
     WatchStopped,
 )
-from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words
+from canvasback.storage.foreign_errors import translates_errors, translating
 from canvasback.storage.locations import Stores, folder_url
 from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
@@ -34,6 +34,7 @@ _NEVER = frozenset({"catalog-missing", "not-a-ducklake", "not-a-duckdb-file", "n
 """What says at the first look that the lake's name is wrong, and later that somebody took the catalog away."""
 
 
+@translates_errors
 def watch(
     lake: str,
     repository: str,
@@ -108,11 +109,11 @@ def follow(
     outage: _Outage | None = None
     while not stop.is_set():
         try:
-            result = looks.look()
+            with translating():
+                result = looks.look()
         except (UsageError, RefusedError):
             raise  # these do not pass by themselves
-        except FORESEEABLE as error:
-            problem = in_our_words(error)
+        except CanvasbackError as problem:
             if problem.code in _NEVER and first and outage is None:
                 raise  # there is no catalog that could come back
             outage = outage or _Outage(clock())

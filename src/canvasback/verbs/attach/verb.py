@@ -29,6 +29,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results.attach import AttachResult
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
@@ -48,6 +49,7 @@ _ACCESS = {
 """What DuckDB needs for URLs that begin like this."""
 
 
+@translates_errors
 def attach(
     repository: str,
     point: str | None = None,

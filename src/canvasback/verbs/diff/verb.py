@@ -17,11 +17,13 @@ from canvasback.history.catalogs import Catalogs, Viewed
 from canvasback.model.clock import now
 from canvasback.model.results.diff import Change, DiffResult, TableDifference, Totals
 from canvasback.model.table_state import TablePair, TableState, pair_states
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.verbs.diff.alterations import alterations, object_differences
 
 
+@translates_errors
 def diff(
     before: str,
     after: str,

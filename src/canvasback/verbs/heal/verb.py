@@ -28,6 +28,7 @@ from canvasback.model.plurals import many
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.repository.repository import Repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
@@ -42,6 +43,7 @@ _KEPT = 1000
 """How many files are told one by one."""
 
 
+@translates_errors
 def heal(
     lake: str,
     repository: str | None = None,

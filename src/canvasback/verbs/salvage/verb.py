@@ -19,6 +19,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.model.results.salvage import SalvageResult
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote
 from canvasback.storage.run import Run
 from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
@@ -26,6 +27,7 @@ from canvasback.verbs.salvage.from_files import refuse_taken, result_of, salvage
 from canvasback.verbs.salvage.plan import plan_salvage
 
 
+@translates_errors
 def salvage(
     lake: str,
     repository: str | None = None,

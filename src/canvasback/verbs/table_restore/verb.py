@@ -34,6 +34,7 @@ from canvasback.model.results.table_restore import RestoredTable, TableRestoreRe
 from canvasback.model.table_state import TableState
 from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.verbs.table_restore.files import TableFiles
@@ -41,6 +42,7 @@ from canvasback.verbs.table_restore.files import TableFiles
 _ATTEMPTS = 5
 
 
+@translates_errors
 def restore_tables(
     repository: str,
     to: str,

@@ -27,6 +27,7 @@ from canvasback.repository.reach import reach_of
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
@@ -71,6 +72,7 @@ class Expected(msgspec.Struct, frozen=True):
         return f"{self.points} points need it, from {self.point} to {self.last}"
 
 
+@translates_errors
 def verify(
     repository: str,
     point: str = "latest",
