@@ -78,7 +78,7 @@ def test_two_lines_of_history(first: str, second: str, lake: Lake) -> None:
     points = []
     for number, (line, name) in enumerate([(first, "one"), (second, "other")]):
         if number:
-            canvasback.restore(lake.repository, lake.attach, base, replace=True)
+            canvasback.restore(lake.attach, lake.repository, base, replace=True)
         lake.run(*(statement.format(name) for statement in MORE[line]))
         with lake.session() as connection:
             story.truth[number] = rows_now(connection, content=True)

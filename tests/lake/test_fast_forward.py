@@ -98,7 +98,7 @@ class Kept:
 
     def save(self) -> None:
         if not self.points:
-            canvasback.init(self.repository, self.attach)
+            canvasback.init(self.attach, self.repository)
         result = canvasback.backup(self.attach, self.repository)
         assert result.findings == ()
         self.points.append(result.point)
@@ -191,7 +191,7 @@ def test_a_catalog_comes_forward_into_another_engine(tmp_path: Path, postgres: S
     kept.do(*HISTORY, save=(4, HEAD))
     truth = kept.read()
     kept.attach = attach_string("postgres", tmp_path, postgres)
-    restored = canvasback.restore(kept.repository, kept.attach, kept.points[0], shares_files=True)
+    restored = canvasback.restore(kept.attach, kept.repository, kept.points[0], shares_files=True)
     assert restored.finding_counts == {"newer-files": 1}
 
     assert kept.forward().from_snapshot == 4
@@ -337,7 +337,7 @@ def test_a_lake_that_was_moved_stays_where_it_is(kept: Kept) -> None:
     kept.do(*HISTORY[:8], save=(4, 8))
     truth = kept.read()
     kept.attach = f"ducklake:{kept.folder}/copy/main.ducklake"
-    canvasback.restore(kept.repository, kept.attach, kept.points[0], data_path=f"{kept.folder}/copy/files")
+    canvasback.restore(kept.attach, kept.repository, kept.points[0], data_path=f"{kept.folder}/copy/files")
 
     result = kept.forward()
 

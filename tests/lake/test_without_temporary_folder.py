@@ -14,12 +14,12 @@ from canvasback import OutageStarted, StorageError
 from tests.lake.builder import Lake, session
 
 VERBS: dict[str, Callable[[Lake], object]] = {
-    "init": lambda lake: canvasback.init(f"{lake.repository}-new", lake.attach),
+    "init": lambda lake: canvasback.init(lake.attach, f"{lake.repository}-new"),
     "backup": lambda lake: canvasback.backup(lake.attach, lake.repository),
     "show": lambda lake: canvasback.show(lake.repository),
     "verify": lambda lake: canvasback.verify(lake.repository),
-    "restore": lambda lake: canvasback.restore(lake.repository, f"{lake.attach}-new"),
-    "restore_tables": lambda lake: canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="t2"),
+    "restore": lambda lake: canvasback.restore(f"{lake.attach}-new", lake.repository),
+    "restore_tables": lambda lake: canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="t2"),
     "attach": lambda lake: canvasback.attach(lake.repository, out=f"{lake.repository}.ducklake"),
     "rewind": lambda lake: canvasback.rewind(lake.attach, to_snapshot=2, repository=lake.repository),
     "repoint": lambda lake: canvasback.repoint(lake.attach, str(lake.data)),

@@ -76,8 +76,8 @@ def restore(
                 },
             )
             return canvasback.restore_tables(
-                settings.find_repository(repo, named),
                 named.lake,
+                settings.find_repository(repo, named),
                 table,
                 point,
                 as_name=as_name,
@@ -91,8 +91,8 @@ def restore(
             )
         _refuse_together("no --table", {"--as": as_name is not None})
         return canvasback.restore(
-            settings.find_repository(repo, named),
             named.lake,
+            settings.find_repository(repo, named),
             point,
             at_snapshot=at_snapshot,
             at_time=at_time,
@@ -143,9 +143,9 @@ def rewind(
                 repository = settings.find_repository(repo, named)
         return canvasback.rewind(
             named.lake,
+            repository,
             to_snapshot=to_snapshot,
             to_time=to_time,
-            repository=repository,
             safety_point=safety_point,
             keep_files=keep_files,
             data_path=named.find_data_path(data_path),

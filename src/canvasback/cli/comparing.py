@@ -31,7 +31,7 @@ def diff(
     def work() -> msgspec.Struct:
         settings = read_settings()
         repository, live = _places(settings, repo, lake)
-        return canvasback.diff(a, b, repository=repository, lake=live, stores=settings.stores())
+        return canvasback.diff(a, b, lake=live, repository=repository, stores=settings.stores())
 
     run_command(work, as_json=as_json)
 
@@ -58,9 +58,9 @@ def tables(
         settings = read_settings()
         repository, live = _places(settings, repo, lake)
         return canvasback.tables(
-            repository,
-            point,
             lake=live,
+            repository=repository,
+            point=point,
             dropped=dropped,
             at_snapshot=at_snapshot,
             at_time=at_time,

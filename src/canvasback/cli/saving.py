@@ -31,7 +31,7 @@ def init(
 
     def work() -> msgspec.Struct:
         settings = read_settings()
-        return canvasback.init(repository, settings.lake(lake).lake, stores=settings.stores())
+        return canvasback.init(settings.lake(lake).lake, repository, stores=settings.stores())
 
     run_command(work, as_json=as_json)
 

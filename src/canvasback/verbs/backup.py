@@ -18,13 +18,12 @@ from canvasback.transfer.new_point import back_up
 def backup(
     lake: str,
     repository: str,
-    /,
     *,
     data_path: str | None = None,
-    jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -37,7 +36,6 @@ def backup(
         lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
         repository: The repository, a folder or a URL.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
-        jobs: How many files are copied at a time; None for what suits the storage.
         recheck: At how many of the files that the repository holds already it is looked again, by size and
             time, whether the lake still has them unchanged; the next backup goes on with the next ones. None for
             10,000 of a local data path, and none in an object store, where every look is a request.
@@ -45,6 +43,7 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.

@@ -23,14 +23,13 @@ def backup_attached(
     connection: duckdb.DuckDBPyConnection,
     alias: str,
     repository: str,
-    /,
     *,
     metadata_schema: str | None = None,
     data_path: str | None = None,
-    jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -46,10 +45,10 @@ def backup_attached(
         repository: The repository, a folder or a URL.
         metadata_schema: The schema that holds the catalog, where its database has several catalogs.
         data_path: See `canvasback.backup`.
-        jobs: See `canvasback.backup`.
         recheck: See `canvasback.backup`.
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
+        jobs: See `canvasback.backup`.
         stores: See `canvasback.backup`.
         progress: Told how the work goes on.
         clock: Tells the time.

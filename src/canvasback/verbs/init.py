@@ -20,13 +20,13 @@ from canvasback.transfer.identity import lake_id
 
 @translates_errors
 def init(
-    repository: str, lake: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
+    lake: str, repository: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
 ) -> InitResult:
     """Create a repository for a lake in an absent or empty folder.
 
     Args:
-        repository: The folder, or a URL in an object store.
         lake: The lake, as in ATTACH.
+        repository: The folder, or a URL in an object store.
         stores: How to reach object stores; by each cloud's own configuration if None.
         clock: Tells the time.
 

@@ -48,10 +48,10 @@ _ATTEMPTS = 3
 @translates_errors
 def rewind(
     lake: str,
+    repository: str | None = None,
     *,
     to_snapshot: int | None = None,
     to_time: str | datetime | None = None,
-    repository: str | None = None,
     safety_point: bool = True,
     keep_files: bool = False,
     data_path: str | None = None,
@@ -69,9 +69,9 @@ def rewind(
 
     Args:
         lake: The lake, as in ATTACH.
+        repository: Where a point is made of the lake as it is, before anything is changed.
         to_snapshot: The snapshot that becomes the newest one.
         to_time: The same by a time, ISO 8601 with a zone, or ``2 hours ago``: the newest snapshot at or before it.
-        repository: Where a point is made of the lake as it is, before anything is changed.
         safety_point: Whether to make that point. Without it nothing of the undone commits is kept, once DuckLake's
             cleanup has run.
         keep_files: Leave the files of undone commits alone, instead of scheduling them for DuckLake's cleanup.

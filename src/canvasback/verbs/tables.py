@@ -25,10 +25,10 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @translates_errors
 def tables(
-    repository: str | None = None,
-    point: str | None = None,
     *,
     lake: str | None = None,
+    repository: str | None = None,
+    point: str | None = None,
     dropped: bool = False,
     at_snapshot: int | None = None,
     at_time: str | None = None,
@@ -41,10 +41,10 @@ def tables(
     snapshots of that time were expired, does not.
 
     Args:
+        lake: The live lake, as in ATTACH, in place of a point.
         repository: The repository; with a lake, only to say how to bring back what was dropped.
         point: An id, a unique beginning of one, or ``latest``. Without it, and without a lake, the newest one, or
             the one that holds the moment that is asked for.
-        lake: The live lake, as in ATTACH, in place of a point.
         dropped: Also tell which tables were dropped.
         at_snapshot: Not the newest state, but that of a snapshot.
         at_time: Not the newest state, but that at a time: ISO 8601 with a zone, or ``2 hours ago``.

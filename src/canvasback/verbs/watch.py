@@ -38,7 +38,6 @@ _NEVER = frozenset({"catalog-missing", "not-a-ducklake", "not-a-duckdb-file", "n
 def watch(
     lake: str,
     repository: str,
-    /,
     *,
     every: float = 1.0,
     stop: StopSign | None = None,

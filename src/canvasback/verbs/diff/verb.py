@@ -28,8 +28,8 @@ def diff(
     before: str,
     after: str,
     *,
-    repository: str | None = None,
     lake: str | None = None,
+    repository: str | None = None,
     stores: Stores | None = None,
     clock: Callable[[], datetime] = now,
 ) -> DiffResult:
@@ -39,8 +39,8 @@ def diff(
         before: A point (an id, a unique beginning of one, ``latest``), the number of a snapshot, a time (ISO 8601 with
             a zone, or ``2 hours ago``), or ``now``: the lake's newest snapshot.
         after: The same.
-        repository: Where points are; snapshots and times are found in them too, if no lake holds them.
         lake: The live lake, as in ATTACH.
+        repository: Where points are; snapshots and times are found in them too, if no lake holds them.
         stores: How to reach object stores; by each cloud's own configuration if None.
         clock: Tells the time.
 

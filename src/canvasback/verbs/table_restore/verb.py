@@ -44,8 +44,8 @@ _ATTEMPTS = 5
 
 @translates_errors
 def restore_tables(
+    lake: str,
     repository: str,
-    to: str,
     table: str,
     point: str | None = None,
     *,
@@ -65,8 +65,8 @@ def restore_tables(
     then. Its files are copied to fresh names: DuckLake's expiry and cleanup could delete shared ones twice.
 
     Args:
+        lake: The live lake, as in ATTACH.
         repository: The repository.
-        to: The live lake, as in ATTACH.
         table: ``schema.table``, a table of ``main``, or a schema.
         point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
             else the oldest point that holds the moment.
@@ -87,7 +87,7 @@ def restore_tables(
         CorruptError: Files of it could not be restored (``table-incomplete``); the lake was not changed.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    lake = parse_lake(to)
+    name = parse_lake(lake)
     opened, manifest, then = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
     with image_of(opened.store, manifest, check_with=run.jobs_for(opened.store)) as stored:
         source = in_dialect(readable(stored), "duckdb")
@@ -96,8 +96,8 @@ def restore_tables(
         names = _renamed(found, as_name)
         returning = _Returning(
             run=run,
-            lake=lake,
-            engine=open_to_change(lake),
+            lake=name,
+            engine=open_to_change(name),
             repository=opened,
             manifest=manifest,
             then=then,
