@@ -36,8 +36,24 @@ class Ticks:
 
 def main(lake: str, ticks: str) -> None:
     """Look so many times."""
-    held = BackupResult("", 0, 0, 0, 0, 0, 0, 0, 0.0, (), {}, now(), 0, 0, made=False)
-    begun = WatchStarted(now(), lake, "", 1.0)
+    held = BackupResult(
+        point="",
+        snapshot_id=0,
+        files=0,
+        bytes=0,
+        new_files=0,
+        new_bytes=0,
+        reused_files=0,
+        catalog_bytes=0,
+        seconds=0.0,
+        findings=(),
+        finding_counts={},
+        snapshot_time=now(),
+        commits=0,
+        absent=0,
+        made=False,
+    )
+    begun = WatchStarted(at=now(), lake=lake, repository="", every_seconds=1.0)
     for _ in follow(begun, open_engine(parse_lake(lake)).pulse, lambda: held, Ticks(int(ticks)), now):
         pass
 

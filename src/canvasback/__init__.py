@@ -4,9 +4,9 @@ Each command of the command line is a function here, with the same power:
 
     import canvasback
 
-    canvasback.init("/backups/sales", "ducklake:sales.ducklake")
+    canvasback.init("ducklake:sales.ducklake", "/backups/sales")
     canvasback.backup("ducklake:sales.ducklake", "/backups/sales")
-    canvasback.restore("/backups/sales", "ducklake:sales.ducklake")
+    canvasback.restore("ducklake:sales.ducklake", "/backups/sales")
 
 What they find is in their results; what stops them is a `CanvasbackError`.
 """

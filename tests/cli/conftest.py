@@ -26,7 +26,7 @@ def template(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.rmtree(first.lake, ignore_errors=True)
         shutil.copytree(stages.folders[stage], first.lake)
         if stage == "2":
-            canvasback.init(str(first.repo), str(first.catalog))
+            canvasback.init(str(first.catalog), str(first.repo))
         assert not canvasback.backup(str(first.catalog), str(first.repo)).findings
     return first.folder.rename(folder / "kept")
 

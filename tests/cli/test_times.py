@@ -45,7 +45,7 @@ def place(lake: Lake) -> Place:
 
 
 def snapshot_at(lake: Lake, time: str) -> int:
-    return canvasback.tables(lake.repository, at_time=time).at.snapshot_id
+    return canvasback.tables(repository=lake.repository, at_time=time).at.snapshot_id
 
 
 def times_in(value: Any) -> Iterator[str]:

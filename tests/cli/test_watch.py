@@ -25,10 +25,12 @@ def test_it_tells_what_it_does_and_ends_when_it_is_told(place: Place, number: in
         held = watch.wait_for(PointHeld)
         assert watch.stop(number) == code
     started, again, stopped = watch.events
-    assert started == WatchStarted(started.at, f"ducklake:{place.catalog}", f"{place.repo}/", 9999.5)
+    assert started == WatchStarted(
+        at=started.at, lake=f"ducklake:{place.catalog}", repository=f"{place.repo}/", every_seconds=9999.5
+    )
     assert (held.point, held.absent) == (before[-1], 0)
     assert again is held
-    assert stopped == WatchStopped(stopped.at, 0)
+    assert stopped == WatchStopped(at=stopped.at, points=0)
     assert place.points == before
     assert is_free(place.repo)
 

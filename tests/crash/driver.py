@@ -205,7 +205,7 @@ class Scenario:
         """Restore a point to a new place, and tell all that it holds."""
         shutil.rmtree(self.out, ignore_errors=True)
         to = self.out / "main.ducklake"
-        result = canvasback.restore(str(self.repo), str(to), point, data_path=str(self.out / "data"))
+        result = canvasback.restore(str(to), str(self.repo), point, data_path=str(self.out / "data"))
         return {"findings": result.finding_counts, "lake": dump(to)}
 
 
@@ -217,7 +217,7 @@ class Backup(Scenario):
 
         def build() -> dict[str, Any]:
             self.to_stage("1")
-            canvasback.init(str(self.repo), str(self.catalog))
+            canvasback.init(str(self.catalog), str(self.repo))
             points = {}
             for stage in ("1", "2", "3"):
                 self.to_stage(stage)
@@ -333,7 +333,7 @@ class Restore(Scenario):
 
         def build() -> dict[str, Any]:
             self.to_stage("3")
-            canvasback.init(str(self.repo), str(self.catalog))
+            canvasback.init(str(self.catalog), str(self.repo))
             self.backup()
             files = sorted(self.lake.glob("data/**/*.parquet"))
             self.catalog.unlink()
@@ -362,7 +362,7 @@ class Restore(Scenario):
     def operate(self) -> None:
         """Restore it."""
         path = None if self.data_path is None else str(self.data_path)
-        result = canvasback.restore(str(self.repo), str(self.catalog), data_path=path, replace=self.replace, jobs=1)
+        result = canvasback.restore(str(self.catalog), str(self.repo), data_path=path, replace=self.replace, jobs=1)
         if result.findings:
             message = f"restore found {result.findings}"
             raise AssertionError(message)

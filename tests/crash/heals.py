@@ -59,7 +59,7 @@ class Heal(Scenario):
         def build() -> Any:
             self.lake.mkdir(parents=True)
             self.write(SAVED)
-            canvasback.init(str(self.repo), self.attach())
+            canvasback.init(self.attach(), str(self.repo))
             canvasback.backup(self.attach(), str(self.repo))
             self.write(SINCE)
             shutil.copytree(self.lake / "data", self.work / "replica")

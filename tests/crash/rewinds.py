@@ -82,7 +82,7 @@ class Rewind(Scenario):
         def build() -> dict[str, Any]:
             self.create()
             truth = self.execute(*KEPT, *UNDONE, MERGE)
-            canvasback.init(str(self.repo), self.attach())
+            canvasback.init(self.attach(), str(self.repo))
             self.keep()
             return {"truth": truth, "catalog": self.dump_catalog()}
 

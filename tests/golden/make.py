@@ -49,7 +49,7 @@ def make() -> None:
         os.chdir(folder)
         lake = load_fixture("duckdb-1.0", Path(folder)).path
         repo = Path(folder) / "repository"
-        canvasback.init(str(repo), str(lake / "main.ducklake"), clock=clock(0))
+        canvasback.init(str(lake / "main.ducklake"), str(repo), clock=clock(0))
         points = [
             {**point(lake, repo, 1, {}), "snapshots": json.loads((lake / "expected.json").read_text())["snapshots"]}
         ]

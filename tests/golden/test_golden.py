@@ -81,7 +81,7 @@ def test_its_variants_are_values(tmp_path: Path) -> None:
     """Those of a restored and of an attached point of format 3, with their types."""
     repo, told = unpack(3, tmp_path), json.loads((HERE / "repository-format-3.json").read_text())["kinds"]
     point = expected(3)[1]["point"]
-    canvasback.restore(str(repo), f"{tmp_path}/restored.ducklake", point, data_path=str(tmp_path / "data"))
+    canvasback.restore(f"{tmp_path}/restored.ducklake", str(repo), point, data_path=str(tmp_path / "data"))
     attached = canvasback.attach(str(repo), point, out=str(tmp_path / "attached.ducklake"))
     assert kinds(f"ducklake:{tmp_path}/restored.ducklake") == told
     assert kinds(f"ducklake:{attached.file}") == told
@@ -103,7 +103,7 @@ def test_it_is_sound(repo: Path, level: Any) -> None:
 def test_every_point_is_restored(repo: Path, format_: int, number: int, tmp_path: Path) -> None:
     point = expected(format_)[number]
     catalog = tmp_path / "lake" / "main.ducklake"
-    restored = canvasback.restore(str(repo), str(catalog), point["point"], data_path=str(tmp_path / "lake" / "data"))
+    restored = canvasback.restore(str(catalog), str(repo), point["point"], data_path=str(tmp_path / "lake" / "data"))
     assert restored.finding_counts == ({"file-absent": 1} if point["lost"] else {})
     files = files_of(catalog.parent)
     assert {path: hash_ for path, hash_ in files.items() if not path.startswith("external/")} == {
@@ -128,7 +128,7 @@ def test_every_point_is_attached(repo: Path, format_: int, number: int, tmp_path
 def test_backups_go_on_in_it(repo: Path, format_: int, tmp_path: Path) -> None:
     point = expected(format_)[0]
     catalog = tmp_path / "lake" / "main.ducklake"
-    canvasback.restore(str(repo), str(catalog), point["point"], data_path=str(tmp_path / "lake" / "data"))
+    canvasback.restore(str(catalog), str(repo), point["point"], data_path=str(tmp_path / "lake" / "data"))
     before = tree(repo)
     made = canvasback.backup(str(catalog), str(repo))
     assert (made.findings, made.new_files, made.files) == ((), 0, len(point["files"]))
@@ -137,5 +137,5 @@ def test_backups_go_on_in_it(repo: Path, format_: int, tmp_path: Path) -> None:
     listed = canvasback.list_points(str(repo)).points
     assert (listed[-1].point, listed[-1].timeline) == (made.point, 2)  # the lake went back to the first point
     again = tmp_path / "again" / "main.ducklake"
-    canvasback.restore(str(repo), str(again), data_path=str(tmp_path / "again" / "data"))
+    canvasback.restore(str(again), str(repo), data_path=str(tmp_path / "again" / "data"))
     assert read_lake(f"ducklake:{again}")["snapshots"] == point["snapshots"]

@@ -95,7 +95,7 @@ def test_it_makes_a_catalog_in_duckdb_of_any(name: str, tmp_path: Path, postgres
         string = postgres.create()
         postgres.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
         attach = f"ducklake:postgres:{string}"
-    canvasback.init(str(repository), attach)
+    canvasback.init(attach, str(repository))
     point = canvasback.backup(attach, str(repository), data_path=str(fixture.data)).point
 
     ran = cook(repository, point, tmp_path / "target")

@@ -147,7 +147,7 @@ class Lake:
     def backup(self, *, findings: tuple[str, ...] = ()) -> canvasback.BackupResult:
         """Make a point, in a new repository the first time, that has these codes of findings."""
         if not self.points:
-            canvasback.init(self.repository, self.attach)
+            canvasback.init(self.attach, self.repository)
         result = canvasback.backup(self.attach, self.repository)
         assert tuple(result.finding_counts) == findings, result.findings
         self.points.append(result.point)

@@ -78,7 +78,7 @@ def save(name: str, folder: Path, postgres: Server) -> Saved:
     repository = str(folder / "repository")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(fixture.path)  # a relative data path is relative to the process
-        canvasback.init(repository, attach)
+        canvasback.init(attach, repository)
         result = canvasback.backup(attach, repository)
     assert result.findings == ()
     copied = tree_of(Path(repository) / "data")

@@ -84,6 +84,6 @@ def hold_the_truth(watch: Watch, repository: Path, writer: Writer, folder: Path)
     assert canvasback.verify(str(repository), all_points=True, level="rows").finding_counts == {}
     for number, id_ in enumerate(told):
         to = folder / f"back {number}"
-        canvasback.restore(str(repository), f"ducklake:{to}/main.ducklake", id_, data_path=str(to / "files"))
+        canvasback.restore(f"ducklake:{to}/main.ducklake", str(repository), id_, data_path=str(to / "files"))
         assert rows_of(f"ducklake:{to}/main.ducklake") == writer.truth[points[id_].snapshot_id]
         shutil.rmtree(to)

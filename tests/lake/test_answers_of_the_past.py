@@ -203,12 +203,12 @@ def test_attached_and_restored_lakes_answer_as_they_did(tmp_path: Path, postgres
     assert wrong(shown, "READ_ONLY") == []
 
     restored = f"ducklake:{tmp_path}/restored.ducklake"
-    canvasback.restore(lake.repository, restored, at_snapshot=moment, data_path=str(tmp_path / "files"))
+    canvasback.restore(restored, lake.repository, at_snapshot=moment, data_path=str(tmp_path / "files"))
     assert rows(restored) == then
     assert wrong(restored, after=("CHECKPOINT lake",)) == []
 
     lake.run(*(f"DROP TABLE lake.{table.removeprefix('main.')}" for table in lake.read()))
-    canvasback.restore_tables(lake.repository, lake.attach, "main", at_snapshot=moment)
+    canvasback.restore_tables(lake.attach, lake.repository, "main", at_snapshot=moment)
     assert rows(lake.attach) == then
     assert wrong(lake.attach, after=(*LATER, "CHECKPOINT lake")) == []
 

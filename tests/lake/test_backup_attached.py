@@ -34,7 +34,7 @@ def test_the_application_backs_up_its_own_lake(engine: Engine, tmp_path: Path, p
     with session(attach, f"DATA_PATH {literal(str(tmp_path / 'data'))}", "DATA_INLINING_ROW_LIMIT 5") as connection:
         for statement in STATEMENTS:
             connection.execute(statement)
-        canvasback.init(repository, attach)
+        canvasback.init(attach, repository)
         connection.execute("BEGIN")
         connection.execute("INSERT INTO lake.t VALUES (5000, 'not committed')")
         first = canvasback.backup_attached(connection, "lake", repository)
@@ -48,7 +48,7 @@ def test_the_application_backs_up_its_own_lake(engine: Engine, tmp_path: Path, p
     assert first.findings == second.findings == ()
     for point, rows in ((first.point, 18), (second.point, 19)):
         to = f"ducklake:{tmp_path}/{point}/main.ducklake"
-        canvasback.restore(repository, to, point, data_path=str(tmp_path / point / "files"))
+        canvasback.restore(to, repository, point, data_path=str(tmp_path / point / "files"))
         assert len(read(to)["main.t"]) == 1 + rows
 
 
@@ -89,7 +89,7 @@ def test_a_catalog_between_tables_of_the_application(tmp_path: Path) -> None:
     try:
         connection.execute(f"ATTACH 'ducklake:{file}' AS first ({options} 'one', METADATA_CATALOG 'seen_by_all')")
         connection.execute("CREATE TABLE first.t AS SELECT 1 AS i")
-        canvasback.init(repository, f"ducklake:{file} (METADATA_SCHEMA 'one')")
+        canvasback.init(f"ducklake:{file} (METADATA_SCHEMA 'one')", repository)
         result = canvasback.backup_attached(connection, "first", repository)
         named = canvasback.backup_attached(connection, "first", repository, metadata_schema="one", only_new=True)
         with pytest.raises(canvasback.LakeError) as refused:

@@ -64,14 +64,14 @@ def test_a_path_that_leads_nowhere(kind: str, sound: Path, tmp_path: Path, monke
             "WHERE data_file_id = (SELECT max(data_file_id) FROM ducklake_data_file)"
         )
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, "main.ducklake")
+    canvasback.init("main.ducklake", repository)
     for _ in range(2):
         made = canvasback.backup("main.ducklake", repository)
         assert (made.files, made.absent, sum(made.finding_counts.values())) == (3, 1, 1)
         assert set(made.finding_counts) <= {"file-missing", "file-unreadable"}
 
-    in_place = canvasback.restore(repository, "again.ducklake", shares_files=True)
-    moved = canvasback.restore(repository, str(tmp_path / "moved.ducklake"), data_path=str(tmp_path / "files"))
+    in_place = canvasback.restore("again.ducklake", repository, shares_files=True)
+    moved = canvasback.restore(str(tmp_path / "moved.ducklake"), repository, data_path=str(tmp_path / "files"))
     assert in_place.finding_counts == moved.finding_counts == {"file-absent": 1}
     for lake in ("again.ducklake", f"{tmp_path}/moved.ducklake"):
         with session(f"ducklake:{lake}") as connection:
@@ -95,6 +95,6 @@ def test_a_file_that_was_saved_and_whose_place_nobody_reaches_now(tmp_path: Path
     lake.backup()
     shutil.rmtree(tmp_path / "outside")
     (tmp_path / "outside").symlink_to(tmp_path / "outside")  # a circle
-    result = canvasback.restore(lake.repository, lake.attach, replace=True)
+    result = canvasback.restore(lake.attach, lake.repository, replace=True)
     assert result.finding_counts == {"elsewhere-unreachable": 1}
     assert "external/" in result.findings[0].cure

@@ -115,7 +115,7 @@ def test_a_backup_makes_as_many_requests_as_files_are_new(
         inserts = tuple(f"INSERT INTO lake.main.t VALUES ({number})" for number in range(files))
         write(s3, catalog, data_path, ("CREATE TABLE lake.main.t (a INTEGER)", *inserts))
         repository = f"{s3.bucket()}repo"
-        canvasback.init(repository, f"ducklake:{catalog}", stores=stores)
+        canvasback.init(f"ducklake:{catalog}", repository, stores=stores)
         assert canvasback.backup(f"ducklake:{catalog}", repository, stores=stores).new_files == files
         proxy.clear()
         assert canvasback.backup(f"ducklake:{catalog}", repository, stores=stores).new_files == 0
@@ -135,11 +135,11 @@ def test_no_byte_of_data_passes_within_one_service(s3: Cloud, proxy: FaultProxy,
     catalog, data_path = tmp_path / "main.ducklake", f"{s3.bucket()}lake/"
     truth = write(s3, catalog, data_path)
     repository, place = f"{s3.bucket()}repo", f"{s3.bucket()}back/"
-    canvasback.init(repository, f"ducklake:{catalog}", stores=stores)
+    canvasback.init(f"ducklake:{catalog}", repository, stores=stores)
     proxy.clear()
     made = canvasback.backup(f"ducklake:{catalog}", repository, stores=stores)
     back = f"ducklake:{tmp_path}/back.ducklake"
-    canvasback.restore(repository, back, data_path=place, stores=stores)
+    canvasback.restore(back, repository, data_path=place, stores=stores)
     data = [request for request in proxy.requests if "/ducklake-" in request.path]
     assert len(data) >= 2 * made.files
     assert {request.method for request in data} == {"HEAD", "PUT"}
@@ -156,7 +156,7 @@ def test_verify_exists_lists_and_asks_for_no_object(s3: Cloud, proxy: FaultProxy
     catalog = tmp_path / "main.ducklake"
     write(s3, catalog, f"{tmp_path}/data/")
     repository = f"{s3.bucket()}repo"
-    canvasback.init(repository, f"ducklake:{catalog}", stores=stores)
+    canvasback.init(f"ducklake:{catalog}", repository, stores=stores)
     canvasback.backup(f"ducklake:{catalog}", repository, stores=stores)
     proxy.clear()
     assert not canvasback.verify(repository, stores=stores).findings
@@ -175,7 +175,7 @@ def test_all_goes_on_without_a_permission(lacking: str, s3: Cloud, tmp_path: Pat
     catalog, data_path = tmp_path / "main.ducklake", f"{s3.bucket()}lake/"
     truth = write(s3, catalog, data_path)
     repository, lake = f"{s3.bucket()}repo", f"ducklake:{catalog}"
-    canvasback.init(repository, lake, stores=guarded)
+    canvasback.init(lake, repository, stores=guarded)
     points = []
     for _ in range(5):
         made = canvasback.backup(lake, repository, stores=guarded)
@@ -186,12 +186,12 @@ def test_all_goes_on_without_a_permission(lacking: str, s3: Cloud, tmp_path: Pat
     made = canvasback.backup(lake, repository, stores=guarded)
     back = f"ducklake:{tmp_path}/back.ducklake"
     moved = f"{s3.bucket()}back/"
-    restored = canvasback.restore(repository, back, data_path=moved, stores=guarded)
+    restored = canvasback.restore(back, repository, data_path=moved, stores=guarded)
     assert (restored.point, restored.findings) == (made.point, ())
     assert comparable(read(s3, back, truth)) == comparable(truth)
     first = f"ducklake:{tmp_path}/first.ducklake"
     place = str(tmp_path / "first")
-    assert not canvasback.restore(repository, first, points[0], data_path=place, stores=guarded).findings
+    assert not canvasback.restore(first, repository, points[0], data_path=place, stores=guarded).findings
     assert canvasback.attach(repository, out=str(tmp_path / "a.ducklake"), stores=guarded).point == made.point
     assert canvasback.repoint(back, moved, verify=True, stores=guarded).files > 0
     assert not canvasback.verify(repository, all_points=True, level="rows", stores=s3.stores()).findings
@@ -205,8 +205,8 @@ def test_a_repository_that_may_only_be_read(s3: Cloud, tmp_path: Path) -> None:
     write(s3, catalog, f"{tmp_path}/data/")
     repository, lake = f"{s3.bucket()}repo", f"ducklake:{catalog}"
     with pytest.raises(AccessDeniedError):
-        canvasback.init(repository, lake, stores=guarded)
-    canvasback.init(repository, lake, stores=s3.stores())
+        canvasback.init(lake, repository, stores=guarded)
+    canvasback.init(lake, repository, stores=s3.stores())
     canvasback.backup(lake, repository, stores=s3.stores())
     with pytest.raises(AccessDeniedError) as denied:
         canvasback.backup(lake, repository, stores=guarded)
@@ -214,7 +214,7 @@ def test_a_repository_that_may_only_be_read(s3: Cloud, tmp_path: Path) -> None:
     assert not canvasback.verify(repository, level="rows", stores=guarded).findings
     assert canvasback.show(repository, stores=guarded).point.files > 0
     back = f"ducklake:{tmp_path}/back.ducklake"
-    assert not canvasback.restore(repository, back, data_path=str(tmp_path / "back"), stores=guarded).findings
+    assert not canvasback.restore(back, repository, data_path=str(tmp_path / "back"), stores=guarded).findings
 
 
 # Bad input
@@ -229,7 +229,7 @@ def test_a_bucket_that_is_not_there(
     write(s3, catalog, f"{tmp_path}/data/")
     scheme = where.bucket().partition("://")[0]
     with pytest.raises(CanvasbackError) as failed:
-        canvasback.init(f"{scheme}://no-such-bucket/repo", f"ducklake:{catalog}", stores=where.stores())
+        canvasback.init(f"ducklake:{catalog}", f"{scheme}://no-such-bucket/repo", stores=where.stores())
     assert failed.value.code == "bucket-missing"
     with pytest.raises(CanvasbackError) as failed:
         canvasback.repoint(f"ducklake:{catalog}", f"{scheme}://no-such-bucket/data", stores=where.stores())
@@ -339,7 +339,7 @@ def test_of_sixteen_backups_at_once_each_is_whole_or_refused(s3: Cloud, tmp_path
     catalog = tmp_path / "main.ducklake"
     truth = write(s3, catalog, f"{tmp_path}/data/")
     repository, lake = f"{s3.bucket()}repo", f"ducklake:{catalog}"
-    canvasback.init(repository, lake, stores=s3.stores())
+    canvasback.init(lake, repository, stores=s3.stores())
 
     def attempt(_: int) -> str | None:
         try:
@@ -356,7 +356,7 @@ def test_of_sixteen_backups_at_once_each_is_whole_or_refused(s3: Cloud, tmp_path
     assert not canvasback.verify(repository, all_points=True, level="rows", stores=s3.stores()).findings
     for number, point in enumerate(sorted(made)[-2:]):
         back = f"ducklake:{tmp_path}/{number}.ducklake"
-        canvasback.restore(repository, back, point, data_path=str(tmp_path / str(number)), stores=s3.stores())
+        canvasback.restore(back, repository, point, data_path=str(tmp_path / str(number)), stores=s3.stores())
         assert comparable(read(s3, back, truth)) == comparable(truth)
 
 
@@ -366,7 +366,7 @@ def test_a_rate_is_kept(s3: Cloud, tmp_path: Path) -> None:
     write(s3, catalog, f"{tmp_path}/data/", ("CREATE TABLE lake.main.t AS SELECT random() AS r FROM range(50000)",))
     repository, lake = f"{s3.bucket()}repo", f"ducklake:{catalog}"
     limited = Stores({"s3://": s3.options}, canvasback.RateLimit(400_000))
-    canvasback.init(repository, lake, stores=limited)
+    canvasback.init(lake, repository, stores=limited)
     made = canvasback.backup(lake, repository, stores=limited)
     assert made.new_bytes > 300_000
     assert made.seconds >= made.new_bytes / 400_000

@@ -54,7 +54,7 @@ def test_maintenance_while_the_backup_runs(method: str, moment: int, *, again: b
         lake.backup()
         lake.run("INSERT INTO lake.t SELECT i, 'three ' || i FROM range(50, 70) r(i)")
     else:
-        canvasback.init(lake.repository, lake.attach)
+        canvasback.init(lake.attach, lake.repository)
     truth, before = lake.read(), lake.files()
 
     def maintain() -> None:
@@ -72,7 +72,7 @@ def test_maintenance_while_the_backup_runs(method: str, moment: int, *, again: b
     assert result.findings == ()
     assert canvasback.verify(lake.repository, all_points=True, level="rows").finding_counts == {}
     lake.delete()
-    assert canvasback.restore(lake.repository, lake.attach).findings == ()
+    assert canvasback.restore(lake.attach, lake.repository).findings == ()
     assert lake.read() == truth
 
 
@@ -80,7 +80,7 @@ def test_a_file_that_is_lost_while_maintenance_runs_is_a_finding(lake: Lake) -> 
     """Reading the catalog again must not hide a file that it still names."""
     lake.run("CREATE TABLE lake.w AS SELECT i FROM range(9) r(i)")
     (lost,) = (lake.data / "main/w").iterdir()
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
 
     def maintain() -> None:
         lake.run(
@@ -148,7 +148,7 @@ def test_a_catalog_that_another_process_holds_open(
     truth = finish(process)
     assert result.snapshot_id == max(truth)
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert rows_of(lake.attach) == truth[result.snapshot_id]
 
 
@@ -194,6 +194,6 @@ def test_a_catalog_to_which_another_process_commits(
         else:
             back = str(tmp_path / f"{number}/main.ducklake")
             canvasback.restore(
-                lake.repository, f"ducklake:{back}", result.point, data_path=str(tmp_path / f"{number}/files")
+                f"ducklake:{back}", lake.repository, result.point, data_path=str(tmp_path / f"{number}/files")
             )
         assert rows_of(f"ducklake:{back}") == truth[result.snapshot_id]

@@ -43,7 +43,7 @@ def test_changes_come_back(name: str, tmp_path: Path, postgres: Server) -> None:
         at = None if until == head else until
 
         restored = attach_string(saved.engine, folder, postgres)  # type: ignore[arg-type]
-        canvasback.restore(saved.repository, restored, at_snapshot=at, data_path=f"{folder}/files")
+        canvasback.restore(restored, saved.repository, at_snapshot=at, data_path=f"{folder}/files")
         looked = canvasback.attach(saved.repository, at_snapshot=at, out=f"{folder}/look.ducklake")
 
         for attach in (restored, f"ducklake:{looked.file}"):

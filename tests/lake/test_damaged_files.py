@@ -24,6 +24,7 @@ from canvasback.model.relation import Relation
 from canvasback.repository.filelist import CHECKSUM, files_relation
 from canvasback.repository.points import find_point, read_point
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from tests.lake.builder import Lake
 from tests.lake.saved import ENGINES, Engine, attach_string
 
@@ -100,7 +101,7 @@ def data(made: Made, tmp_path: Path) -> Path:
 
 def told(image: Image, data: Path, level: str, **options: Any) -> list[DamagedFile]:
     """What a check finds."""
-    return list(check_files(image, f"{data}/", Stores(), CheckLevel(level), jobs=2, **options))
+    return list(check_files(image, f"{data}/", Run.begin(jobs=2), CheckLevel(level), **options))
 
 
 def see(image: Image, data: Path, first: str, code: str, file: tuple[int, int], *, lost: bool = True) -> None:
@@ -403,7 +404,7 @@ def test_unknown_files_are_told_with_the_likely_reason(made: Made, data: Path) -
     (data / "main/t" / name(head + timedelta(hours=9, minutes=40))).write_bytes(b"now")
     (data / "lake.ducklake").write_bytes(b"a catalog")
 
-    found = list(stray_files(made.image, f"{data}/", Stores(), head + timedelta(hours=10)))
+    found = list(stray_files(made.image, f"{data}/", Run.begin(), head + timedelta(hours=10)))
 
     assert [(f.code, re.sub(r".*/", "", f.where)) for f in found] == [
         ("foreign-file", "lake.ducklake"),

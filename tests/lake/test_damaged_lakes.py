@@ -27,7 +27,7 @@ def test_a_file_that_cannot_be_saved(kind: str, lake: Lake, cli: Callable[..., i
         lost.touch()
     elif kind == "unreadable":
         lost.symlink_to(lost)
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
 
     assert cli("backup", lake.attach, "-r", lake.repository) == 3
 
@@ -72,11 +72,11 @@ def test_a_file_whose_content_changed(readable: tuple[Lake, Path], tmp_path: Pat
     assert canvasback.verify(lake.repository, all_points=True, level="rows").finding_counts == {}
     for number, (point, expected) in enumerate([(first.point, truth), (second.point, changed), ("latest", changed)]):
         copy = tmp_path / f"copy {number}"
-        canvasback.restore(lake.repository, f"ducklake:{copy}/main.ducklake", point, data_path=f"{copy}/files")
+        canvasback.restore(f"ducklake:{copy}/main.ducklake", lake.repository, point, data_path=f"{copy}/files")
         assert read(f"ducklake:{copy}/main.ducklake") == expected
         attached = canvasback.attach(lake.repository, point, out=f"{copy}/attached.ducklake")
         assert read(f"ducklake:{attached.file}") == expected
-        canvasback.restore(lake.repository, lake.attach, point, replace=True, level="checksum")
+        canvasback.restore(lake.attach, lake.repository, point, replace=True, level="checksum")
         assert lake.read() == expected
 
 
@@ -100,11 +100,11 @@ def test_an_added_file_whose_content_changed(new_lake: Lake, tmp_path: Path, *, 
     for result, truth in (old, new):
         folder = tmp_path / result.point
         canvasback.restore(
-            new_lake.repository, f"ducklake:{folder}/main.ducklake", result.point, data_path=f"{folder}/files"
+            f"ducklake:{folder}/main.ducklake", new_lake.repository, result.point, data_path=f"{folder}/files"
         )
         attached = canvasback.attach(new_lake.repository, result.point, out=f"{folder}/attached.ducklake")
         assert read(f"ducklake:{folder}/main.ducklake") == read(f"ducklake:{attached.file}") == truth
-        canvasback.restore(new_lake.repository, new_lake.attach, result.point)
+        canvasback.restore(new_lake.attach, new_lake.repository, result.point)
         assert new_lake.read() == truth
         new_lake.delete()
 
@@ -121,7 +121,7 @@ def test_a_file_that_was_changed_and_changed_back(readable: tuple[Lake, Path], t
     lake.delete()
 
     assert canvasback.verify(lake.repository, all_points=True, level="checksum").finding_counts == {}
-    canvasback.restore(lake.repository, lake.attach, last.point)
+    canvasback.restore(lake.attach, lake.repository, last.point)
     assert lake.read() == truth
 
 
@@ -137,7 +137,7 @@ def test_a_file_that_was_damaged_after_it_was_saved(damage: bytes, lake: Lake, c
     assert second.new_files == 0
     assert canvasback.verify(lake.repository, all_points=True, level="rows").finding_counts == {}
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert (lake.read(), tree_of(lake.data)) == (truth, tree)
 
 

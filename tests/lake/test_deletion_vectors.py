@@ -72,12 +72,12 @@ def test_a_point_has_them_and_brings_them_back(made: tuple[Lake, Truth], tmp_pat
     lake.backup()
     assert canvasback.verify(lake.repository, level="rows").findings == ()
     to = f"ducklake:{tmp_path}/restored/main.ducklake"
-    assert canvasback.restore(lake.repository, to, data_path=str(tmp_path / "files")).findings == ()
+    assert canvasback.restore(to, lake.repository, data_path=str(tmp_path / "files")).findings == ()
     look = canvasback.attach(lake.repository, out=str(tmp_path / "look.ducklake"))
     assert look.findings == ()
     for attach in (to, f"ducklake:{tmp_path}/look.ducklake"):
         assert count(attach) == truth[8]
-    assert canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="copy").findings == ()
+    assert canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="copy").findings == ()
     assert count(lake.attach, table="copy") == truth[8]
     assert canvasback.check(lake.attach, lake.repository, level="checksum").findings == ()
     assert canvasback.check(lake.attach, level="rows").findings == ()
@@ -91,8 +91,8 @@ def test_a_moment_of_which_deletes_are_forgotten_says_so(made: tuple[Lake, Truth
         out = str(tmp_path / f"look-{at}.ducklake")
         looked = canvasback.attach(lake.repository, at_snapshot=at, out=out)
         to = f"ducklake:{tmp_path}/restored/main.ducklake"
-        restored = canvasback.restore(lake.repository, to, at_snapshot=at, data_path=str(tmp_path / "f"), dry_run=True)
-        back = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True)
+        restored = canvasback.restore(to, lake.repository, at_snapshot=at, data_path=str(tmp_path / "f"), dry_run=True)
+        back = canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="c", at_snapshot=at, dry_run=True)
         rewound = canvasback.rewind(lake.attach, to_snapshot=at, dry_run=True)
         found = [looked.findings, restored.findings, back.findings, rewound.findings]
         told = int(at in LOST)

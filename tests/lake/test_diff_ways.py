@@ -78,7 +78,7 @@ def test_two_lines_of_history(first: str, second: str, lake: Lake) -> None:
     points = []
     for number, (line, name) in enumerate([(first, "one"), (second, "other")]):
         if number:
-            canvasback.restore(lake.repository, lake.attach, base, replace=True)
+            canvasback.restore(lake.attach, lake.repository, base, replace=True)
         lake.run(*(statement.format(name) for statement in MORE[line]))
         with lake.session() as connection:
             story.truth[number] = rows_now(connection, content=True)
@@ -139,22 +139,22 @@ def test_what_is_not_rows(new_lake: Lake) -> None:
     assert table.kinds == ("altered",)
     assert sorted(table.changes, key=str) == sorted(
         [
-            Change("column", "type", "i", "INTEGER", "BIGINT"),
-            Change("column", "comment", "i", None, "number"),
-            Change("column", "dropped", "gone", "VARCHAR", None),
-            Change("column", "renamed", "renamed", "kept", "renamed"),
-            Change("column", "default", "renamed", None, "none"),
-            Change("column", "nullable", "d", "NULL", "NOT NULL"),
-            Change("column", "added", "m", None, "STRUCT"),
-            Change("column", "added", "n.b.e", None, "INTEGER"),
-            Change("partitioning", "changed", "", None, "year(d), i"),
-            Change("comment", "changed", "", "first", "second"),
+            Change(part="column", change="type", name="i", before="INTEGER", after="BIGINT"),
+            Change(part="column", change="comment", name="i", before=None, after="number"),
+            Change(part="column", change="dropped", name="gone", before="VARCHAR", after=None),
+            Change(part="column", change="renamed", name="renamed", before="kept", after="renamed"),
+            Change(part="column", change="default", name="renamed", before=None, after="none"),
+            Change(part="column", change="nullable", name="d", before="NULL", after="NOT NULL"),
+            Change(part="column", change="added", name="m", before=None, after="STRUCT"),
+            Change(part="column", change="added", name="n.b.e", before=None, after="INTEGER"),
+            Change(part="partitioning", change="changed", name="", before=None, after="year(d), i"),
+            Change(part="comment", change="changed", name="", before="first", after="second"),
         ],
         key=str,
     )
     assert result.objects == (
-        ObjectDifference("schema", "", "empty", "dropped"),
-        ObjectDifference("schema", "", "full", "created"),
-        ObjectDifference("view", "main", "gone", "dropped"),
-        ObjectDifference("view", "main", "other", "changed"),
+        ObjectDifference(kind="schema", schema="", name="empty", change="dropped"),
+        ObjectDifference(kind="schema", schema="", name="full", change="created"),
+        ObjectDifference(kind="view", schema="main", name="gone", change="dropped"),
+        ObjectDifference(kind="view", schema="main", name="other", change="changed"),
     )

@@ -46,10 +46,10 @@ def test_every_table_reads_as_the_writer_saw_it(saved: Saved, engine: Engine, tm
     to = attach_string(engine, tmp_path, postgres)
     if engine != "duckdb" and saved.fixture.path.name in IN_DUCKDB_ONLY:
         with pytest.raises(canvasback.RefusedError) as caught:
-            canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
+            canvasback.restore(to, saved.repository, data_path=str(tmp_path / "files"))
         assert caught.value.code == "not-inlinable"
         return
-    result = canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
+    result = canvasback.restore(to, saved.repository, data_path=str(tmp_path / "files"))
     assert result.findings == ()
     assert not any("primary key" in step for step in result.steps)
 
@@ -82,7 +82,7 @@ def test_a_point_can_be_read_where_it_lies(saved: Saved, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("saved", ["sqlite-0.2", "sqlite-0.3", "sqlite-1.0"], indirect=True)
 def test_sqlite_comes_back_value_for_value(saved: Saved, tmp_path: Path) -> None:
-    canvasback.restore(saved.repository, f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
+    canvasback.restore(f"ducklake:sqlite:{tmp_path}/back.db", saved.repository, shares_files=True)
     assert values(tmp_path / "back.db") == values(saved.fixture.catalog)
 
 
@@ -105,6 +105,6 @@ def values(path: Path) -> dict[str, list[object]]:
 @pytest.mark.parametrize("saved", ["postgres-0.3", "postgres-1.0"], indirect=True)
 def test_postgres_comes_back_value_for_value(saved: Saved, postgres: Server) -> None:
     string = postgres.create()
-    canvasback.restore(saved.repository, f"ducklake:postgres:{string}", shares_files=True)
+    canvasback.restore(f"ducklake:postgres:{string}", saved.repository, shares_files=True)
     database = saved.attach.partition("dbname=")[2].split()[0]
     assert postgres.dump(string.split()[0].removeprefix("dbname=")) == postgres.dump(database)

@@ -27,7 +27,7 @@ def test_they_are_healed_and_known(engine: Engine, tmp_path: Path, postgres: Ser
     lake.backup()
     truth, original = lake.read(), tree_of(tmp_path / "hive")
     to, new = attach_string(engine, tmp_path, postgres), tmp_path / "new"
-    canvasback.restore(lake.repository, to, data_path=str(new))
+    canvasback.restore(to, lake.repository, data_path=str(new))
     tree = tree_of(new)
     lost, torn = sorted(new.glob("external/*/k=*/*"))
     lost.unlink()
@@ -50,6 +50,6 @@ def test_they_are_healed_and_known(engine: Engine, tmp_path: Path, postgres: Ser
     # A point of the new lake holds them as what they are now, and restores them.
     assert canvasback.backup(to, lake.repository).findings == ()
     third = f"ducklake:{tmp_path}/third.ducklake"
-    canvasback.restore(lake.repository, third, data_path=str(tmp_path / "third"))
+    canvasback.restore(third, lake.repository, data_path=str(tmp_path / "third"))
     assert read(third) == truth
     assert len(list((tmp_path / "third").rglob("*.parquet"))) == 3

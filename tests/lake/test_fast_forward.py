@@ -19,6 +19,7 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
 from tests.lake.builder import Contents, contents, session
 from tests.lake.saved import ENGINES, Engine, attach_string
@@ -97,7 +98,7 @@ class Kept:
 
     def save(self) -> None:
         if not self.points:
-            canvasback.init(self.repository, self.attach)
+            canvasback.init(self.attach, self.repository)
         result = canvasback.backup(self.attach, self.repository)
         assert result.findings == ()
         self.points.append(result.point)
@@ -123,8 +124,8 @@ class Kept:
         """Bring it forward."""
         plan = self.plan(codes=codes)
         assert isinstance(plan, FastForward)
-        dry = fast_forward(plan, dry_run=True)
-        done = fast_forward(plan)
+        dry = fast_forward(plan, Run.begin(), dry_run=True)
+        done = fast_forward(plan, Run.begin())
         assert done.steps[: len(dry.steps)] == dry.steps
         assert (dry.placed_files, dry.placed_bytes) == (done.placed_files, done.placed_bytes)
         assert done.finding_counts == {}
@@ -190,7 +191,7 @@ def test_a_catalog_comes_forward_into_another_engine(tmp_path: Path, postgres: S
     kept.do(*HISTORY, save=(4, HEAD))
     truth = kept.read()
     kept.attach = attach_string("postgres", tmp_path, postgres)
-    restored = canvasback.restore(kept.repository, kept.attach, kept.points[0], shares_files=True)
+    restored = canvasback.restore(kept.attach, kept.repository, kept.points[0], shares_files=True)
     assert restored.finding_counts == {"newer-files": 1}
 
     assert kept.forward().from_snapshot == 4
@@ -309,7 +310,7 @@ def test_a_catalog_that_changes_meanwhile_is_left_alone(kept: Kept) -> None:
     truth = kept.read()
 
     with pytest.raises(LockedError) as refused:
-        fast_forward(plan)
+        fast_forward(plan, Run.begin())
 
     assert refused.value.code == "catalog-changed"
     assert kept.read() == truth
@@ -324,7 +325,7 @@ def test_a_catalog_that_is_gone_comes_back_whole(kept: Kept) -> None:
 
     plan = plan_fast_forward(None, parse_lake(kept.attach), repository, Findings())
     assert isinstance(plan, FastForward)
-    result = fast_forward(plan)
+    result = fast_forward(plan, Run.begin())
 
     assert (result.from_snapshot, result.snapshot_id) == (None, 6)
     assert [commit.snapshot_id for commit in result.commits] == list(range(7))
@@ -336,7 +337,7 @@ def test_a_lake_that_was_moved_stays_where_it_is(kept: Kept) -> None:
     kept.do(*HISTORY[:8], save=(4, 8))
     truth = kept.read()
     kept.attach = f"ducklake:{kept.folder}/copy/main.ducklake"
-    canvasback.restore(kept.repository, kept.attach, kept.points[0], data_path=f"{kept.folder}/copy/files")
+    canvasback.restore(kept.attach, kept.repository, kept.points[0], data_path=f"{kept.folder}/copy/files")
 
     result = kept.forward()
 

@@ -70,7 +70,7 @@ class Copies:
         self.data_path = lake
         self.repository = repository
         self.truth: Truth = write(direct, folder / "main.ducklake", lake, HISTORY[:6])
-        canvasback.init(repository, self.attach, stores=self.stores)
+        canvasback.init(self.attach, repository, stores=self.stores)
 
     def backup(self) -> canvasback.BackupResult:
         """Back up through the proxy."""
@@ -92,7 +92,7 @@ class Copies:
         """The newest point comes back as the lake that was."""
         back = f"ducklake:{self.folder}/back-{next(_NUMBERS)}.ducklake"
         place = str(self.folder / f"back-{next(_NUMBERS)}")
-        assert not canvasback.restore(self.repository, back, data_path=place, stores=self.stores).findings
+        assert not canvasback.restore(back, self.repository, data_path=place, stores=self.stores).findings
         newest = dict(list(self.truth.items())[-2:])
         assert comparable(read(self.direct, back, newest)) == comparable(newest)
 
@@ -292,7 +292,7 @@ def test_a_restore_from_a_bucket_gets_over(fault: str, up: Copies, proxy: FaultP
     up.backup()
     proxy.faults.append(READING[fault]())
     back, place = f"ducklake:{up.folder}/back.ducklake", str(up.folder / "back")
-    result = canvasback.restore(up.repository, back, data_path=place, stores=up.faulty)
+    result = canvasback.restore(back, up.repository, data_path=place, stores=up.faulty)
     assert proxy.faults[0].struck
     assert not result.findings
     assert comparable(read(up.direct, back, up.truth)) == comparable(up.truth)
@@ -303,7 +303,7 @@ def test_a_restore_to_a_bucket_gets_over(fault: str, down: Copies, proxy: FaultP
     down.backup()
     proxy.faults.append(PASSING[fault]())
     back = f"ducklake:{down.folder}/back.ducklake"
-    result = canvasback.restore(down.repository, back, data_path=f"{down.direct.bucket()}back", stores=down.faulty)
+    result = canvasback.restore(back, down.repository, data_path=f"{down.direct.bucket()}back", stores=down.faulty)
     assert proxy.faults[0].struck
     assert not result.findings
     assert comparable(read(down.direct, back, down.truth)) == comparable(down.truth)
@@ -313,7 +313,7 @@ def test_a_store_that_ignores_conditions_is_refused(direct: Cloud, up: Copies, p
     proxy.faults.append(Fault(matching("PUT"), drop_header("if-none-match")))
     url = f"{direct.bucket()}careless"
     with pytest.raises(CanvasbackError) as refused:
-        canvasback.init(url, up.attach, stores=up.faulty)
+        canvasback.init(up.attach, url, stores=up.faulty)
     assert refused.value.code == "no-conditional-writes"
     proxy.faults.clear()
     assert [stat.name for stat in up.stores.open(url).list("") if not stat.name.startswith("leases/")] == []
@@ -322,7 +322,7 @@ def test_a_store_that_ignores_conditions_is_refused(direct: Cloud, up: Copies, p
 def test_a_store_that_knows_no_conditions_is_refused(direct: Cloud, up: Copies, proxy: FaultProxy) -> None:
     proxy.faults.append(Fault(matching("PUT"), status(501, s3_error("NotImplemented"))))
     with pytest.raises(CanvasbackError) as refused:
-        canvasback.init(f"{direct.bucket()}old", up.attach, stores=up.faulty)
+        canvasback.init(up.attach, f"{direct.bucket()}old", stores=up.faulty)
     assert refused.value.code == "no-conditional-writes"
 
 
@@ -338,14 +338,14 @@ def test_other_clouds_get_over_it_or_end_clearly(
         lake, data = f"ducklake:{tmp_path}/main.ducklake", f"{tmp_path}/data/"
         truth = write(where, tmp_path / "main.ducklake", data, HISTORY[:4])
         repository = f"{where.bucket()}repo"
-        canvasback.init(repository, lake, stores=faulty)
+        canvasback.init(lake, repository, stores=faulty)
         writing = matching("PUT|POST", query="ducklake-|name=|uploadType") if kind == "gcs" else matching("PUT", DATA)
         before.faults.append(Fault(writing, status(503), times=2))
         assert not canvasback.backup(lake, repository, stores=faulty).findings
         assert before.faults[0].struck == 2
         before.faults[:] = [Fault(matching("GET", "ducklake-"), cut_response(40), times=2)]
         back = f"ducklake:{tmp_path}/back.ducklake"
-        restored = canvasback.restore(repository, back, data_path=str(tmp_path / "back"), stores=faulty)
+        restored = canvasback.restore(back, repository, data_path=str(tmp_path / "back"), stores=faulty)
         assert not restored.findings
         assert before.faults[0].struck == 2
         assert comparable(read(where, back, truth)) == comparable(truth)
@@ -376,9 +376,9 @@ def test_a_stale_listing_costs_nothing_but_time(up: Copies) -> None:
     up.backup()
     place = f"{up.direct.bucket()}back/"
     first, second = (f"ducklake:{up.folder}/{name}.ducklake" for name in ("first", "second"))
-    canvasback.restore(up.repository, first, data_path=place, stores=up.stores)
+    canvasback.restore(first, up.repository, data_path=place, stores=up.stores)
     stale = StaleStores({"s3://": up.direct.options})
-    result = canvasback.restore(up.repository, second, data_path=place, stores=stale)
+    result = canvasback.restore(second, up.repository, data_path=place, stores=stale)
     assert not result.findings
     assert result.restored_files > 0
     assert comparable(read(up.direct, second, up.truth)) == comparable(up.truth)

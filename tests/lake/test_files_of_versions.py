@@ -52,7 +52,7 @@ KINDS = pytest.mark.parametrize("deletes", [False, True], ids=["data", "deletes"
 
 def comes_back(fixture: Fixture, code: str, level: str, damage: Callable[[Path], None], *, deletes: bool) -> None:
     repository = str(fixture.path / "repository")
-    canvasback.init(repository, fixture.attach)
+    canvasback.init(fixture.attach, repository)
     assert canvasback.backup(fixture.attach, repository).findings == ()
     tree = tree_of(fixture.data)
     path = min(p for p in fixture.data.rglob("*.parquet") if p.stem.endswith("-delete") is deletes)

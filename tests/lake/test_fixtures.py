@@ -69,7 +69,7 @@ class Saved:
         to, data_path = self.fixture.attach, None
         if way == "moved":
             to, data_path = f"ducklake:{folder}/main.ducklake", f"{folder}/files"
-        restored = canvasback.restore(repository, to, data_path=data_path)
+        restored = canvasback.restore(to, repository, data_path=data_path)
         assert restored.findings == ()
         assert restored.restored_files == len(self.files)
         return to
@@ -83,7 +83,7 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     repository = folder / "repository"
     catalog, files, named = catalog_of(fixture.catalog), tree_of(fixture.data), files_named_by(fixture.catalog)
     assert named <= files.keys()
-    canvasback.init(str(repository), fixture.attach)
+    canvasback.init(fixture.attach, str(repository))
     result = canvasback.backup(fixture.attach, str(repository))
     return Saved(fixture, repository, catalog, {path: files[path] for path in named}, result)
 

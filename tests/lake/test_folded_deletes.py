@@ -44,11 +44,11 @@ def test_rows_of_an_earlier_snapshot_are_counted(folded: tuple[Lake, dict[int, i
         assert [(t.rows_then, t.then_fewest, t.then_most, t.exact) for t in rewound.tables] == [
             (truth[at], truth[at], truth[at], True)
         ]
-        back = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="c", at_snapshot=at, dry_run=True)
+        back = canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="c", at_snapshot=at, dry_run=True)
         assert [(t.rows, t.exact) for t in back.tables] == [(truth[at], True)]
         for tables in (
             canvasback.tables(lake=lake.attach, at_snapshot=at),
-            canvasback.tables(lake.repository, at_snapshot=at),
+            canvasback.tables(repository=lake.repository, at_snapshot=at),
         ):
             assert [(t.rows, t.exact) for t in tables.tables] == [(truth[at], True)]
         for said in (
@@ -104,8 +104,8 @@ def test_a_table_that_came_back_is_sound_and_stays_as_it_is(folded: tuple[Lake, 
     """Its delete files name files that are there no more, or are another table's."""
     lake, truth = folded
     lake.backup()
-    canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="other")
-    canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="older", at_snapshot=5)
+    canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="other")
+    canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="older", at_snapshot=5)
     lake.run("DROP TABLE lake.t")
     for level in ("footers", "rows"):
         assert canvasback.check(lake.attach, level=level).findings == ()
@@ -141,7 +141,7 @@ def test_a_table_comes_back_into_a_lake_that_was_taken_back(folded: tuple[Lake, 
     )
     lake.backup()
     canvasback.rewind(lake.attach, to_snapshot=1, safety_point=False)
-    canvasback.restore_tables(lake.repository, lake.attach, "t", as_name="back")  # 2
+    canvasback.restore_tables(lake.attach, lake.repository, "t", as_name="back")  # 2
     assert count(lake.attach, "back") == truth[9] + 1000
     lake.run(
         "DELETE FROM lake.back WHERE i < 100",  # 3
@@ -183,7 +183,7 @@ def test_what_cannot_be_proved_is_said(tmp_path: Path) -> None:
     lake, truth = two_files(tmp_path, interleaved=True)
     lake.backup()
     restored = canvasback.restore(
-        lake.repository, f"ducklake:{tmp_path}/m.ducklake", at_snapshot=5, data_path=str(tmp_path / "f"), dry_run=True
+        f"ducklake:{tmp_path}/m.ducklake", lake.repository, at_snapshot=5, data_path=str(tmp_path / "f"), dry_run=True
     )
     assert restored.finding_counts == {"deletes-uncertain": 1}
     rewound = canvasback.rewind(lake.attach, to_snapshot=5, dry_run=True)

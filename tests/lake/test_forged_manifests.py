@@ -65,10 +65,10 @@ def refused(lake: Lake) -> str:
     """Every way to read the point says that its manifest is not to be believed."""
     target = str(lake.folder.with_name("restored.ducklake"))
     verbs: list[Callable[[], object]] = [
-        lambda: canvasback.restore(lake.repository, f"ducklake:{target}", data_path=target + ".files"),
+        lambda: canvasback.restore(f"ducklake:{target}", lake.repository, data_path=target + ".files"),
         lambda: canvasback.attach(lake.repository, out=target),
         lambda: canvasback.show(lake.repository),
-        lambda: canvasback.restore(lake.repository, f"ducklake:{target}", at_snapshot=1, point="latest"),
+        lambda: canvasback.restore(f"ducklake:{target}", lake.repository, at_snapshot=1, point="latest"),
     ]
     said = set()
     for verb in verbs:
@@ -179,6 +179,6 @@ def test_a_lake_whose_own_types_are_forged_is_not_read(tmp_path: Path) -> None:
         database.execute("UPDATE ducklake_column SET column_type = ?", [forged])
     database.close()
     with pytest.raises(CanvasbackError) as caught:
-        canvasback.init(lake.repository, lake.attach)
+        canvasback.init(lake.attach, lake.repository)
     assert caught.value.code == "type-not-understood"
     assert not written.exists()

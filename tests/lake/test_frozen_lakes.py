@@ -79,17 +79,17 @@ def test_a_lake_at_a_web_server_is_saved_and_checked(lake: Lake, tmp_path: Path,
     frozen, repository = f"ducklake:{web}/lake/main.ducklake", str(tmp_path / "repository")
 
     checked = canvasback.check(frozen, level="rows")
-    canvasback.init(repository, frozen)
+    canvasback.init(frozen, repository)
     made = canvasback.backup(frozen, repository)
     again = canvasback.backup(frozen, repository, only_new=True)
-    restored = canvasback.restore(repository, f"ducklake:{tmp_path}/own.ducklake", data_path=str(tmp_path / "own"))
+    restored = canvasback.restore(f"ducklake:{tmp_path}/own.ducklake", repository, data_path=str(tmp_path / "own"))
 
     assert (checked.findings, checked.data_path) == ((), f"{web}/lake/data/")
     assert (made.findings, made.new_files, again.made) == ((), 2, False)
     assert restored.findings == ()
     assert read(restored.lake) == truth
     with pytest.raises(RefusedError) as refused:  # the frozen lake is alive
-        canvasback.restore(repository, f"ducklake:{tmp_path}/second.ducklake")
+        canvasback.restore(f"ducklake:{tmp_path}/second.ducklake", repository)
     assert refused.value.code == "shares-files"
 
 
@@ -101,7 +101,7 @@ def test_a_catalog_in_a_bucket_is_read_with_its_log(lake: Lake, tmp_path: Path) 
         for file in (lake.catalog, Path(f"{lake.catalog}.wal")):
             stores.open("s3://frozen/").put_new(file.name, file.read_bytes())
     frozen, repository = "ducklake:s3://frozen/main.ducklake", str(tmp_path / "repository")
-    canvasback.init(repository, frozen, stores=stores)
+    canvasback.init(frozen, repository, stores=stores)
     assert canvasback.backup(frozen, repository, stores=stores).snapshot_id == 3
     with pytest.raises(canvasback.LakeError) as missing:
         canvasback.check("ducklake:s3://frozen/other.ducklake", stores=stores)
@@ -117,13 +117,13 @@ def test_what_would_write_there_is_refused_before_it_begins(
     monkeypatch.chdir(tmp_path / "here")
     there = f"ducklake:{target}"
     verbs: list[Callable[[], object]] = [
-        lambda: canvasback.restore(lake.repository, there, shares_files=True),
-        lambda: canvasback.restore(lake.repository, there, dry_run=True),
+        lambda: canvasback.restore(there, lake.repository, shares_files=True),
+        lambda: canvasback.restore(there, lake.repository, dry_run=True),
         lambda: canvasback.rewind(there, to_snapshot=0, repository=lake.repository),
         lambda: canvasback.repoint(there, "/elsewhere"),
         lambda: canvasback.heal(there, lake.repository),
         lambda: canvasback.salvage(there, lake.repository),
-        lambda: canvasback.restore_tables(lake.repository, there, "t"),
+        lambda: canvasback.restore_tables(there, lake.repository, "t"),
         lambda: list(canvasback.watch(there, lake.repository)),
         lambda: canvasback.attach(lake.repository, out=target),
     ]
@@ -169,7 +169,7 @@ def test_a_server_that_does_not_answer(lake: Lake, tmp_path: Path) -> None:
 
 def test_the_key_of_a_presigned_url_is_not_kept(lake: Lake, tmp_path: Path, web: str) -> None:
     frozen, repository = f"ducklake:{web}/lake/main.ducklake?signature={SECRET}", tmp_path / "repository"
-    canvasback.init(str(repository), frozen)
+    canvasback.init(frozen, str(repository))
     made = canvasback.backup(frozen, str(repository))
     assert made.findings == ()
     assert canvasback.check(frozen).lake == f"ducklake:{web}/lake/main.ducklake?***"

@@ -33,7 +33,7 @@ class Bucket:
         self.truth: Truth = write(where, folder / "main.ducklake", self.data_path, SHORT)
         self.objects = self.read_all(self.data_path)
         self.repository = str(folder / "repository")
-        canvasback.init(self.repository, self.attach, stores=self.stores)
+        canvasback.init(self.attach, self.repository, stores=self.stores)
         self.point = canvasback.backup(self.attach, self.repository, stores=self.stores).point
         self.replica = f"{where.bucket()}old/copy of the lake"
         copy = self.stores.open(self.replica)

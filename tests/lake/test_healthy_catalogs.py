@@ -39,7 +39,7 @@ def test_a_lake_that_was_migrated_has_no_more_than_its_past(
     result = canvasback.check(fixture.attach, level="rows")
     assert {(f.code, f.severity, f.table) for f in result.findings} == {("live-in-dropped-table", "info", "etl.doomed")}
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, fixture.attach)
+    canvasback.init(fixture.attach, repository)
     canvasback.heal(fixture.attach, repository)
     assert canvasback.check(fixture.attach, level="rows").findings == ()
     assert read(fixture.attach) == truth

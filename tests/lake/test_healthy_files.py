@@ -13,7 +13,7 @@ from canvasback.catalog.image import Image
 from canvasback.checks import check_files, stray_files
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from tests.lake.builder import Lake
 from tests.lake.saved import LAKES
 from tests.oracle import load_fixture
@@ -22,11 +22,11 @@ from tests.postgres import Server
 
 def findings(image: Image, data: Path) -> list[object]:
     """All that a check of the rows and a look for strays yield."""
-    root, stores = f"{data}/", Stores()
+    root, run = f"{data}/", Run.begin(jobs=2)
     converted = in_dialect(image, "duckdb")
     return [
-        *check_files(converted, root, stores, CheckLevel.ROWS, jobs=2),
-        *stray_files(converted, root, stores, datetime.now(UTC)),
+        *check_files(converted, root, run, CheckLevel.ROWS),
+        *stray_files(converted, root, run, datetime.now(UTC)),
     ]
 
 

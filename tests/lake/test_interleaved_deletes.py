@@ -202,12 +202,12 @@ def test_going_back_takes_the_true_number(
         folder = tmp_path / engine
         folder.mkdir()
         to = attach_string(engine, folder, postgres)
-        restored = canvasback.restore(lake.repository, to, at_snapshot=at, data_path=f"{folder}/files")
+        restored = canvasback.restore(to, lake.repository, at_snapshot=at, data_path=f"{folder}/files")
         assert restored.findings == ()
         assert shown(to, at) == {n: truth[n] for n in truth if n <= at}
         copy = Lake(tmp_path / f"{engine}-copy", elsewhere=attach_string(engine, tmp_path / f"{engine}-copy", postgres))
         copy.data_path = f"{copy.data}/"
-        canvasback.restore(lake.repository, copy.attach, data_path=str(copy.data))
+        canvasback.restore(copy.attach, lake.repository, data_path=str(copy.data))
         assert shown(copy.attach, 6) != truth
         rewound = canvasback.rewind(copy.attach, to_snapshot=at, safety_point=False)
         assert rewound.findings == ()
@@ -252,7 +252,7 @@ def shown(attach: str, until: int) -> dict[int, Rows]:
 def test_a_table_comes_back_as_it_was(saved: tuple[Lake, dict[int, Rows]]) -> None:
     lake, truth = saved
     for at in (4, 5):
-        result = canvasback.restore_tables(lake.repository, lake.attach, "t", as_name=f"t{at}", at_snapshot=at)
+        result = canvasback.restore_tables(lake.attach, lake.repository, "t", as_name=f"t{at}", at_snapshot=at)
         assert result.findings == ()
         with lake.session() as connection:
             assert connection.execute(f"SELECT * FROM lake.t{at} ORDER BY ALL").fetchall() == truth[at]
@@ -273,7 +273,7 @@ def test_older_numbers_of_a_file_are_put_right_too(made: Lake, tmp_path: Path) -
     made.backup()
     for at in (8, 7, 5, 4):
         to = f"ducklake:{tmp_path}/restored-{at}/main.ducklake"
-        restored = canvasback.restore(made.repository, to, at_snapshot=at, data_path=str(tmp_path / f"files-{at}"))
+        restored = canvasback.restore(to, made.repository, at_snapshot=at, data_path=str(tmp_path / f"files-{at}"))
         assert restored.findings == ()
         assert shown(to, at) == {n: truth[n] for n in truth if n <= at}
 
@@ -289,7 +289,7 @@ def test_a_point_made_at_the_snapshot_is_preferred(made: Lake, tmp_path: Path) -
         both.commit()
         made.backup()
     to = f"ducklake:{tmp_path}/restored/main.ducklake"
-    restored = canvasback.restore(made.repository, to, at_snapshot=4, data_path=str(tmp_path / "files"))
+    restored = canvasback.restore(to, made.repository, at_snapshot=4, data_path=str(tmp_path / "files"))
     assert (restored.point, restored.findings) == (point, ())
     assert not any("anew" in step for step in restored.steps)
     assert shown(to, 4) == {n: both.truth[n] for n in (2, 3, 4)}

@@ -82,7 +82,7 @@ def test_backups_while_writers_write(
     results: list[canvasback.BackupResult] = []
 
     def back_up() -> None:
-        canvasback.init(repository, attach)
+        canvasback.init(attach, repository)
         ended = time.monotonic() + seconds()
         while time.monotonic() < ended or len(results) < 3:
             results.append(canvasback.backup(attach, repository))
@@ -97,7 +97,7 @@ def test_backups_while_writers_write(
     step = max(1, len(results) // 12)
     for number, result in enumerate(results[::step]):
         to = f"ducklake:{tmp_path}/back {number}/main.ducklake"
-        canvasback.restore(repository, to, result.point, data_path=str(tmp_path / f"back {number}" / "files"))
+        canvasback.restore(to, repository, result.point, data_path=str(tmp_path / f"back {number}" / "files"))
         for table, rows in rows_of(to).items():
             # What a point holds is what the table was after one of its commits, and later points hold later ones.
             history = [[], *truth["tables"][table]]

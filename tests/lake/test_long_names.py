@@ -57,10 +57,10 @@ def test_restore_and_heal(where: str, tmp_path: Path) -> None:
         assert len(aside.name.encode()) <= 255
         aside.unlink()
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert tree_of(file.parent) == tree
     assert lake.read() == truth
-    canvasback.restore(lake.repository, f"ducklake:{tmp_path}/new.ducklake", data_path=f"{tmp_path}/new")
+    canvasback.restore(f"ducklake:{tmp_path}/new.ducklake", lake.repository, data_path=f"{tmp_path}/new")
     assert read(f"ducklake:{tmp_path}/new.ducklake") == truth
     assert [path for path in (tmp_path / "new").rglob("*") if path.name == LONGEST]
 

@@ -52,11 +52,11 @@ def test_files_that_were_added(tmp_path: Path) -> None:
     assert (0, None, 42) in truth["t"]
     lake.backup()
     for table, wanted in truth.items():
-        canvasback.restore_tables(lake.repository, lake.attach, f"main.{table}", as_name=f"{table}_back")
+        canvasback.restore_tables(lake.attach, lake.repository, f"main.{table}", as_name=f"{table}_back")
         assert rows(lake, f"lake.{table}_back") == wanted
     lake.run("ALTER TABLE lake.t ADD COLUMN more INTEGER", "DROP TABLE lake.t", "DROP TABLE lake.h")
     for table, wanted in truth.items():
-        canvasback.restore_tables(lake.repository, lake.attach, f"main.{table}")
+        canvasback.restore_tables(lake.attach, lake.repository, f"main.{table}")
         assert rows(lake, f"lake.{table}") == wanted
         with lake.session() as connection:
             found = connection.execute(
@@ -65,7 +65,7 @@ def test_files_that_were_added(tmp_path: Path) -> None:
             assert found.fetchall() == [(9 if table == "h" else 1,)]
 
     # Elsewhere the folders of partitions are kept too.
-    canvasback.restore(lake.repository, f"ducklake:{tmp_path}/new.ducklake", data_path=f"{tmp_path}/new")
+    canvasback.restore(f"ducklake:{tmp_path}/new.ducklake", lake.repository, data_path=f"{tmp_path}/new")
     moved = Lake(tmp_path, f"{tmp_path}/new/", elsewhere=f"ducklake:{tmp_path}/new.ducklake")
     assert {table: rows(moved, f"lake.{table}") for table in truth} == truth
 
@@ -83,9 +83,9 @@ def test_partitions_in_a_folder_above_others(tmp_path: Path) -> None:
     truth = rows(lake, "lake.h")
     assert truth == [(0, "v", 3)]
     lake.backup()
-    canvasback.restore_tables(lake.repository, lake.attach, "main.h", as_name="back")
+    canvasback.restore_tables(lake.attach, lake.repository, "main.h", as_name="back")
     assert rows(lake, "lake.back") == truth
-    canvasback.restore(lake.repository, f"ducklake:{tmp_path}/new.ducklake", data_path=f"{tmp_path}/new")
+    canvasback.restore(f"ducklake:{tmp_path}/new.ducklake", lake.repository, data_path=f"{tmp_path}/new")
     moved = Lake(tmp_path, f"{tmp_path}/new/", elsewhere=f"ducklake:{tmp_path}/new.ducklake")
     assert rows(moved, "lake.h") == truth
 
@@ -112,7 +112,7 @@ def test_partitions_of_every_kind(tmp_path: Path, *, hive: bool) -> None:
     )
     truth = rows(lake, "lake.p")
     lake.backup()
-    canvasback.restore_tables(lake.repository, lake.attach, "main.p", as_name="back")
+    canvasback.restore_tables(lake.attach, lake.repository, "main.p", as_name="back")
     assert rows(lake, "lake.back") == truth
     for where in ("t = '2026-01-01 00:00:00'", "s = 'a/ b=0'", "t IS NULL", "i = 9", "year(t) = 2026"):
         [(found, wanted)] = ask(
@@ -157,7 +157,7 @@ def test_order_options_and_defaults(tmp_path: Path) -> None:
     truth = rows(lake, "lake.s.t")
     lake.backup()
     lake.run("DROP VIEW lake.s.v", "DROP TABLE lake.s.t")
-    canvasback.restore_tables(lake.repository, lake.attach, "s.t")
+    canvasback.restore_tables(lake.attach, lake.repository, "s.t")
     assert rows(lake, "lake.s.t") == truth
     catalog = "__ducklake_metadata_lake"
     of_table = f"SELECT table_id FROM {catalog}.ducklake_table WHERE table_name = 't' AND end_snapshot IS NULL"

@@ -58,7 +58,7 @@ def test_they_are_told_and_removed_when_they_are_empty(migrated: str, tmp_path: 
     assert (found.code, found.severity, found.table) == ("inlined-types-old", "warning", "main.people")
     assert found.message.endswith("as 0.3 made it; it holds 1 row")
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, migrated)
+    canvasback.init(migrated, repository)
     assert canvasback.heal(migrated, repository).finding_counts == {"inlined-types-old": 1}
     assert by_1_0(migrated, "SELECT name FROM lake.people") == [("old",)]
 

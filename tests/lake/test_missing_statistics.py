@@ -72,7 +72,7 @@ def test_the_row_is_proved_by_the_files(engine: Engine, tmp_path: Path, postgres
     assert {f.code for f in found} >= {"table-stats-missing", "orphan-row"}
     assert {f.table for f in found if f.code == "table-stats-missing"} == {"main.t"}
 
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
     healed = canvasback.heal(lake.attach, lake.repository)
 
     assert {"orphan-row", "table-stats-missing"} <= {repair.code for repair in healed.repairs}

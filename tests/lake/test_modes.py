@@ -80,10 +80,10 @@ def test_a_catalog_takes_the_mode_of_the_one_that_it_replaces(
     lake.backup()
     target = tmp_path / "target.db"
     lines = {"replace": True, "data_path": str(tmp_path / "files")}
-    canvasback.restore(lake.repository, f"ducklake:{engine}{target}", **lines)  # type: ignore[arg-type]
+    canvasback.restore(f"ducklake:{engine}{target}", lake.repository, **lines)  # type: ignore[arg-type]
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
     target.chmod(mode)
-    canvasback.restore(lake.repository, f"ducklake:{engine}{target}", **lines)  # type: ignore[arg-type]
+    canvasback.restore(f"ducklake:{engine}{target}", lake.repository, **lines)  # type: ignore[arg-type]
     assert stat.S_IMODE(target.stat().st_mode) == mode
     [aside] = tmp_path.glob("target.db.replaced-*")
     assert stat.S_IMODE(aside.stat().st_mode) == mode
@@ -108,7 +108,7 @@ def test_what_an_administrator_makes_in_anothers_folder_is_theirs(lake: Lake) ->
     file.unlink()
     assert canvasback.heal(lake.attach, lake.repository).healed_files == 1
     lake.catalog.rename(lake.catalog.with_suffix(".old"))
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     for folder in (lake.folder, Path(lake.repository)):
         for path in folder.rglob("*"):
             assert (path.stat().st_uid, path.stat().st_gid) == owner, path

@@ -69,7 +69,7 @@ def test_inlined_rows_of_older_shapes(engine: Engine, tmp_path: Path, postgres: 
     for snapshot, truth in enumerate(truths, start=2):
         if snapshot % 3 != 0 or snapshot == len(truths) + 1:
             canvasback.restore_tables(
-                lake.repository, lake.attach, "main.n", as_name=f"n{snapshot}", at_snapshot=snapshot
+                lake.attach, lake.repository, "main.n", as_name=f"n{snapshot}", at_snapshot=snapshot
             )
             assert seen(lake, f"n{snapshot}") == truth
     assert canvasback.check(lake.attach, level="rows").findings == ()
@@ -86,9 +86,9 @@ def test_files_of_older_shapes(tmp_path: Path) -> None:
     head = seen(lake, "n")
     lake.backup()
 
-    canvasback.restore_tables(lake.repository, lake.attach, "main.n", as_name="head")
+    canvasback.restore_tables(lake.attach, lake.repository, "main.n", as_name="head")
     assert seen(lake, "head") == head
-    canvasback.restore_tables(lake.repository, lake.attach, "main.n", as_name="first", at_snapshot=2)
+    canvasback.restore_tables(lake.attach, lake.repository, "main.n", as_name="first", at_snapshot=2)
     assert seen(lake, "first") == before
     lake.run(*(change.replace("lake.n ", "lake.first ") for change in (*CHANGES, *INSIDE, PROMOTION)))
     assert seen(lake, "first") == [row for row in head if not isinstance(row[0], int) or row[0] < 3]

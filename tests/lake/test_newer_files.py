@@ -36,7 +36,7 @@ def orphans(lake: Lake) -> list[str]:
 def test_files_of_later_commits_are_counted(plain: Lake, *, dry_run: bool) -> None:
     newer = sorted(plain.files())[-2:]
 
-    result = canvasback.restore(plain.repository, plain.attach, plain.points[0], replace=True, dry_run=dry_run)
+    result = canvasback.restore(plain.attach, plain.repository, plain.points[0], replace=True, dry_run=dry_run)
 
     assert result.finding_counts == {"newer-files": 1}
     [finding] = result.findings
@@ -46,23 +46,23 @@ def test_files_of_later_commits_are_counted(plain: Lake, *, dry_run: bool) -> No
 
 
 def test_what_is_said_is_what_the_cleanup_would_delete(plain: Lake) -> None:
-    result = canvasback.restore(plain.repository, plain.attach, at_snapshot=3, replace=True)
+    result = canvasback.restore(plain.attach, plain.repository, at_snapshot=3, replace=True)
     assert result.finding_counts == {"newer-files": 1}
     assert result.findings[0].message.startswith("1 Parquet file (")
     assert len(orphans(plain)) == 1
 
 
 def test_the_newest_point_and_a_new_place_have_none(plain: Lake, tmp_path: Path) -> None:
-    assert canvasback.restore(plain.repository, plain.attach, replace=True).findings == ()
+    assert canvasback.restore(plain.attach, plain.repository, replace=True).findings == ()
     to = f"ducklake:{tmp_path}/new.ducklake"
-    moved = canvasback.restore(plain.repository, to, plain.points[0], data_path=f"{tmp_path}/new files")
+    moved = canvasback.restore(to, plain.repository, plain.points[0], data_path=f"{tmp_path}/new files")
     assert moved.findings == ()
 
 
 def test_a_new_place_that_holds_newer_ones_is_told_of(plain: Lake, tmp_path: Path) -> None:
     place = f"{tmp_path}/copy"
-    canvasback.restore(plain.repository, f"ducklake:{tmp_path}/one.ducklake", data_path=place)
-    result = canvasback.restore(plain.repository, f"ducklake:{tmp_path}/two.ducklake", plain.points[0], data_path=place)
+    canvasback.restore(f"ducklake:{tmp_path}/one.ducklake", plain.repository, data_path=place)
+    result = canvasback.restore(f"ducklake:{tmp_path}/two.ducklake", plain.repository, plain.points[0], data_path=place)
     assert result.finding_counts == {"newer-files": 1}
     assert result.findings[0].message.startswith("2 Parquet files (")
 
@@ -71,8 +71,8 @@ def test_older_leftovers_alone_are_nothing_to_speak_of(plain: Lake) -> None:
     old = plain.data / "main/t/ducklake-01900000-0000-7000-8000-000000000000.parquet"
     old.write_bytes(b"of a writer that was killed")
     os.utime(old, (1_700_000_000, 1_700_000_000))
-    assert canvasback.restore(plain.repository, plain.attach, replace=True).findings == ()
-    [finding] = canvasback.restore(plain.repository, plain.attach, plain.points[0], replace=True).findings
+    assert canvasback.restore(plain.attach, plain.repository, replace=True).findings == ()
+    [finding] = canvasback.restore(plain.attach, plain.repository, plain.points[0], replace=True).findings
     assert finding.message.endswith("; besides, there is 1 older one")
 
 
@@ -83,7 +83,7 @@ def test_a_merged_file_that_is_cut_counts(plain: Lake) -> None:
     )
     plain.backup()
     merged = {path.name for path in plain.files()}
-    result = canvasback.restore(plain.repository, plain.attach, plain.points[-1], at_snapshot=3, replace=True)
+    result = canvasback.restore(plain.attach, plain.repository, plain.points[-1], at_snapshot=3, replace=True)
     assert result.finding_counts == {"newer-files": 1}
     assert result.findings[0].message.startswith(f"{len(merged)} Parquet file")
     gone = orphans(plain)
@@ -104,7 +104,7 @@ def test_a_bucket_is_listed_too(
     data_path, repository = f"{where.bucket()}lake/", f"{where.bucket()}backups"
     attach = f"ducklake:{tmp_path}/main.ducklake"
     write(where, tmp_path / "main.ducklake", data_path, ("CREATE TABLE lake.t AS SELECT * FROM range(20) r(i)",))
-    canvasback.init(repository, attach, stores=stores)
+    canvasback.init(attach, repository, stores=stores)
     first = canvasback.backup(attach, repository, stores=stores)
     with session(where, attach) as connection:
         connection.execute("INSERT INTO lake.t SELECT * FROM range(30)")
@@ -112,8 +112,8 @@ def test_a_bucket_is_listed_too(
     canvasback.backup(attach, repository, stores=stores)
 
     for dry_run in (True, False):
-        result = canvasback.restore(repository, attach, first.point, replace=True, dry_run=dry_run, stores=stores)
+        result = canvasback.restore(attach, repository, first.point, replace=True, dry_run=dry_run, stores=stores)
         assert result.finding_counts == {"newer-files": 1}
         assert (result.findings[0].where, result.kept_files) == (data_path, 1)
         assert result.findings[0].message.startswith("1 Parquet file (")
-    assert canvasback.restore(repository, attach, replace=True, stores=stores).findings == ()
+    assert canvasback.restore(attach, repository, replace=True, stores=stores).findings == ()

@@ -42,7 +42,7 @@ class Backed:
         self.catalog = folder / "main.ducklake"
         self.attach = f"ducklake:{self.catalog}"
         self.truth = write(where, self.catalog, self.data_path)
-        canvasback.init(self.repository, self.attach, stores=self.stores)
+        canvasback.init(self.attach, self.repository, stores=self.stores)
         self.made = canvasback.backup(self.attach, self.repository, stores=self.stores)
         assert not self.made.findings
 
@@ -63,7 +63,7 @@ def test_the_bucket_is_lost_and_comes_back_in_place(backed: Backed) -> None:
     empty(backed.stores, backed.data_path)
     with pytest.raises(duckdb.Error):
         backed.read(backed.attach)
-    result = canvasback.restore(backed.repository, backed.attach, replace=True, stores=backed.stores)
+    result = canvasback.restore(backed.attach, backed.repository, replace=True, stores=backed.stores)
     assert not result.findings
     assert result.restored_files == backed.made.files
     backed.is_whole(backed.attach)
@@ -76,7 +76,7 @@ def test_a_few_files_are_lost_and_come_back(backed: Backed, tmp_path: Path) -> N
     store.delete(found[1])
     store.put_new(found[1], b"something else")
     result = canvasback.restore(
-        backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores, shares_files=True
+        f"ducklake:{tmp_path}/new.ducklake", backed.repository, stores=backed.stores, shares_files=True
     )
     assert not result.findings
     assert (result.restored_files, result.kept_files) == (2, backed.made.files - 2)
@@ -88,7 +88,7 @@ def test_a_few_files_are_lost_and_come_back(backed: Backed, tmp_path: Path) -> N
 def test_the_lake_moves_to_another_bucket(backed: Backed, tmp_path: Path) -> None:
     new = f"{backed.cloud.bucket()}moved"
     result = canvasback.restore(
-        backed.repository, f"ducklake:{tmp_path}/new.ducklake", data_path=new, stores=backed.stores
+        f"ducklake:{tmp_path}/new.ducklake", backed.repository, data_path=new, stores=backed.stores
     )
     assert not result.findings
     assert result.data_path == new + "/"
@@ -98,16 +98,16 @@ def test_the_lake_moves_to_another_bucket(backed: Backed, tmp_path: Path) -> Non
 
 def test_the_lake_moves_to_a_disk_and_back(backed: Backed, tmp_path: Path) -> None:
     canvasback.restore(
-        backed.repository, f"ducklake:{tmp_path}/disk.ducklake", data_path=str(tmp_path / "disk"), stores=backed.stores
+        f"ducklake:{tmp_path}/disk.ducklake", backed.repository, data_path=str(tmp_path / "disk"), stores=backed.stores
     )
     empty(backed.stores, backed.data_path)
     backed.is_whole(f"ducklake:{tmp_path}/disk.ducklake")
     local = str(tmp_path / "repository")
-    canvasback.init(local, f"ducklake:{tmp_path}/disk.ducklake")
+    canvasback.init(f"ducklake:{tmp_path}/disk.ducklake", local)
     assert not canvasback.backup(f"ducklake:{tmp_path}/disk.ducklake", local).findings
     back = f"{backed.cloud.bucket()}back/"
     assert not canvasback.restore(
-        local, f"ducklake:{tmp_path}/back.ducklake", data_path=back, stores=backed.stores
+        f"ducklake:{tmp_path}/back.ducklake", local, data_path=back, stores=backed.stores
     ).findings
     backed.is_whole(f"ducklake:{tmp_path}/back.ducklake")
 
@@ -146,12 +146,12 @@ def test_later_commits_are_backed_up_and_the_old_point_stays(backed: Backed, tmp
     assert not made.findings
     assert 0 < made.new_files < 3
     empty(backed.stores, backed.data_path)
-    canvasback.restore(backed.repository, f"ducklake:{tmp_path}/new.ducklake", stores=backed.stores, shares_files=True)
+    canvasback.restore(f"ducklake:{tmp_path}/new.ducklake", backed.repository, stores=backed.stores, shares_files=True)
     found = read(backed.cloud, f"ducklake:{tmp_path}/new.ducklake", {**backed.truth, **later})
     assert comparable(found) == comparable({**backed.truth, **later})
     old = f"ducklake:{tmp_path}/old.ducklake"
     place = f"{backed.cloud.bucket()}old"
-    canvasback.restore(backed.repository, old, backed.made.point, data_path=place, stores=backed.stores)
+    canvasback.restore(old, backed.repository, backed.made.point, data_path=place, stores=backed.stores)
     backed.is_whole(old)
 
 
@@ -172,14 +172,14 @@ def test_the_lake_goes_back_and_a_table_comes_back(backed: Backed, tmp_path: Pat
     assert (result.cut_files, result.findings) == (1, ())
     assert comparable(read(backed.cloud, backed.attach, then)) == comparable(then)
     to, place = f"ducklake:{tmp_path}/b.ducklake", f"{backed.cloud.bucket()}b"
-    canvasback.restore(backed.repository, to, at_snapshot=middle, data_path=place, stores=backed.stores)
+    canvasback.restore(to, backed.repository, at_snapshot=middle, data_path=place, stores=backed.stores)
     assert comparable(read(backed.cloud, to, then)) == comparable(then)
     shown = canvasback.attach(
         backed.repository, at_snapshot=middle, out=str(tmp_path / "look.ducklake"), stores=backed.stores
     )
     assert comparable(read(backed.cloud, f"ducklake:{shown.file}", then)) == comparable(then)
     back = canvasback.restore_tables(
-        backed.repository, backed.attach, "u", as_name="copy", at_snapshot=middle, stores=backed.stores
+        backed.attach, backed.repository, "u", as_name="copy", at_snapshot=middle, stores=backed.stores
     )
     now = {back.new_snapshot_id: then[middle] | {"main.copy": then[middle]["main.u"]}}
     assert comparable(read(backed.cloud, backed.attach, now)) == comparable(now)
@@ -195,7 +195,7 @@ def test_a_moved_lake_cannot_delete_the_originals_files(backed: Backed, tmp_path
     before = names(backed.stores, backed.data_path)
     restored = f"{backed.cloud.bucket()}restored/"
     canvasback.restore(
-        backed.repository, f"ducklake:{tmp_path}/restored.ducklake", data_path=restored, stores=backed.stores
+        f"ducklake:{tmp_path}/restored.ducklake", backed.repository, data_path=restored, stores=backed.stores
     )
     replicated = f"{backed.cloud.bucket()}replicated/"
     target, source = backed.stores.open(replicated), backed.stores.open(backed.data_path)
@@ -250,7 +250,7 @@ def test_an_encrypted_lake(where: Cloud, tmp_path: Path) -> None:
     stores, catalog = where.stores(), tmp_path / "secret.ducklake"
     data_path, repository = f"{where.bucket()}lake/", f"{where.bucket()}repo"
     truth = write(where, catalog, data_path, HISTORY, "ENCRYPTED")
-    canvasback.init(repository, f"ducklake:{catalog}", stores=stores)
+    canvasback.init(f"ducklake:{catalog}", repository, stores=stores)
     made = canvasback.backup(f"ducklake:{catalog}", repository, stores=stores)
     assert not made.findings
     store = stores.open(repository)
@@ -259,7 +259,7 @@ def test_an_encrypted_lake(where: Cloud, tmp_path: Path) -> None:
     assert not canvasback.verify(repository, level="rows", stores=stores).findings
     empty(stores, data_path)
     back = f"ducklake:{tmp_path}/back.ducklake"
-    assert not canvasback.restore(repository, back, stores=stores, shares_files=True).findings
+    assert not canvasback.restore(back, repository, stores=stores, shares_files=True).findings
     assert comparable(read(where, back, truth)) == comparable(truth)
 
 
@@ -281,18 +281,18 @@ def test_all_pairs(
     origin, catalog = place("local", "origin"), tmp_path / "origin.ducklake"
     truth = write(clouds["s3"], catalog, origin)
     first = str(tmp_path / "first")
-    canvasback.init(first, f"ducklake:{catalog}")
+    canvasback.init(f"ducklake:{catalog}", first)
     canvasback.backup(f"ducklake:{catalog}", first)
     lake = f"ducklake:{tmp_path}/lake.ducklake"
-    moved = canvasback.restore(first, lake, data_path=place(source, "lake"), stores=stores)
+    moved = canvasback.restore(lake, first, data_path=place(source, "lake"), stores=stores)
     assert not moved.findings
     for target in PAIRS:
         repository = place(target, "repository")
-        canvasback.init(repository, lake, stores=stores)
+        canvasback.init(lake, repository, stores=stores)
         made = canvasback.backup(lake, repository, stores=stores)
         assert not made.findings
         assert made.new_files == made.files > 0
         assert not canvasback.verify(repository, level="rows", stores=stores).findings
         back = f"ducklake:{tmp_path}/from-{target}.ducklake"
-        canvasback.restore(repository, back, data_path=str(tmp_path / f"from-{target}"), stores=stores)
+        canvasback.restore(back, repository, data_path=str(tmp_path / f"from-{target}"), stores=stores)
         assert comparable(read(clouds["s3"], back, truth)) == comparable(truth)

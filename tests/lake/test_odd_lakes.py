@@ -77,7 +77,7 @@ def assert_comes_back(lake: Lake, *, cwd: Path | None = None, monkeypatch: pytes
 
     lake.delete()
     moved = canvasback.restore(
-        lake.repository, f"ducklake:{elsewhere}/main.ducklake", data_path=str(elsewhere / "files")
+        f"ducklake:{elsewhere}/main.ducklake", lake.repository, data_path=str(elsewhere / "files")
     )
     attached = canvasback.attach(lake.repository, out=str(elsewhere / "attached.ducklake"))
     assert moved.finding_counts == attached.finding_counts == {}
@@ -87,7 +87,7 @@ def assert_comes_back(lake: Lake, *, cwd: Path | None = None, monkeypatch: pytes
     assert read(f"ducklake:{attached.file}", *options) == truth
 
     go(cwd or lake.folder.parent)
-    restored = canvasback.restore(lake.repository, lake.attach)
+    restored = canvasback.restore(lake.attach, lake.repository)
     assert restored.finding_counts == {}
     go(lake.folder)
     assert read(lake.attach, *options) == truth
@@ -135,7 +135,7 @@ def test_a_repository_whose_folder_is_a_pattern(name: str, sibling: str, lake: L
     """A copy of the repository in a folder that matches must not be read as well, or instead."""
     repository = tmp_path / name
     catalog, tree = catalog_of(lake.catalog), tree_of(lake.data)
-    canvasback.init(str(repository), lake.attach)
+    canvasback.init(lake.attach, str(repository))
     assert canvasback.backup(lake.attach, str(repository)).findings == ()
     shutil.copytree(repository, tmp_path / sibling)
     for data in (tmp_path / sibling / "data").rglob("*.parquet"):
@@ -143,7 +143,7 @@ def test_a_repository_whose_folder_is_a_pattern(name: str, sibling: str, lake: L
 
     assert canvasback.verify(str(repository), level="rows").findings == ()
     lake.delete()
-    restored = canvasback.restore(str(repository), lake.attach)
+    restored = canvasback.restore(lake.attach, str(repository))
 
     assert restored.findings == ()
     assert catalog_of(lake.catalog) == catalog
@@ -205,7 +205,7 @@ def test_added_files_with_a_relative_path(new_lake: Lake, monkeypatch: pytest.Mo
     new_lake.backup()
     (new_lake.folder / "outside/a.parquet").unlink()
 
-    canvasback.restore(new_lake.repository, new_lake.attach, replace=True)
+    canvasback.restore(new_lake.attach, new_lake.repository, replace=True)
 
     assert without_catalog(new_lake.tree()).items() >= without_catalog(tree).items()
     assert new_lake.read() == truth
@@ -270,7 +270,7 @@ def test_a_relative_data_path_that_is_lost_is_not_looked_for_elsewhere(
 
     monkeypatch.chdir(away)
     lake.backup(findings=("lake-damaged",))
-    canvasback.restore(lake.repository, lake.attach, replace=True)
+    canvasback.restore(lake.attach, lake.repository, replace=True)
 
     assert tree_of(away) == {}
     monkeypatch.chdir(lake.folder)
@@ -291,7 +291,7 @@ def test_a_data_path_behind_a_symlink(new_lake: Lake, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "disk")
     (tmp_path / "disk").mkdir()
 
-    canvasback.restore(new_lake.repository, new_lake.attach, replace=True)
+    canvasback.restore(new_lake.attach, new_lake.repository, replace=True)
 
     assert new_lake.data.is_symlink()
     assert tree_of(tmp_path / "disk") == tree
@@ -306,7 +306,7 @@ def test_a_catalog_in_a_schema_of_its_own(tmp_path: Path) -> None:
     lake.backup()
     lake.delete()
 
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     attached = canvasback.attach(lake.repository, out=str(tmp_path / "attached.ducklake"))
 
     with lake.session() as connection:
@@ -349,6 +349,6 @@ def test_inlined_columns_of_reserved_names(tmp_path: Path) -> None:
     lake.backup()
     lake.delete()
 
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
 
     assert lake.read() == truth

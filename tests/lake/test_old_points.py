@@ -45,7 +45,7 @@ def test_they_say_what_they_lost(tmp_path: Path) -> None:
     assert verified.finding_counts == LOST
     assert verified.findings[0].where == "main.t.v"
     restored = f"ducklake:{tmp_path}/restored.ducklake"
-    assert canvasback.restore(lake.repository, restored, data_path=str(tmp_path / "data")).finding_counts == LOST
+    assert canvasback.restore(restored, lake.repository, data_path=str(tmp_path / "data")).finding_counts == LOST
     attached = canvasback.attach(lake.repository, out=str(tmp_path / "attached.ducklake"))
     assert attached.finding_counts == LOST
     for attach in (restored, f"ducklake:{attached.file}"):
@@ -56,6 +56,6 @@ def test_they_say_what_they_lost(tmp_path: Path) -> None:
     lake.backup()  # it takes no chunk of the old point for the same
     assert canvasback.verify(lake.repository).findings == ()
     mended = f"ducklake:{tmp_path}/mended.ducklake"
-    canvasback.restore(lake.repository, mended, data_path=str(tmp_path / "data"))
+    canvasback.restore(mended, lake.repository, data_path=str(tmp_path / "data"))
     with session(mended, "READ_ONLY") as connection:
         assert connection.execute("SELECT variant_typeof(v) FROM lake.t WHERE i = 1").fetchall() == [("INT32",)]

@@ -47,7 +47,7 @@ def test_commits_are_new_and_maintenance_that_makes_no_snapshot_is_not(lake: Lak
 
 
 def test_the_first_point_is_new(lake: Lake) -> None:
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
     assert only_new(lake).made
 
 

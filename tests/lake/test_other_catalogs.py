@@ -70,7 +70,7 @@ def database_of(attach: str) -> str:
 
 def back_up(attach: str, repository: Path) -> canvasback.BackupResult:
     if not repository.exists():
-        canvasback.init(str(repository), attach)
+        canvasback.init(attach, str(repository))
     return canvasback.backup(attach, str(repository))
 
 
@@ -87,7 +87,7 @@ def test_a_sqlite_catalog_that_somebody_reads_and_writes(sqlite_lake: str, tmp_p
         other.execute("UPDATE ducklake_snapshot SET snapshot_time = 'nonsense'")
         assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
         other.rollback()
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
+    canvasback.restore(f"ducklake:sqlite:{tmp_path}/back.db", str(tmp_path / "repository"), shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         assert back.execute("PRAGMA journal_mode").fetchone() == (mode,)
@@ -112,7 +112,7 @@ def test_a_sqlite_writer_that_died_in_its_commit(sqlite_lake: str, tmp_path: Pat
     assert back_up(sqlite_lake, tmp_path / "repository").findings == ()
 
     assert (path.read_bytes(), journal.read_bytes()) == before
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
+    canvasback.restore(f"ducklake:sqlite:{tmp_path}/back.db", str(tmp_path / "repository"), shares_files=True)
     assert read(f"ducklake:sqlite:{tmp_path}/back.db") == truth
 
 
@@ -146,7 +146,7 @@ def test_a_sqlite_catalog_that_is_there(sqlite_lake: str, tmp_path: Path) -> Non
     path = Path(sqlite_lake.removeprefix("ducklake:sqlite:"))
     newer = path.read_bytes()
     with pytest.raises(canvasback.RefusedError) as refused:
-        canvasback.restore(str(tmp_path / "repository"), sqlite_lake)
+        canvasback.restore(sqlite_lake, str(tmp_path / "repository"))
     assert refused.value.code == "target-not-empty"
 
     script = HOLD.format("SELECT 1 FROM ducklake_snapshot")
@@ -156,12 +156,12 @@ def test_a_sqlite_catalog_that_is_there(sqlite_lake: str, tmp_path: Path) -> Non
         assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(canvasback.LockedError) as locked:
-            canvasback.restore(str(tmp_path / "repository"), sqlite_lake, replace=True)
+            canvasback.restore(sqlite_lake, str(tmp_path / "repository"), replace=True)
         assert locked.value.code == "catalog-in-use"
         holder.kill()
     assert path.read_bytes() == newer
 
-    canvasback.restore(str(tmp_path / "repository"), sqlite_lake, replace=True)
+    canvasback.restore(sqlite_lake, str(tmp_path / "repository"), replace=True)
     assert read(sqlite_lake) == truth
     assert [old.read_bytes() for old in path.parent.glob("main.db.replaced-*")] == [newer]
 
@@ -174,11 +174,11 @@ def test_a_postgres_catalog_that_is_there(postgres_lake: str, tmp_path: Path, po
     write(postgres_lake, tmp_path / "data", "DROP TABLE lake.t")
     newer = postgres.dump(database)
     with pytest.raises(canvasback.RefusedError) as refused:
-        canvasback.restore(str(tmp_path / "repository"), postgres_lake)
+        canvasback.restore(postgres_lake, str(tmp_path / "repository"))
     assert refused.value.code == "target-not-empty"
     assert postgres.dump(database) == newer
 
-    result = canvasback.restore(str(tmp_path / "repository"), postgres_lake, replace=True)
+    result = canvasback.restore(postgres_lake, str(tmp_path / "repository"), replace=True)
     assert "public_replaced_" in result.steps[-1]
     assert read(postgres_lake) == truth
     assert postgres.psql(database, "SELECT i FROM mine").strip() == "1"
@@ -192,7 +192,7 @@ def test_a_postgres_schema_of_its_own(postgres_lake: str, tmp_path: Path, postgr
     back_up(postgres_lake, tmp_path / "repository")
     truth = read(postgres_lake)
     named = f"{postgres_lake} (METADATA_SCHEMA 'odd \"schema')"
-    canvasback.restore(str(tmp_path / "repository"), named, data_path=str(tmp_path / "files"))
+    canvasback.restore(named, str(tmp_path / "repository"), data_path=str(tmp_path / "files"))
     assert read(postgres_lake, "METADATA_SCHEMA 'odd \"schema'") == truth
     with pytest.raises(canvasback.LakeError) as several:
         canvasback.backup(postgres_lake, str(tmp_path / "repository"))
@@ -208,7 +208,7 @@ def test_a_postgres_restore_that_fails_leaves_nothing(postgres_lake: str, tmp_pa
     postgres.psql(database, "CREATE TYPE ducklake_view AS (i int)")  # its name is taken when its turn comes
     before = postgres.dump(database)
     with pytest.raises(canvasback.LakeError):
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
+        canvasback.restore(f"ducklake:postgres:{string}", str(tmp_path / "repository"), shares_files=True)
     assert postgres.dump(database) == before
 
 
@@ -337,7 +337,7 @@ def test_the_server_goes_away_in_the_middle(
 def test_an_old_postgres(postgres_lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canvasback.catalog.engines.postgres.session.OLDEST", 99)
     with pytest.raises(canvasback.LakeError) as old:
-        canvasback.init(str(tmp_path / "repository"), postgres_lake)
+        canvasback.init(postgres_lake, str(tmp_path / "repository"))
     assert old.value.code == "postgres-too-old"
 
 
@@ -413,7 +413,7 @@ def test_values_that_their_column_does_not_announce(sqlite_lake: str, tmp_path: 
         )
         database.commit()
     back_up(sqlite_lake, tmp_path / "repository")
-    canvasback.restore(str(tmp_path / "repository"), f"ducklake:sqlite:{tmp_path}/back.db", shares_files=True)
+    canvasback.restore(f"ducklake:sqlite:{tmp_path}/back.db", str(tmp_path / "repository"), shares_files=True)
     with closing(sqlite3.connect(tmp_path / "back.db")) as back:
         found = back.execute("SELECT a, b FROM ducklake_of_the_future").fetchall()
         assert sorted(map(str, found)) == sorted(str(row[:2]) for row in odd)
@@ -440,7 +440,7 @@ def test_text_with_nul_in_postgres(tmp_path: Path, postgres: Server) -> None:
         attach, tmp_path / "data", "CREATE TABLE lake.t (s VARCHAR)", "INSERT INTO lake.t VALUES ('a' || chr(0) || 'b')"
     )
     back_up(attach, tmp_path / "repository")
-    canvasback.restore(str(tmp_path / "repository"), there, shares_files=True)
+    canvasback.restore(there, str(tmp_path / "repository"), shares_files=True)
     assert read(there) == read(attach)
 
 
@@ -455,7 +455,7 @@ def test_text_that_postgres_cannot_hold(tmp_path: Path, postgres: Server) -> Non
     database = string.split()[0].removeprefix("dbname=")
     before = postgres.dump(database)
     with pytest.raises(canvasback.RefusedError, match=r"main\.t .*its column s ") as refused:
-        canvasback.restore(str(tmp_path / "repository"), f"ducklake:postgres:{string}", shares_files=True)
+        canvasback.restore(f"ducklake:postgres:{string}", str(tmp_path / "repository"), shares_files=True)
     assert refused.value.code == "not-inlinable"
     assert postgres.dump(database) == before
 

@@ -40,7 +40,7 @@ def test_it_is_refused_by_name(
     target = attach_string(engine, tmp_path / "new", postgres)
     for dry_run in (True, False):
         with pytest.raises(RefusedError) as refused:
-            canvasback.restore(lake.repository, target, data_path=str(tmp_path / "new" / "data"), dry_run=dry_run)
+            canvasback.restore(target, lake.repository, data_path=str(tmp_path / "new" / "data"), dry_run=dry_run)
         assert refused.value.code == "not-inlinable"
         assert "main.odd one" in refused.value.message
         assert why in refused.value.message
@@ -57,7 +57,7 @@ def test_an_empty_table_of_inlined_rows_stands_in_nobodys_way(
     lake.backup()
     (tmp_path / "new").mkdir()
     target = attach_string(engine, tmp_path / "new", postgres)
-    canvasback.restore(lake.repository, target, data_path=str(tmp_path / "new" / "data"))
+    canvasback.restore(target, lake.repository, data_path=str(tmp_path / "new" / "data"))
     with session(target) as connection:
         if "STRUCT" not in columns:  # the extension writes no VARIANT inside of another type to a file
             connection.execute(f"INSERT INTO lake.t VALUES {row}")
@@ -86,10 +86,10 @@ def test_variants_go_through_every_verb(tmp_path: Path) -> None:
     truth = read(lake.attach)
     assert [row[2] for row in truth] == ["INT32", "VARCHAR", "OBJECT(a, b)", "DATE", "VARIANT_NULL", "INTERVAL"]
     folder = tmp_path / "new"
-    canvasback.restore(lake.repository, f"ducklake:{folder}/a.ducklake", data_path=str(folder / "a"))
+    canvasback.restore(f"ducklake:{folder}/a.ducklake", lake.repository, data_path=str(folder / "a"))
     assert read(f"ducklake:{folder}/a.ducklake") == truth
     past = f"ducklake:{folder}/b.ducklake"
-    canvasback.restore(lake.repository, past, at_snapshot=2, data_path=str(folder / "b"))
+    canvasback.restore(past, lake.repository, at_snapshot=2, data_path=str(folder / "b"))
     assert read(past) == truth[:3]
     attached = canvasback.attach(lake.repository, at_snapshot=3, out=str(folder / "c.ducklake"))
     assert read(f"ducklake:{attached.file}") == truth[:5]
@@ -111,10 +111,10 @@ def test_inlined_rows_of_a_migrated_catalog_have_the_types_of_now(tmp_path: Path
         "ALTER f TYPE double precision;",
     )
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, source)
+    canvasback.init(source, repository)
     canvasback.backup(source, repository)
     restored = attach_string("postgres", tmp_path, postgres)
-    canvasback.restore(repository, restored, data_path=str(tmp_path / "again"))
+    canvasback.restore(restored, repository, data_path=str(tmp_path / "again"))
     with session(restored) as connection:
         connection.execute("INSERT INTO lake.people VALUES (2, 'new', '0044-03-15 (BC)', '{\"a\": 1}', 2.5)")
         assert connection.execute(

@@ -64,14 +64,14 @@ def test_a_point_comes_back_with_a_relative_folder(
     monkeypatch.chdir(tmp_path / "new")
     name = f"ducklake:{kind}:l.db"
 
-    result = canvasback.restore(lake.repository, name, data_path="files", relative=True)
+    result = canvasback.restore(name, lake.repository, data_path="files", relative=True)
     assert (result.findings, data_path(name)) == ((), "files/")
     monkeypatch.chdir(shutil.move(tmp_path / "new", tmp_path / "moved"))
     lake.delete()  # as long as it is there too, a relative path could mean its files
     assert read(name) == truth
     assert canvasback.backup(name, lake.repository).findings == ()
 
-    absolute = canvasback.restore(lake.repository, "ducklake:other.ducklake", data_path="files2")
+    absolute = canvasback.restore("ducklake:other.ducklake", lake.repository, data_path="files2")
     assert data_path(absolute.lake) == f"{tmp_path}/moved/files2/"
 
 
@@ -85,7 +85,7 @@ def test_files_outside_of_the_data_path_come_along(tmp_path: Path, monkeypatch: 
     lake.backup()
     (tmp_path / "new").mkdir()
     monkeypatch.chdir(tmp_path / "new")
-    canvasback.restore(lake.repository, "ducklake:l.ducklake", data_path="files", relative=True)
+    canvasback.restore("ducklake:l.ducklake", lake.repository, data_path="files", relative=True)
     monkeypatch.chdir(shutil.move(tmp_path / "new", tmp_path / "moved"))
     extra.unlink()
     lake.delete()
@@ -98,7 +98,7 @@ def test_what_is_not_relative_cannot_stay_so(folder: str | None, tmp_path: Path)
     lake = make("duckdb", tmp_path / "lake")
     lake.backup()
     with pytest.raises(canvasback.UsageError) as error:
-        canvasback.restore(lake.repository, f"ducklake:{tmp_path}/x", data_path=folder, relative=True)
+        canvasback.restore(f"ducklake:{tmp_path}/x", lake.repository, data_path=folder, relative=True)
     assert error.value.code == "not-relative"
     if folder is not None:
         with pytest.raises(canvasback.UsageError) as error:

@@ -69,7 +69,7 @@ def test_rows_that_are_there_twice_are_collapsed(lake: Lake, postgres: Server) -
     with pytest.raises(canvasback.RefusedError, match="snapshot 0 has a row that is there 2 times") as refused:
         canvasback.attach(lake.repository, out=look)
     assert refused.value.code == "point-unreadable"
-    assert canvasback.restore(lake.repository, lake.attach, replace=True).finding_counts == point.finding_counts
+    assert canvasback.restore(lake.attach, lake.repository, replace=True).finding_counts == point.finding_counts
 
     healed = canvasback.heal(lake.attach, lake.repository)
     assert "duplicate-row" in {repair.code for repair in healed.repairs}
@@ -78,7 +78,7 @@ def test_rows_that_are_there_twice_are_collapsed(lake: Lake, postgres: Server) -
 
     # What the hint of the missing keys says.
     assert canvasback.backup(lake.attach, lake.repository).findings == ()
-    canvasback.restore(lake.repository, lake.attach, replace=True)
+    canvasback.restore(lake.attach, lake.repository, replace=True)
     assert canvasback.check(lake.attach, level="rows").findings == ()
     assert lake.read() == truth
 
@@ -112,10 +112,10 @@ def test_two_commits_of_one_number_are_not_collapsed(lake: Lake, postgres: Serve
     assert len(read(f"ducklake:{before.file}")["main.t"]) == 1 + 100
     elsewhere = f"ducklake:{lake.folder}/elsewhere.ducklake"
     files = str(lake.folder / "elsewhere")
-    back = canvasback.restore(lake.repository, elsewhere, point.point, at_snapshot=1, data_path=files)
+    back = canvasback.restore(elsewhere, lake.repository, point.point, at_snapshot=1, data_path=files)
     assert back.findings == ()
     assert read(elsewhere) == read(f"ducklake:{before.file}")
     assert canvasback.heal(lake.attach).repairs == ()
     # What the hint says: an older point.
-    canvasback.restore(lake.repository, lake.attach, lake.points[0], replace=True)
+    canvasback.restore(lake.attach, lake.repository, lake.points[0], replace=True)
     assert canvasback.check(lake.attach, level="rows").findings == ()

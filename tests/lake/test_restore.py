@@ -62,7 +62,7 @@ def test_only_missing_and_damaged_files_are_put_back(lake: Lake) -> None:
     (lake.data / missing).unlink()
     (lake.data / short).write_bytes(b"PAR1")
 
-    result = canvasback.restore(lake.repository, lake.attach, replace=True)
+    result = canvasback.restore(lake.attach, lake.repository, replace=True)
 
     assert (result.restored_files, result.kept_files) == (2, len(healthy))
     after = identities(lake.data)
@@ -78,7 +78,7 @@ def test_healthy_files_of_a_healthy_lake_stay(lake: Lake) -> None:
     before = everything(lake.data)
 
     for level in ("exists", "checksum"):
-        result = canvasback.restore(lake.repository, lake.attach, replace=True, level=level)
+        result = canvasback.restore(lake.attach, lake.repository, replace=True, level=level)
         assert result.restored_files == 0
 
     assert everything(lake.data) == before
@@ -90,10 +90,10 @@ def test_damage_of_the_same_size_is_found_by_checksum(lake: Lake) -> None:
     victim = sorted(tree)[1]
     damaged = flip(lake.data / victim)
 
-    result = canvasback.restore(lake.repository, lake.attach, replace=True)
+    result = canvasback.restore(lake.attach, lake.repository, replace=True)
     assert (result.restored_files, aside(lake.data)) == (0, {})
 
-    result = canvasback.restore(lake.repository, lake.attach, replace=True, level="checksum")
+    result = canvasback.restore(lake.attach, lake.repository, replace=True, level="checksum")
     assert (result.restored_files, result.kept_files) == (1, len(tree) - 1)
     assert aside(lake.data) == {victim: damaged}
     assert tree_of(lake.data).items() >= tree.items()
@@ -116,7 +116,7 @@ def test_a_dry_run_changes_nothing(
 
     elsewhere = str(tmp_path / "elsewhere/files") if moved else None
     planned = canvasback.restore(
-        lake.repository, lake.attach, data_path=elsewhere, replace=replace, level="checksum", dry_run=True
+        lake.attach, lake.repository, data_path=elsewhere, replace=replace, level="checksum", dry_run=True
     )
     arguments = ["--replace"] * replace + ["--data-path", str(elsewhere)] * moved
     assert cli("restore", "-r", lake.repository, "--to", lake.attach, "--dry-run", *arguments) == (0 if moved else 3)
@@ -124,7 +124,7 @@ def test_a_dry_run_changes_nothing(
 
     assert everything(tmp_path) == before
     assert planned.dry_run
-    done = canvasback.restore(lake.repository, lake.attach, data_path=elsewhere, replace=replace, level="checksum")
+    done = canvasback.restore(lake.attach, lake.repository, data_path=elsewhere, replace=replace, level="checksum")
     assert (done.restored_files, done.restored_bytes) == (planned.restored_files, planned.restored_bytes)
     assert done.steps[: len(planned.steps)] == planned.steps
 
@@ -135,7 +135,7 @@ def test_a_catalog_that_is_there_is_not_replaced_unasked(lake: Lake, tmp_path: P
     before = everything(tmp_path)
 
     with pytest.raises(canvasback.RefusedError) as refused:
-        canvasback.restore(lake.repository, lake.attach)
+        canvasback.restore(lake.attach, lake.repository)
     assert refused.value.code == "target-not-empty"
     assert cli("restore", "-r", lake.repository, "--to", lake.attach) == 4
 
@@ -148,7 +148,7 @@ def test_replace_moves_the_old_catalog_aside(lake: Lake) -> None:
     lake.run("INSERT INTO lake.t SELECT i, 'newer' FROM range(20) r(i)")
     newer = lake.catalog.read_bytes()
 
-    result = canvasback.restore(lake.repository, lake.attach, replace=True)
+    result = canvasback.restore(lake.attach, lake.repository, replace=True)
 
     (old,) = lake.folder.glob("main.ducklake.replaced-*")
     assert old.read_bytes() == newer
@@ -172,7 +172,7 @@ def test_a_log_that_a_lost_catalog_left_behind_is_not_replayed(lake: Lake, *, ca
     if not catalog_is_there:
         lake.catalog.unlink()
 
-    canvasback.restore(lake.repository, lake.attach, replace=True)
+    canvasback.restore(lake.attach, lake.repository, replace=True)
 
     assert not log.exists()
     assert catalog_of(lake.catalog) == saved
@@ -190,7 +190,7 @@ def test_an_empty_catalog_is_free(content: bytes | str | None, lake: Lake) -> No
     elif content:
         duckdb.connect(lake.catalog).close()
 
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
 
     assert lake.read() == truth
 
@@ -213,12 +213,12 @@ def test_old_points_restore_after_newer_backups(lake: Lake, tmp_path: Path) -> N
 
     for number, (point, truth) in enumerate(zip(lake.points, truths, strict=True)):
         folder = tmp_path / str(number)
-        canvasback.restore(lake.repository, f"ducklake:{folder}/main.ducklake", point, data_path=f"{folder}/files")
+        canvasback.restore(f"ducklake:{folder}/main.ducklake", lake.repository, point, data_path=f"{folder}/files")
         assert read(f"ducklake:{folder}/main.ducklake") == truth
         attached = canvasback.attach(lake.repository, point, out=str(folder / "attached.ducklake"))
         assert read(f"ducklake:{attached.file}") == truth
     for point, truth in zip(lake.points, truths, strict=True):
-        canvasback.restore(lake.repository, lake.attach, point, replace=True)
+        canvasback.restore(lake.attach, lake.repository, point, replace=True)
         assert lake.read() == truth
 
 
@@ -242,7 +242,7 @@ def test_a_file_outside_comes_back_in_all_ways(with_outside: tuple[Lake, Path], 
     lake.delete()
 
     moved = canvasback.restore(
-        lake.repository, f"ducklake:{tmp_path}/moved/main.ducklake", data_path=f"{tmp_path}/moved/files"
+        f"ducklake:{tmp_path}/moved/main.ducklake", lake.repository, data_path=f"{tmp_path}/moved/files"
     )
     attached = canvasback.attach(lake.repository, out=str(tmp_path / "attached.ducklake"))
     assert not lake.folder.exists()
@@ -250,7 +250,7 @@ def test_a_file_outside_comes_back_in_all_ways(with_outside: tuple[Lake, Path], 
     assert read(f"ducklake:{tmp_path}/moved/main.ducklake") == truth
     assert read(f"ducklake:{attached.file}") == truth
 
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert outside.read_bytes() == content
     assert lake.read() == truth
 
@@ -260,7 +260,7 @@ def test_a_damaged_file_outside_is_left_alone(with_outside: tuple[Lake, Path], c
     lake.backup()
     outside.write_bytes(b"somebody else's now")
 
-    result = canvasback.restore(lake.repository, lake.attach, replace=True)
+    result = canvasback.restore(lake.attach, lake.repository, replace=True)
     assert cli("restore", "-r", lake.repository, "--to", lake.attach, "--replace") == 3
 
     assert [(finding.code, finding.where) for finding in result.findings] == [("elsewhere-damaged", str(outside))]
@@ -284,7 +284,7 @@ def test_cleanup_in_a_moved_lake_spares_the_original(with_outside: tuple[Lake, P
     original, repository = everything(lake.folder), tree_of(Path(lake.repository))
     clone = Lake(tmp_path / "clone")
 
-    canvasback.restore(lake.repository, clone.attach, data_path=clone.data_path)
+    canvasback.restore(clone.attach, lake.repository, data_path=clone.data_path)
     assert clone.read() == truth
     deleted = []
     with clone.session() as connection:
@@ -317,7 +317,7 @@ def test_orphan_removal_in_a_moved_lake_finds_none(with_outside: tuple[Lake, Pat
     truth = lake.read()
     lake.backup()
     clone = Lake(tmp_path / "clone")
-    canvasback.restore(lake.repository, clone.attach, data_path=clone.data_path)
+    canvasback.restore(clone.attach, lake.repository, data_path=clone.data_path)
 
     with clone.session() as connection:
         found = connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
@@ -336,7 +336,7 @@ def test_a_moved_lake_of_which_a_file_is_absent_does_not_lead_to_the_original(
     outside.write_bytes(content)
     clone = Lake(tmp_path / "clone")
 
-    result = canvasback.restore(lake.repository, clone.attach, data_path=clone.data_path)
+    result = canvasback.restore(clone.attach, lake.repository, data_path=clone.data_path)
 
     assert set(result.finding_counts) == {"file-absent"}
     clone.run(
@@ -357,7 +357,7 @@ def test_files_that_a_moved_lake_finds_are_kept(lake: Lake, tmp_path: Path) -> N
     lost = min(before)
     (replica / lost).unlink()
 
-    result = canvasback.restore(lake.repository, f"ducklake:{tmp_path}/moved.ducklake", data_path=str(replica))
+    result = canvasback.restore(f"ducklake:{tmp_path}/moved.ducklake", lake.repository, data_path=str(replica))
 
     assert (result.restored_files, result.kept_files) == (1, len(before) - 1)
     after = identities(replica)
@@ -374,8 +374,8 @@ def test_a_lake_is_not_restored_into_its_repository(place: str, lake: Lake, tmp_
 
     with pytest.raises(canvasback.RefusedError) as refused:
         canvasback.restore(
-            lake.repository,
             f"ducklake:{tmp_path}/clone.ducklake",
+            lake.repository,
             data_path=os.path.normpath(f"{lake.repository}/{place}"),
         )
 
@@ -387,7 +387,7 @@ def test_an_attached_point_cannot_be_written_to(tmp_path: Path) -> None:
     """Not even by somebody who forgets READ_ONLY; and it goes on to read like the lake."""
     fixture = load_fixture(f"duckdb-{DUCKLAKE}-encrypted", tmp_path)
     repository = tmp_path / "repository"
-    canvasback.init(str(repository), fixture.attach)
+    canvasback.init(fixture.attach, str(repository))
     canvasback.backup(fixture.attach, str(repository))
     shutil.rmtree(fixture.path)
     attached = canvasback.attach(str(repository), out=str(tmp_path / "attached.ducklake"))
@@ -407,7 +407,7 @@ def test_a_damaged_copy_is_not_restored(lake: Lake, cli: Callable[..., int]) -> 
     flip(Path(lake.repository) / "data" / victim)
     lake.delete()
 
-    result = canvasback.restore(lake.repository, lake.attach)
+    result = canvasback.restore(lake.attach, lake.repository)
 
     assert [(finding.code, finding.where) for finding in result.findings] == [
         ("object-corrupt", str(lake.data / victim))
@@ -425,6 +425,6 @@ def test_a_damaged_catalog_chunk_stops_a_restore(lake: Lake, tmp_path: Path) -> 
     before = everything(tmp_path)
 
     with pytest.raises(canvasback.CorruptError):
-        canvasback.restore(lake.repository, lake.attach, replace=True)
+        canvasback.restore(lake.attach, lake.repository, replace=True)
 
     assert everything(tmp_path) == before

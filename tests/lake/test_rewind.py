@@ -76,7 +76,7 @@ def test_a_rewound_lake_shows_what_it_was(saved: Saved, engine: Engine, tmp_path
     for number, snapshot in enumerate(chosen(saved, engine)):
         folder = tmp_path / str(number)
         to = attach_string(engine, folder, postgres)
-        canvasback.restore(saved.repository, to, data_path=str(folder / "files"))
+        canvasback.restore(to, saved.repository, data_path=str(folder / "files"))
 
         result = canvasback.rewind(to, to_snapshot=snapshot, safety_point=False)
 
@@ -91,7 +91,7 @@ def test_a_moment_of_a_point_restores(saved: Saved, engine: Engine, tmp_path: Pa
     snapshot = chosen(saved, engine)[-1]
     to = attach_string(engine, tmp_path, postgres)
 
-    result = canvasback.restore(saved.repository, to, at_snapshot=snapshot, data_path=str(tmp_path / "files"))
+    result = canvasback.restore(to, saved.repository, at_snapshot=snapshot, data_path=str(tmp_path / "files"))
 
     assert {*result.finding_counts} == forgotten(saved, snapshot)
     assert result.snapshot_id == snapshot

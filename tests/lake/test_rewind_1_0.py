@@ -106,7 +106,7 @@ def test_deletes_of_a_flushed_file_keep_their_rows(engine: Engine, rows: int, tm
 
     for number, snapshot in enumerate((9, 7, 5, 4, 3)):
         there = attach_string(engine, tmp_path / f"{number}", postgres)
-        canvasback.restore(lake.repository, there, at_snapshot=snapshot, data_path=str(tmp_path / f"{number}.files"))
+        canvasback.restore(there, lake.repository, at_snapshot=snapshot, data_path=str(tmp_path / f"{number}.files"))
         assert read(there) == truth[snapshot], snapshot
         canvasback.rewind(lake.attach, to_snapshot=snapshot, safety_point=False)
         for attach in (there, lake.attach):

@@ -185,7 +185,7 @@ def test_what_a_flush_forgot_is_said_of_a_point_too(in_duckdb: Life, tmp_path: P
     in_duckdb.do(
         "CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1), (2), (3)", "DELETE FROM lake.t WHERE i = 1"
     )
-    canvasback.init(repository, in_duckdb.attach)
+    canvasback.init(in_duckdb.attach, repository)
     canvasback.backup(in_duckdb.attach, repository)
     in_duckdb.same("CALL ducklake_flush_inlined_data('lake')")
     canvasback.backup(in_duckdb.attach, repository)
@@ -193,7 +193,7 @@ def test_what_a_flush_forgot_is_said_of_a_point_too(in_duckdb: Life, tmp_path: P
     for point, rows, codes in ((None, 3, []), ("latest", 2, ["rows-forgotten"])):
         folder = tmp_path / str(rows)
         restored = canvasback.restore(
-            repository, f"ducklake:{folder}/x.ducklake", point, at_snapshot=2, data_path=f"{folder}/files"
+            f"ducklake:{folder}/x.ducklake", repository, point, at_snapshot=2, data_path=f"{folder}/files"
         )
         attached = canvasback.attach(repository, point, at_snapshot=2, out=f"{folder}/look.ducklake")
         assert [list(result.finding_counts) for result in (restored, attached)] == [codes, codes]
@@ -322,7 +322,7 @@ def test_the_safety_point_holds_what_was_undone(life: Life, tmp_path: Path) -> N
     repository = str(tmp_path / "repository")
     life.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t SELECT * FROM range(20)", "DROP TABLE lake.t")
     undone = life.read()
-    canvasback.init(repository, life.attach)
+    canvasback.init(life.attach, repository)
 
     result = canvasback.rewind(life.attach, to_snapshot=2, repository=repository)
 
@@ -330,19 +330,19 @@ def test_the_safety_point_holds_what_was_undone(life: Life, tmp_path: Path) -> N
     canvasback.backup(life.attach, repository)
     points = canvasback.list_points(repository).points
     assert [(point.timeline, point.snapshot_id) for point in points] == [(1, 3), (2, 4)]
-    canvasback.restore(repository, f"ducklake:{tmp_path}/old.ducklake", result.safety_point, shares_files=True)
+    canvasback.restore(f"ducklake:{tmp_path}/old.ducklake", repository, result.safety_point, shares_files=True)
     assert read(f"ducklake:{tmp_path}/old.ducklake") == undone
     with pytest.raises(RefusedError) as caught:
-        canvasback.restore(repository, f"ducklake:{tmp_path}/which.ducklake", at_snapshot=3)
+        canvasback.restore(f"ducklake:{tmp_path}/which.ducklake", repository, at_snapshot=3)
     assert caught.value.code == "ambiguous-snapshot"
-    canvasback.restore(repository, f"ducklake:{tmp_path}/new.ducklake", "latest", at_snapshot=3, shares_files=True)
+    canvasback.restore(f"ducklake:{tmp_path}/new.ducklake", repository, "latest", at_snapshot=3, shares_files=True)
     assert read(f"ducklake:{tmp_path}/new.ducklake") == life.at(3)
 
 
 def test_a_watch_that_makes_a_point_just_then_is_waited_for(in_duckdb: Life, tmp_path: Path) -> None:
     in_duckdb.do("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1)")
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, in_duckdb.attach)
+    canvasback.init(in_duckdb.attach, repository)
     held = threading.Event()
 
     def watch() -> None:
@@ -457,7 +457,7 @@ def test_an_encrypted_merged_file_is_refused_and_can_be_looked_at(new_lake: Lake
     for refused in (
         lambda: canvasback.rewind(new_lake.attach, to_snapshot=3, safety_point=False),
         lambda: canvasback.restore(
-            new_lake.repository, f"ducklake:{tmp_path}/x.ducklake", at_snapshot=3, shares_files=True
+            f"ducklake:{tmp_path}/x.ducklake", new_lake.repository, at_snapshot=3, shares_files=True
         ),
     ):
         with pytest.raises(RefusedError) as caught:

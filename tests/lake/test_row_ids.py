@@ -109,7 +109,7 @@ def test_a_counter_behind_the_ids_in_a_flushed_file_is_told_and_raised(flushed: 
     assert [(f.code, f.table, f.message) for f in found] == [
         ("row-id-taken", "main.t", "3 is the id of a row, and the next is 2")
     ]
-    canvasback.init(flushed.repository, flushed.attach)
+    canvasback.init(flushed.attach, flushed.repository)
     healed = canvasback.heal(flushed.attach, flushed.repository, level="rows", accept_loss=True)
     assert [(repair.code, repair.faults) for repair in healed.repairs] == [("row-id-taken", 1)]
     assert (healed.losses, healed.accepted_snapshot, healed.findings) == ((), None, ())

@@ -254,7 +254,7 @@ def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Pat
         healed = canvasback.heal(attach, repository if sound.engine == "duckdb" else None, level="catalog")
         assert {repair.code for repair in healed.repairs} == {damage.code}
     elif sound.engine == "duckdb":
-        canvasback.restore(repository, attach, sound.point, replace=True, shares_files=True)
+        canvasback.restore(attach, repository, sound.point, replace=True, shares_files=True)
     else:
         return  # how a catalog comes back is not the rule's
     left = damage.also & NO_KEY if rule.repair else set()  # a key comes back with the catalog alone
@@ -267,7 +267,7 @@ def saved_or_refused(table: str, attach: str, folder: Path) -> None:
     repository, back = str(folder / "repository"), f"ducklake:{folder}/back.ducklake"
 
     def save() -> canvasback.BackupResult:
-        canvasback.init(repository, attach)
+        canvasback.init(attach, repository)
         return canvasback.backup(attach, repository)
 
     if table in {"ducklake_schema", "ducklake_table"}:  # without which nobody can say what lake it is, or has
@@ -277,7 +277,7 @@ def saved_or_refused(table: str, attach: str, folder: Path) -> None:
         return
     [said] = save().findings
     assert (said.code, said.where) == ("catalog-incomplete", table)
-    restored = canvasback.restore(repository, back, data_path=str(folder / "files"))
+    restored = canvasback.restore(back, repository, data_path=str(folder / "files"))
     assert (said.code, said.where) in {(finding.code, finding.where) for finding in restored.findings}
     with pytest.raises(canvasback.RefusedError, match=table) as unreadable:
         canvasback.attach(repository, out=str(folder / "look.ducklake"))
@@ -285,7 +285,7 @@ def saved_or_refused(table: str, attach: str, folder: Path) -> None:
     assert set(canvasback.verify(repository, level="rows").finding_counts) <= {"catalog-incomplete"}
     for look in (canvasback.show, canvasback.tables):
         try:
-            look(repository)
+            look(repository=repository)
         except canvasback.LakeError as error:
             assert (error.code, table in error.message) == ("catalog-incomplete", True)  # noqa: PT017 - some can be shown
 
@@ -314,14 +314,14 @@ def test_a_catalog_without_one_of_its_tables_is_refused_by_name(tmp_path: Path) 
             lambda: canvasback.salvage(attach),
             lambda: canvasback.salvage(attach, lake.repository),
             lambda: canvasback.rewind(attach, to_snapshot=1, safety_point=False),
-            lambda: canvasback.restore_tables(lake.repository, attach, "main.t", as_name="main.back"),
+            lambda: canvasback.restore_tables(attach, lake.repository, "main.t", as_name="main.back"),
         ):
             with pytest.raises(canvasback.LakeError, match=f" {name},") as refused:
                 act()
             assert refused.value.code == "catalog-incomplete"
         assert damaged.read_bytes() == before
         saved_or_refused(name, attach, tmp_path / name)
-    canvasback.restore(lake.repository, attach, replace=True, shares_files=True)
+    canvasback.restore(attach, lake.repository, replace=True, shares_files=True)
     assert canvasback.check(attach).findings == ()
 
 

@@ -85,7 +85,7 @@ def named_and_mended(fixture: Fixture, code: str, sql: str) -> bool:
     if rule.repair is None:
         return False
     repository = str(fixture.path / "repository")
-    canvasback.init(repository, fixture.attach)
+    canvasback.init(fixture.attach, repository)
     result = canvasback.heal(fixture.attach, repository)
     assert [repair.code for repair in result.repairs] == [code]
     assert canvasback.check(fixture.attach, level="rows").findings == ()

@@ -20,7 +20,7 @@ def backed_up(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fixtu
     """One of the lakes, with a repository beside it."""
     made = load_fixture(name, folder)
     monkeypatch.chdir(made.path)  # its data path is relative
-    canvasback.init(str(folder / "repository"), made.attach)
+    canvasback.init(made.attach, str(folder / "repository"))
     canvasback.backup(made.attach, str(folder / "repository"))
     return made
 
@@ -29,7 +29,7 @@ def stale(fixture: Fixture, at: int) -> Path:
     """The catalog as it was at a snapshot, beside the files of later ones."""
     path = fixture.path / f"stale-{at}.ducklake"
     repository = str(fixture.path.parent / "repository")
-    canvasback.restore(repository, f"ducklake:{path}", data_path=str(fixture.data), at_snapshot=at, shares_files=True)
+    canvasback.restore(f"ducklake:{path}", repository, data_path=str(fixture.data), at_snapshot=at, shares_files=True)
     return path
 
 

@@ -57,7 +57,7 @@ class Followed:
 
     def follow(self, *statements: str) -> int:
         """Commit while a watch looks on, and wait until it has it all."""
-        canvasback.init(self.repository, self.attach)
+        canvasback.init(self.attach, self.repository)
         with watching(self.attach, self.repository) as watch:
             half = len(statements) // 2
             watch.wait_for_snapshot(self.do(*statements[:half]))

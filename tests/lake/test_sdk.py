@@ -92,11 +92,11 @@ def test_a_rewound_lake_shows_what_it_was_and_goes_on(engine: Engine, tmp_path: 
     assert len(truth) > 12
     assert canvasback.check(attach, level="rows").findings == ()
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, attach)
+    canvasback.init(attach, repository)
     canvasback.backup(attach, repository)
     for snapshot in sorted(truth)[::5]:
         to, restored = place(engine, tmp_path / f"at-{snapshot}", postgres)
-        canvasback.restore(repository, to, at_snapshot=snapshot, data_path=str(tmp_path / f"files-{snapshot}"))
+        canvasback.restore(to, repository, at_snapshot=snapshot, data_path=str(tmp_path / f"files-{snapshot}"))
         assert contents(restored) == {at: seen for at, seen in truth.items() if at <= snapshot}
 
     for snapshot in sorted(truth, reverse=True)[1:]:
@@ -184,12 +184,12 @@ def test_a_lake_goes_from_engine_to_engine(source: Engine, target: Engine, tmp_p
     truth = contents(url)
     assert max(len(rows) for rows in truth[max(truth)].values()) == 105
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, attach)
+    canvasback.init(attach, repository)
     assert canvasback.backup(attach, repository).findings == ()
     assert canvasback.verify(repository, level="rows").finding_counts == {}
 
     to, new_url = place(target, tmp_path / "to", postgres)
-    result = canvasback.restore(repository, to, data_path=str(tmp_path / "files"))
+    result = canvasback.restore(to, repository, data_path=str(tmp_path / "files"))
 
     assert result.findings == ()
     assert contents(new_url) == truth
@@ -216,21 +216,21 @@ def test_a_catalog_of_duckdb_goes_to_another_engine_and_back(
 
     fixture = load_fixture(name, tmp_path)
     there, back = str(tmp_path / "there"), str(tmp_path / "back")
-    canvasback.init(there, fixture.attach)
+    canvasback.init(fixture.attach, there)
     canvasback.backup(fixture.attach, there, data_path=str(fixture.data))
     to, url = place(engine, tmp_path / "to", postgres)
     if name in IN_DUCKDB_ONLY:
         with pytest.raises(canvasback.RefusedError) as caught:
-            canvasback.restore(there, to, shares_files=True)
+            canvasback.restore(to, there, shares_files=True)
         assert caught.value.code == "not-inlinable"
         return
-    canvasback.restore(there, to, shares_files=True)
+    canvasback.restore(to, there, shares_files=True)
 
     with ducklake.connect(url, readonly=True) as lake:
         assert {snapshot.id for snapshot in lake.list_snapshots()} == {int(n) for n in fixture.expected["snapshots"]}
-    canvasback.init(back, to)
+    canvasback.init(to, back)
     assert canvasback.backup(to, back, data_path=str(fixture.data)).findings == ()
-    canvasback.restore(back, f"ducklake:{tmp_path}/back.ducklake", shares_files=True)
+    canvasback.restore(f"ducklake:{tmp_path}/back.ducklake", back, shares_files=True)
     before, after = catalog_of(fixture.catalog), catalog_of(tmp_path / "back.ducklake")
     # Of inlined tables, those that are empty and have types that the engine has not stay behind; a flush leaves such.
     behind = before.keys() - after.keys()

@@ -32,7 +32,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def refused(repository: str, to: str, **options: object) -> None:
     with pytest.raises(canvasback.RefusedError) as error:
-        canvasback.restore(repository, to, **options)  # type: ignore[arg-type]
+        canvasback.restore(to, repository, **options)  # type: ignore[arg-type]
     assert (error.value.code, error.value.exit_code) == ("shares-files", 4)
     assert "--data-path" in error.value.hint
 
@@ -56,14 +56,14 @@ def test_a_spare_beside_the_living(engine: Engine, tmp_path: Path, postgres: Ser
     assert not Path(tmp_path / "spare").exists()
     assert not Path(tmp_path / "other.ducklake").exists()
 
-    trial = canvasback.restore(lake.repository, spare, data_path=str(tmp_path / "files"))
+    trial = canvasback.restore(spare, lake.repository, data_path=str(tmp_path / "files"))
     assert trial.findings == ()
     truth = lake.read()
     with session(spare) as connection:
         connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
     assert lake.read() == truth
 
-    shared = canvasback.restore(lake.repository, other, shares_files=True)
+    shared = canvasback.restore(other, lake.repository, shares_files=True)
     assert list(shared.finding_counts) == ["newer-files"]
     with session(other) as connection:  # what it is about: so it ends
         connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
@@ -80,7 +80,7 @@ def test_in_its_old_place_it_shares_nothing(engine: Engine, tmp_path: Path, post
     truth = lake.read()
     if engine == "postgres":  # another spelling of the same place
         place = place.replace("ducklake:postgres:", "ducklake:postgres:application_name=other ")
-    assert canvasback.restore(lake.repository, place, replace=True).findings == ()
+    assert canvasback.restore(place, lake.repository, replace=True).findings == ()
     assert lake.read() == truth
 
 
@@ -96,7 +96,7 @@ def test_another_schema_of_the_same_database_is_another_place(tmp_path: Path, po
 def test_a_catalog_that_is_gone_shares_nothing(lake: Lake, tmp_path: Path) -> None:
     truth = lake.read()
     lake.catalog.rename(tmp_path / "kept.ducklake")
-    result = canvasback.restore(lake.repository, f"ducklake:{tmp_path}/spare.ducklake")
+    result = canvasback.restore(f"ducklake:{tmp_path}/spare.ducklake", lake.repository)
     assert result.findings == ()
     assert read(result.lake) == truth
 
@@ -108,14 +108,14 @@ def test_a_catalog_that_was_pointed_elsewhere_shares_nothing(lake: Lake, tmp_pat
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
     canvasback.repoint(lake.attach, str(tmp_path / "moved"))
-    assert canvasback.restore(lake.repository, f"ducklake:{tmp_path}/spare.ducklake").findings == ()
+    assert canvasback.restore(f"ducklake:{tmp_path}/spare.ducklake", lake.repository).findings == ()
 
 
 def test_the_newest_point_tells_where_the_catalog_went(lake: Lake, tmp_path: Path, postgres: Server) -> None:
     """The catalog moved to PostgreSQL after the first point, and its file is gone."""
     moved = attach_string("postgres", tmp_path, postgres)
     lake.catalog.rename(tmp_path / "kept.ducklake")
-    canvasback.restore(lake.repository, moved)
+    canvasback.restore(moved, lake.repository)
     canvasback.backup(moved, lake.repository)
     refused(lake.repository, f"ducklake:{tmp_path}/spare.ducklake", point=lake.points[0])
 
@@ -125,7 +125,7 @@ def test_another_lake_at_the_old_place_is_none_of_ours(lake: Lake, tmp_path: Pat
     other = Lake(lake.folder)
     other.run("CREATE TABLE lake.u AS SELECT 1 AS i")
     assert canvasback.restore(
-        lake.repository, f"ducklake:{tmp_path}/spare.ducklake", level="exists"
+        f"ducklake:{tmp_path}/spare.ducklake", lake.repository, level="exists"
     ).finding_counts in (
         {},
         {"newer-files": 1},
@@ -136,7 +136,7 @@ def test_an_old_catalog_that_cannot_be_read_is_a_finding(lake: Lake, tmp_path: P
     content = bytearray(lake.catalog.read_bytes())
     content[4096:12288] = b"\0" * 8192
     lake.catalog.write_bytes(content)
-    result = canvasback.restore(lake.repository, f"ducklake:{tmp_path}/spare.ducklake")
+    result = canvasback.restore(f"ducklake:{tmp_path}/spare.ducklake", lake.repository)
     assert list(result.finding_counts) == [UNKNOWN]
     assert str(lake.catalog) in result.findings[0].where
 
@@ -154,16 +154,16 @@ def test_where_nobody_can_look_it_is_a_finding(what: str, lake: Lake, tmp_path: 
     point = publish_point(store, msgspec.structs.replace(manifest, origin=origin), lake.points[0]).id
     truth = lake.read()
     lake.catalog.unlink()
-    result = canvasback.restore(lake.repository, f"ducklake:{tmp_path}/one.ducklake", point)
+    result = canvasback.restore(f"ducklake:{tmp_path}/one.ducklake", lake.repository, point)
     assert result.finding_counts == {UNKNOWN: 1}
     assert read(result.lake) == truth
     if what == "server":
         assert "127.0.0.1" in result.findings[0].where
     for options in ({"shares_files": True}, {"data_path": str(tmp_path / "files")}):
         to = f"ducklake:{tmp_path}/{len(options)}-{next(iter(options))}.ducklake"
-        assert canvasback.restore(lake.repository, to, point, **options).findings == ()
+        assert canvasback.restore(to, lake.repository, point, **options).findings == ()
     lake.delete()  # then all files are put there anew, and are nobody else's
-    assert canvasback.restore(lake.repository, f"ducklake:{tmp_path}/two.ducklake", point).findings == ()
+    assert canvasback.restore(f"ducklake:{tmp_path}/two.ducklake", lake.repository, point).findings == ()
 
 
 def test_a_point_of_an_older_release_does_not_tell(lake: Lake, tmp_path: Path) -> None:
@@ -173,14 +173,14 @@ def test_a_point_of_an_older_release_does_not_tell(lake: Lake, tmp_path: Path) -
         file.unlink()
         point = publish_point(store, msgspec.structs.replace(manifest, origin=None), None).id
     assert "origin" not in json.loads(Path(lake.repository, "points", f"{point}.json").read_text())
-    assert canvasback.restore(lake.repository, f"ducklake:{tmp_path}/spare.ducklake", point).findings == ()
+    assert canvasback.restore(f"ducklake:{tmp_path}/spare.ducklake", lake.repository, point).findings == ()
 
 
 def test_the_place_is_remembered_without_a_password(tmp_path: Path, postgres: Server) -> None:
     place = attach_string("postgres", tmp_path, postgres)
     lake = Lake(tmp_path / "lake", elsewhere=place)
     lake.run("CREATE TABLE lake.t AS SELECT i FROM range(100) r(i)")
-    canvasback.init(lake.repository, place)
+    canvasback.init(place, lake.repository)
     point = canvasback.backup(f"{place} password=geheim", lake.repository).point
     text = Path(lake.repository, "points", f"{point}.json").read_text()
     assert "geheim" not in text

@@ -39,7 +39,7 @@ class Linked:
         self.options = (f"DATA_PATH {literal(str(folder / 'files'))}", "DATA_INLINING_ROW_LIMIT 0")
         with session(self.name(self.file), *self.options) as connection:
             connection.execute("CREATE TABLE lake.t AS SELECT i FROM range(10) r(i)")
-        canvasback.init(self.repository, self.name(self.file))
+        canvasback.init(self.name(self.file), self.repository)
 
     def name(self, file: Path) -> str:
         return f"ducklake:{self.kind}:{file}"
@@ -124,8 +124,8 @@ def test_replacing_through_a_link_replaces_the_file(linked: Linked, used: str) -
     with session(linked.name(linked.file), *linked.options) as connection:
         connection.execute("DROP TABLE lake.t")
     with pytest.raises(canvasback.RefusedError):
-        canvasback.restore(linked.repository, name)
-    result = canvasback.restore(linked.repository, name, replace=True)
+        canvasback.restore(name, linked.repository)
+    result = canvasback.restore(name, linked.repository, replace=True)
     assert result.findings == ()
     assert (os.readlink(linked.link), os.readlink(linked.far)) == ("real/c.db", "../link.db")
     assert sorted(path.name for path in linked.folder.iterdir() if ".replaced-" in path.name) == []
@@ -136,7 +136,7 @@ def test_a_replaced_catalog_keeps_its_log(tmp_path: Path) -> None:
     linked = Linked("duckdb", tmp_path / "lake")
     canvasback.backup(linked.name(linked.file), linked.repository)
     died = linked.die(linked.link, tmp_path / "copy", 3)
-    canvasback.restore(died.repository, died.name(died.link), replace=True, shares_files=True)
+    canvasback.restore(died.name(died.link), died.repository, replace=True, shares_files=True)
     [aside] = [path for path in (died.folder / "real").iterdir() if path.name.partition(".replaced-")[2][-1:] == "Z"]
     assert died.logs() == []
     assert canvasback.backup(f"ducklake:{aside}", died.repository).snapshot_id == 4
@@ -148,7 +148,7 @@ def test_a_link_that_leads_nowhere_is_a_place(linked: Linked) -> None:
     canvasback.backup(linked.name(linked.link), linked.repository)
     truth = read(linked.name(linked.file))
     linked.file.rename(linked.folder / "kept.db")
-    assert canvasback.restore(linked.repository, linked.name(linked.far)).findings == ()
+    assert canvasback.restore(linked.name(linked.far), linked.repository).findings == ()
     assert linked.link.is_symlink()
     assert read(linked.name(linked.file)) == truth
 

@@ -41,14 +41,14 @@ ALONE = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
 def test_every_table_of_a_moment_comes_back(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
     """Beside what the lake is now, of which nothing changes."""
     to = attach_string(engine, tmp_path, postgres)
-    canvasback.restore(saved.repository, to, data_path=str(tmp_path / "files"))
+    canvasback.restore(to, saved.repository, data_path=str(tmp_path / "files"))
     at = saved.snapshots[len(saved.snapshots) * 2 // 3]
     wanted = {f"back_{number}": of for number, of in enumerate(saved.truth(at)[str(at)].items())}
     for back, (table, _) in [*wanted.items()]:
         schema, _, named = table.partition(".")
         try:
             canvasback.restore_tables(
-                saved.repository, to, name(schema, named), as_name=f"{name(schema)}.{back}", at_snapshot=at
+                to, saved.repository, name(schema, named), as_name=f"{name(schema)}.{back}", at_snapshot=at
             )
         except RefusedError as refused:  # inlined rows are not encrypted, and no file that is not may hold them
             assert (refused.code, saved.fixture.path.name) == ("cannot-encrypt", "duckdb-1.0-encrypted")  # noqa: PT017
@@ -73,7 +73,7 @@ def repository(tmp_path: Path) -> str:
 def back_up(life: Life, repository: str) -> None:
     """Make a point."""
     if not Path(repository).exists():
-        canvasback.init(repository, life.attach)
+        canvasback.init(life.attach, repository)
     assert canvasback.backup(life.attach, repository).findings == ()
 
 
@@ -99,7 +99,7 @@ def test_a_dropped_table_comes_back_with_all_that_it_is(life: Life, repository: 
     life.do("DROP TABLE lake.t", "CREATE TABLE lake.other AS SELECT 1 AS one")
     before = dict(life.truths)
 
-    result = canvasback.restore_tables(repository, life.attach, "main.t")
+    result = canvasback.restore_tables(life.attach, repository, "main.t")
 
     assert result.findings == ()
     assert result.new_snapshot_id == life.head == max(before) + 1
@@ -135,7 +135,7 @@ def test_cleanup_of_the_old_table_leaves_the_new_one_alone(life: Life, repositor
     life.do("DELETE FROM lake.t WHERE i % 5 = 0")
     back_up(life, repository)
     truth = life.read()["main.t"]
-    canvasback.restore_tables(repository, life.attach, "t", as_name="copy")
+    canvasback.restore_tables(life.attach, repository, "t", as_name="copy")
     assert shapes(life.data / "main" / "copy") == shapes(life.data / "main" / "t")
     life.do("DROP TABLE lake.t")
     # 0.3 itself cannot rewrite files of several partitions.
@@ -158,7 +158,7 @@ def test_a_new_column_does_not_show_a_dropped_one(life: Life, repository: str) -
     life.do("CREATE TABLE lake.t (i INTEGER, secret VARCHAR)", "INSERT INTO lake.t VALUES (1, 'dropped')")
     life.do("ALTER TABLE lake.t DROP COLUMN secret")
     back_up(life, repository)
-    canvasback.restore_tables(repository, life.attach, "t", as_name="copy")
+    canvasback.restore_tables(life.attach, repository, "t", as_name="copy")
 
     life.do("ALTER TABLE lake.copy ADD COLUMN fresh VARCHAR")
 
@@ -171,7 +171,7 @@ def test_a_moment_in_the_middle_of_a_merged_file(life: Life, repository: str) ->
     life.same("CALL ducklake_merge_adjacent_files('lake')")
     back_up(life, repository)
 
-    canvasback.restore_tables(repository, life.attach, "t", as_name="copy", at_snapshot=4)
+    canvasback.restore_tables(life.attach, repository, "t", as_name="copy", at_snapshot=4)
 
     assert life.read()["main.copy"] == life.truths[4]["main.t"]
     life.do("INSERT INTO lake.copy VALUES (100, 'new')", *KEEPS)
@@ -185,7 +185,7 @@ def test_a_whole_schema_comes_back(in_duckdb: Life, repository: str) -> None:
     truth = in_duckdb.read()
     in_duckdb.do('DROP SCHEMA lake."odd ☂" CASCADE', "INSERT INTO lake.stays VALUES (3)")
 
-    result = canvasback.restore_tables(repository, in_duckdb.attach, "odd ☂")
+    result = canvasback.restore_tables(in_duckdb.attach, repository, "odd ☂")
 
     assert [table.table for table in result.tables] == ["odd ☂.a.b", "odd ☂.empty"]
     assert any("the schema odd ☂ is made" in step for step in result.steps)
@@ -208,7 +208,7 @@ def test_a_commit_in_between_is_no_hindrance(life: Life, repository: str, monkey
         change(engine, *arguments)
 
     monkeypatch.setattr(kind, "change", slow)
-    canvasback.restore_tables(repository, life.attach, "t", as_name="copy")
+    canvasback.restore_tables(life.attach, repository, "t", as_name="copy")
     assert life.read() == {"main.copy": life.truths[2]["main.t"], "main.t": life.truths[3]["main.t"]}
 
 
@@ -219,7 +219,7 @@ def test_who_is_locked_out_leaves_no_files(in_duckdb: Life, repository: str) -> 
     with session(in_duckdb.attach, "READ_ONLY") as connection:
         assert contents(connection)
         with pytest.raises(LockedError):
-            canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy")
+            canvasback.restore_tables(in_duckdb.attach, repository, "t", as_name="copy")
     assert sorted(in_duckdb.data.rglob("*")) == files
 
 
@@ -228,7 +228,7 @@ def test_a_dry_run_changes_nothing(in_duckdb: Life, repository: str) -> None:
     back_up(in_duckdb, repository)
     files = sorted(in_duckdb.data.rglob("*"))
 
-    result = canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy", dry_run=True)
+    result = canvasback.restore_tables(in_duckdb.attach, repository, "t", as_name="copy", dry_run=True)
 
     assert (result.dry_run, result.new_snapshot_id, result.tables[0].rows) == (True, 0, 20)
     assert sorted(in_duckdb.data.rglob("*")) == files
@@ -252,13 +252,13 @@ def test_what_cannot_be_is_refused(in_duckdb: Life, repository: str, tmp_path: P
         ("gone", {"at_snapshot": 2}, RefusedError, "table-not-there", "from snapshot 4 on"),
         ("a.b.c", {}, UsageError, "table-name", "double quotes"),
         ("", {}, UsageError, "table-name", "schema.table"),
-        ("main.t", {"to": other.attach}, RefusedError, "other-lake", "SQL"),
+        ("main.t", {"lake": other.attach}, RefusedError, "other-lake", "SQL"),
         ("main.t", {"as_name": "u", "at_snapshot": 99}, RefusedError, "moment-not-held", "snapshot 7"),
     ]
     for table, arguments, kind, code, hint in refusals:
-        given = {"to": in_duckdb.attach, **arguments}
+        given = {"lake": in_duckdb.attach, **arguments}
         with pytest.raises(kind) as caught:
-            canvasback.restore_tables(repository, table=table, **given)  # type: ignore[arg-type]
+            canvasback.restore_tables(repository=repository, table=table, **given)  # type: ignore[arg-type]
         assert caught.value.code == code, (table, arguments)  # type: ignore[attr-defined]
         assert hint in caught.value.hint, (table, arguments)  # type: ignore[attr-defined]
     assert in_duckdb.head == 7
@@ -271,14 +271,14 @@ def test_a_point_without_its_files_changes_nothing(in_duckdb: Life, repository: 
         path.unlink()
 
     with pytest.raises(CorruptError) as caught:
-        canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy")
+        canvasback.restore_tables(in_duckdb.attach, repository, "t", as_name="copy")
 
     assert caught.value.code == "table-incomplete"
     assert in_duckdb.head == 2
     shutil.rmtree(in_duckdb.data)
     assert canvasback.backup(in_duckdb.attach, repository, full=True).finding_counts
     with pytest.raises(RefusedError) as refused:
-        canvasback.restore_tables(repository, in_duckdb.attach, "t", as_name="copy")
+        canvasback.restore_tables(in_duckdb.attach, repository, "t", as_name="copy")
     assert refused.value.code == "table-files-absent"
 
 
@@ -291,9 +291,9 @@ def test_encrypted_files_keep_their_keys_and_inlined_rows_stay_out(new_lake: Lak
         truth = contents(connection)
     new_lake.backup()
 
-    canvasback.restore_tables(new_lake.repository, new_lake.attach, "t", as_name="copy")
+    canvasback.restore_tables(new_lake.attach, new_lake.repository, "t", as_name="copy")
     with pytest.raises(RefusedError) as caught:
-        canvasback.restore_tables(new_lake.repository, new_lake.attach, "u", as_name="copy2")
+        canvasback.restore_tables(new_lake.attach, new_lake.repository, "u", as_name="copy2")
 
     assert caught.value.code == "cannot-encrypt"
     assert read(new_lake.attach) == truth | {"main.copy": truth["main.t"]}

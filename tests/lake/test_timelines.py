@@ -50,7 +50,7 @@ def test_a_rewritten_lake_goes_on_on_a_new_timeline(lake: Lake, tmp_path: Path) 
     truths.append(lake.read())
     assert timelines(lake) == [1, 1]
 
-    canvasback.restore(lake.repository, lake.attach, first.point, replace=True)
+    canvasback.restore(lake.attach, lake.repository, first.point, replace=True)
     # As many commits as before, of as many bytes: the same ids of snapshots and files, and the same sizes.
     for number in range(2):
         lake.run(f"INSERT INTO lake.t SELECT i, 'other {number}' FROM range(20) r(i)")
@@ -67,14 +67,14 @@ def test_a_rewritten_lake_goes_on_on_a_new_timeline(lake: Lake, tmp_path: Path) 
     lake.delete()
     for point, truth in zip(lake.points, truths, strict=True):
         copy = tmp_path / point
-        canvasback.restore(lake.repository, f"ducklake:{copy}/main.ducklake", point, data_path=f"{copy}/files")
+        canvasback.restore(f"ducklake:{copy}/main.ducklake", lake.repository, point, data_path=f"{copy}/files")
         assert read(f"ducklake:{copy}/main.ducklake") == truth
 
 
 def test_a_restored_lake_that_goes_on_stays_on_its_timeline(lake: Lake) -> None:
     lake.backup()
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     lake.run("INSERT INTO lake.t SELECT i, 'more' FROM range(20) r(i)")
 
     result = lake.backup()
@@ -87,7 +87,7 @@ def test_a_lake_that_was_only_rewound_is_on_a_new_timeline(lake: Lake) -> None:
     first = lake.backup()
     lake.run("INSERT INTO lake.t SELECT i, 'more' FROM range(20) r(i)")
     lake.backup()
-    canvasback.restore(lake.repository, lake.attach, first.point, replace=True)
+    canvasback.restore(lake.attach, lake.repository, first.point, replace=True)
 
     lake.backup()
 

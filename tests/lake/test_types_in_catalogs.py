@@ -93,14 +93,14 @@ def test_every_type_goes_from_an_engine_into_every_other_and_back(
     make(source, tmp_path, groups)
     truth = rows(source, groups)
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, source)
+    canvasback.init(source, repository)
     assert canvasback.backup(source, repository).findings == ()
 
     for to in ENGINES:
         folder = tmp_path / to
         folder.mkdir()
         target = attach_string(to, folder, postgres)
-        canvasback.restore(repository, target, data_path=str(folder / "data"))
+        canvasback.restore(target, repository, data_path=str(folder / "data"))
         assert rows(target, groups) == truth, to
         written = {table: values for table, values in groups.items() if table != "odd" or to == "duckdb"}
         go_on(target, written)
@@ -110,9 +110,9 @@ def test_every_type_goes_from_an_engine_into_every_other_and_back(
             assert {row[1:] for row in changed[table]} == {row[1:] for row in truth[table]}
 
         again = str(folder / "repository")
-        canvasback.init(again, target)
+        canvasback.init(target, again)
         assert canvasback.backup(target, again).findings == ()
-        canvasback.restore(again, f"ducklake:{folder}/back.ducklake", shares_files=True)
+        canvasback.restore(f"ducklake:{folder}/back.ducklake", again, shares_files=True)
         attached = canvasback.attach(again, out=str(folder / "attached.ducklake"))
         for back in (f"ducklake:{folder}/back.ducklake", f"ducklake:{attached.file}"):
             assert rows(back, groups) == changed
@@ -144,11 +144,11 @@ def test_the_list_spells_columns_as_the_extension_does(engine: Engine, tmp_path:
     for attach, place in ((source, tmp_path), (native, folder)):
         make(attach, place, {"common": VALUES})
     repository = str(tmp_path / "repository")
-    canvasback.init(repository, source)
+    canvasback.init(source, repository)
     canvasback.backup(source, repository)
     (tmp_path / "restored").mkdir()
     restored = attach_string(engine, tmp_path / "restored", postgres)
-    canvasback.restore(repository, restored, shares_files=True)
+    canvasback.restore(restored, repository, shares_files=True)
     assert _declared(restored, postgres) == _declared(native, postgres)
 
 

@@ -140,13 +140,13 @@ def test_files_that_are_cut(tmp_path: Path) -> None:
     lake.backup()
 
     canvasback.restore(
-        lake.repository, f"ducklake:{tmp_path}/at.ducklake", data_path=f"{tmp_path}/files", at_snapshot=3
+        f"ducklake:{tmp_path}/at.ducklake", lake.repository, data_path=f"{tmp_path}/files", at_snapshot=3
     )
     with session(f"ducklake:{tmp_path}/at.ducklake") as connection:
         assert see(connection, "lake.t") == wanted
         connection.execute(f"INSERT INTO lake.t SELECT {row(9, 1)}")
         assert [found[1] for found in see(connection, "lake.t").rows] == ["1", "2", "9"]
-    canvasback.restore_tables(lake.repository, lake.attach, "main.t", as_name="back", at_snapshot=3)
+    canvasback.restore_tables(lake.attach, lake.repository, "main.t", as_name="back", at_snapshot=3)
     with lake.session() as connection:
         assert see(connection, "lake.back") == wanted
     canvasback.rewind(lake.attach, to_snapshot=3, safety_point=False)
@@ -174,7 +174,7 @@ def test_rows_that_were_inlined(engine: Engine, tmp_path: Path, postgres: Server
     assert lake.files() == []
     lake.backup()
 
-    canvasback.restore_tables(lake.repository, lake.attach, "main.t", as_name="back", at_snapshot=2)
+    canvasback.restore_tables(lake.attach, lake.repository, "main.t", as_name="back", at_snapshot=2)
 
     with lake.session() as connection:
         assert see(connection, "lake.back") == wanted
@@ -200,7 +200,7 @@ def test_what_parquet_does_not_hold_is_refused_by_name(type_: str, value: str, t
     before = lake.read()
     lake.backup()
     with pytest.raises(RefusedError) as refused:
-        canvasback.restore_tables(lake.repository, lake.attach, "main.t", as_name="back")
+        canvasback.restore_tables(lake.attach, lake.repository, "main.t", as_name="back")
     assert refused.value.code == "value-not-kept"
     assert "main.t" in refused.value.message
     assert re.search(r"\bv\b", refused.value.message)
@@ -224,10 +224,10 @@ def test_a_duckdb_without_geometries_cuts_none(tmp_path: Path) -> None:
     lake.backup()
     to = f"ducklake:{tmp_path}/at.ducklake"
     if recent:
-        canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=2)
+        canvasback.restore(to, lake.repository, data_path=f"{tmp_path}/files", at_snapshot=2)
         return
     with pytest.raises(RefusedError, match="geometries") as refused:
-        canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=2)
+        canvasback.restore(to, lake.repository, data_path=f"{tmp_path}/files", at_snapshot=2)
     assert refused.value.code == "cannot-cut"
     assert not (tmp_path / "files").exists()
 

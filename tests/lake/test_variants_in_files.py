@@ -57,12 +57,12 @@ def test_shredded_files_that_are_cut(tmp_path: Path) -> None:
     assert shredded > 0
     lake.backup()
     to = f"ducklake:{tmp_path}/at.ducklake"
-    canvasback.restore(lake.repository, to, data_path=f"{tmp_path}/files", at_snapshot=3)
+    canvasback.restore(to, lake.repository, data_path=f"{tmp_path}/files", at_snapshot=3)
     with session(to) as connection:
         assert see(connection, "lake.v") == wanted
         connection.execute("INSERT INTO lake.v VALUES (40, {'a': 2000}::VARIANT)")
         assert see(connection, "lake.v")[:-1] == wanted
-    canvasback.restore_tables(lake.repository, lake.attach, "main.v", as_name="back", at_snapshot=3)
+    canvasback.restore_tables(lake.attach, lake.repository, "main.v", as_name="back", at_snapshot=3)
     canvasback.rewind(lake.attach, to_snapshot=3, safety_point=False)
     with lake.session() as connection:
         assert see(connection, "lake.v") == wanted

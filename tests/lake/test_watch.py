@@ -38,7 +38,7 @@ def test_every_commit_gets_into_a_point(kind: Kind, tmp_path: Path, postgres: Se
             database.execute(f"PRAGMA journal_mode = {kind.partition('-')[2]}")
     repository = tmp_path / "repository"
     with writing(attach, tmp_path / "data") as writer:
-        canvasback.init(str(repository), attach)
+        canvasback.init(attach, str(repository))
         with watching(attach, repository) as watch:
             watch.wait_for(PointMade)
             for _ in range(3):  # one at a time: each has a point of its own
@@ -73,7 +73,7 @@ def test_every_commit_gets_into_a_point(kind: Kind, tmp_path: Path, postgres: Se
 
 
 def test_a_repository_that_goes_away_and_comes_back(lake: Lake, tmp_path: Path) -> None:
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
     with watching(lake.attach, lake.repository) as watch:
         watch.wait_for(PointMade)
         Path(lake.repository).rename(tmp_path / "away")
@@ -89,7 +89,7 @@ def test_a_repository_that_goes_away_and_comes_back(lake: Lake, tmp_path: Path) 
     truth = lake.read()
     assert canvasback.verify(lake.repository, all_points=True, level="rows").finding_counts == {}
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert lake.read() == truth
 
 
@@ -111,7 +111,7 @@ def test_a_postgres_server_that_restarts(tmp_path: Path) -> None:
         data = f"DATA_PATH '{tmp_path}/data/'"
         with session(attach, data) as connection:
             connection.execute("CREATE TABLE lake.t (i INTEGER)")
-        canvasback.init(str(repository), attach)
+        canvasback.init(attach, str(repository))
         with watching(attach, repository) as watch:
             watch.wait_for(PointMade)
             server.stop()
@@ -122,14 +122,14 @@ def test_a_postgres_server_that_restarts(tmp_path: Path) -> None:
             watch.wait_for(OutageEnded)
             assert watch.wait_for(PointMade, 2).commits == 1
             assert watch.stop() == 0
-        canvasback.restore(str(repository), f"ducklake:{tmp_path}/back.ducklake", shares_files=True)
+        canvasback.restore(f"ducklake:{tmp_path}/back.ducklake", str(repository), shares_files=True)
         assert rows_of(f"ducklake:{tmp_path}/back.ducklake") == digest(list(range(100)))
 
 
 def test_a_file_that_was_away_is_fetched_although_nobody_commits(lake: Lake, tmp_path: Path) -> None:
     lost = lake.files()[0]
     lost.rename(tmp_path / "away")
-    canvasback.init(lake.repository, lake.attach)
+    canvasback.init(lake.attach, lake.repository)
     with watching(lake.attach, lake.repository) as watch:
         assert watch.wait_for(PointMade).absent == 1
         (tmp_path / "away").rename(lost)
@@ -157,7 +157,7 @@ def test_a_lake_that_is_taken_back_is_followed(lake: Lake, tmp_path: Path) -> No
         assert watch.stop() == 0
     truth = lake.read()
     lake.delete()
-    canvasback.restore(lake.repository, lake.attach)
+    canvasback.restore(lake.attach, lake.repository)
     assert lake.read() == truth
 
 

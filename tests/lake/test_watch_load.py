@@ -26,7 +26,7 @@ def seconds() -> float:
 def test_twenty_commits_a_second(tmp_path: Path) -> None:
     attach, repository = f"ducklake:{tmp_path}/main.ducklake", tmp_path / "repository"
     with writing(attach, tmp_path / "data", rate=RATE, maintains=True) as writer:
-        canvasback.init(str(repository), attach)
+        canvasback.init(attach, str(repository))
         with watching(attach, repository, every=1.0) as watch:
             time.sleep(seconds())
             writer.end()

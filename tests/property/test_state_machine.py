@@ -313,7 +313,7 @@ class LakeLife(RuleBasedStateMachine):
         to = point.head if whole else data.draw(st.sampled_from(sorted(point.times)))
         self._detach()
         at = None if whole else to
-        result = canvasback.restore(self.lake.repository, self.lake.attach, point.id, at_snapshot=at, replace=True)
+        result = canvasback.restore(self.lake.attach, self.lake.repository, point.id, at_snapshot=at, replace=True)
         newer = {"newer-files"}  # of commits that come after the snapshot, and of those of other timelines
         counts = {code: count for code, count in result.finding_counts.items() if code not in newer}
         truth = self._came_back(self.lake.attach, point, to, counts)
@@ -360,7 +360,7 @@ class LakeLife(RuleBasedStateMachine):
         name = f"back {self.made}"
 
         result = canvasback.restore_tables(
-            self.lake.repository, self.lake.attach, f"{table.schema}.{quoted(table.name)}", point.id,
+            self.lake.attach, self.lake.repository, f"{table.schema}.{quoted(table.name)}", point.id,
             as_name=f"main.{quoted(name)}", at_snapshot=to,
         )  # fmt: skip
 
@@ -416,13 +416,13 @@ class LakeLife(RuleBasedStateMachine):
         folder = self.folder / str(number)
         match number % 3:
             case 0:
-                result = canvasback.restore(self.lake.repository, self.lake.attach, point.id, replace=True)
+                result = canvasback.restore(self.lake.attach, self.lake.repository, point.id, replace=True)
                 assert result.findings == ()
                 assert self.engine != "duckdb" or catalog_of(self.lake.catalog) == point.catalog
                 assert self._judge(self.lake.attach) == point.truth
             case 1:
                 to = f"ducklake:{folder}/main.ducklake"
-                result = canvasback.restore(self.lake.repository, to, point.id, data_path=f"{folder}/files")
+                result = canvasback.restore(to, self.lake.repository, point.id, data_path=f"{folder}/files")
                 assert result.findings == ()
                 assert len(tree_of(folder / "files")) == result.restored_files
                 assert self._judge(to) == point.truth
@@ -436,7 +436,7 @@ class LakeLife(RuleBasedStateMachine):
         folder = self.folder / f"elsewhere-{self.looked}"
         folder.mkdir()
         attach = self._place(folder) or f"ducklake:{folder}/main.ducklake"
-        result = canvasback.restore(self.lake.repository, attach, point.id, at_snapshot=to, data_path=f"{folder}/files")
+        result = canvasback.restore(attach, self.lake.repository, point.id, at_snapshot=to, data_path=f"{folder}/files")
         assert result.snapshot_id == to
         truth = self._came_back(attach, point, to, result.finding_counts)
         earlier = {at: self._shown(attach, at) for at in _some([at for at in sorted(point.times) if at < to])}

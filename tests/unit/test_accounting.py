@@ -23,7 +23,18 @@ def file(**known: Any) -> File:
 
 def state(rows: int, *, exact: bool = True) -> TableState:
     """A table of so many rows."""
-    return TableState("main", "t", 1, "uuid", rows, exact, 1, 1000, rows, rows)
+    return TableState(
+        schema="main",
+        table="t",
+        table_id=1,
+        uuid="uuid",
+        rows=rows,
+        rows_exact=exact,
+        files=1,
+        bytes=1000,
+        fewest=rows,
+        most=rows,
+    )
 
 
 def flow(before: TableState, after: int, seen: int, *pairs: FilePair, **known: Any) -> Flow:

@@ -13,7 +13,7 @@ ASKED: dict[str, Callable[[str], object]] = {
     "verify": lambda level: canvasback.verify("/nowhere", level=level),
     "check": lambda level: canvasback.check("ducklake:/nowhere.ducklake", level=level),
     "heal": lambda level: canvasback.heal("ducklake:/nowhere.ducklake", level=level),
-    "restore": lambda level: canvasback.restore("/nowhere", "ducklake:/nowhere.ducklake", level=level),
+    "restore": lambda level: canvasback.restore("ducklake:/nowhere.ducklake", "/nowhere", level=level),
 }
 
 

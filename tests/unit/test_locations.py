@@ -82,6 +82,16 @@ def test_the_options_of_the_bucket_go_before_those_of_the_scheme() -> None:
     assert [options.region for _, options in stores.asked] == ["own", "all", None]
 
 
+@pytest.mark.parametrize(
+    ("url", "served_by"),
+    [("s3://b/x", "s3.S3Bucket"), ("gs://b/x", "gcs.GcsBucket"), ("az://c/x", "azure.AzureBucket")],
+)
+def test_each_cloud_has_what_serves_it(url: str, served_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = MemoryBucket()
+    monkeypatch.setattr(f"canvasback.storage.bucket.{served_by}", lambda *_: bucket)
+    assert Stores().open(url).url == f"{bucket.url}x/"
+
+
 def test_folders() -> None:
     assert folder_url("a/b", "/base") == "/base/a/b/"
     assert folder_url("file:///a/b/") == "/a/b/"

@@ -71,7 +71,21 @@ class World:
         self.backed_up = head
         counts = {"file-missing": self.absent} if self.absent else {}
         return canvasback.BackupResult(
-            f"p{head}", head, 9, 900, 1, 100, 8, 50, 0.5, (), counts, NOON, head - (before or 0), self.absent, made
+            point=f"p{head}",
+            snapshot_id=head,
+            files=9,
+            bytes=900,
+            new_files=1,
+            new_bytes=100,
+            reused_files=8,
+            catalog_bytes=50,
+            seconds=0.5,
+            findings=(),
+            finding_counts=counts,
+            snapshot_time=NOON,
+            commits=head - (before or 0),
+            absent=self.absent,
+            made=made,
         )
 
     # As a `threading.Event`.
@@ -96,7 +110,7 @@ class World:
         return list(self.events())
 
     def events(self) -> Iterator[WatchEvent]:
-        begun = WatchStarted(self.now, "ducklake:x", "/r/", EVERY)
+        begun = WatchStarted(at=self.now, lake="ducklake:x", repository="/r/", every_seconds=EVERY)
         return follow(begun, self.pulse, self.back_up, self, self.clock)
 
 
@@ -113,7 +127,7 @@ def test_a_first_point_is_made_and_then_only_the_pulse_is_felt() -> None:
     started, made, stopped = world.follow()
     assert isinstance(started, WatchStarted)
     assert isinstance(made, PointMade)
-    assert stopped == WatchStopped(world.now, 1)
+    assert stopped == WatchStopped(at=world.now, points=1)
     assert len(world.backups) == 1
     assert len(world.looks) == 10
 
@@ -124,7 +138,7 @@ def test_nothing_is_made_where_the_newest_point_has_it_all() -> None:
     _, held, stopped = world.follow()
     assert isinstance(held, PointHeld)
     assert held.point == "p0"
-    assert stopped == WatchStopped(world.now, 0)
+    assert stopped == WatchStopped(at=world.now, points=0)
 
 
 def test_each_commit_is_in_a_point_that_tells_its_lag() -> None:
@@ -259,10 +273,10 @@ def test_it_stops_at_once_where_it_waits() -> None:
         world.stopped = True
 
     world = World({5.5: stop}, until=1000)
-    assert world.follow()[-1] == WatchStopped(NOON + timedelta(seconds=5.5), 1)
+    assert world.follow()[-1] == WatchStopped(at=NOON + timedelta(seconds=5.5), points=1)
 
     world = World({5: breaks(canvasback.StorageError("no")), 6: commit, 77.7: stop}, until=1000)
-    assert world.follow()[-1] == WatchStopped(NOON + timedelta(seconds=77.7), 1)
+    assert world.follow()[-1] == WatchStopped(at=NOON + timedelta(seconds=77.7), points=1)
 
 
 def test_it_finishes_the_backup_at_hand_before_it_stops() -> None:

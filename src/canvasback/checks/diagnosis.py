@@ -21,10 +21,9 @@ from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.errors import StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import CheckLevel
-from canvasback.model.progress import Progress
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _BATCH = 4096
 _DAMAGED = {
@@ -94,33 +93,20 @@ class Examiner:
         passed_over: Points that could not be asked for checksums.
 
     Args:
+        run: Reaches the data path, and is told how the work goes on.
         root: See above.
-        stores: Reaches the data path.
         level: How deeply to look.
         repository: Knows the bytes of the files; needed at level ``checksum``.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        progress: Told how the work goes on.
         moment: Now.
     """
 
-    def __init__(
-        self,
-        root: str,
-        stores: Stores,
-        level: CheckLevel,
-        repository: Repository | None,
-        jobs: int | None,
-        progress: Progress,
-        moment: datetime,
-    ) -> None:
+    def __init__(self, run: Run, root: str, level: CheckLevel, repository: Repository | None, moment: datetime) -> None:
         self.root = root
         self.level = level
         self.unknown_checksums = 0
         self.passed_over = Findings()
-        self._stores = stores
+        self._run = run
         self._repository = repository
-        self._jobs = jobs
-        self._progress = progress
         self._moment = moment
 
     def diagnose(self, image: Image, tables: frozenset[int] | None = None) -> Diagnosis:
@@ -146,13 +132,13 @@ class Examiner:
 
     def _empty(self, image: Image) -> Finding | None:
         with contextlib.suppress(StorageError):  # of the files a check says so, one by one
-            if is_empty(image, self.root, self._stores):
+            if is_empty(image, self.root, self._run.stores):
                 return EMPTY.at(self.root, "nothing of the lake is here")
         return None
 
     def _strays(self, image: Image) -> Iterator[Finding]:
         with contextlib.suppress(StorageError):  # of the files a check says so, one by one
-            yield from stray_files(image, self.root, self._stores, self._moment, progress=self._progress)
+            yield from stray_files(image, self.root, self._run, self._moment)
 
     def look_again(self, image: Image, files: Sequence[tuple[str, int]]) -> Diagnosis:
         """Look at the catalog again, and of the files only at some.
@@ -181,17 +167,7 @@ class Examiner:
         held = held_files(image, self._repository, passed_over) if by_bytes and self._repository else None
         if files is None:
             self.passed_over = passed_over
-        found = check_files(
-            image,
-            self.root,
-            self._stores,
-            self.level,
-            tables=tables,
-            files=files,
-            held=held,
-            jobs=self._jobs,
-            progress=self._progress,
-        )
+        found = check_files(image, self.root, self._run, self.level, tables=tables, files=files, held=held)
         _note(image, found)
         if by_bytes and files is None:
             self.unknown_checksums = files_not_held(image)

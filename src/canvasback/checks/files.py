@@ -19,11 +19,11 @@ from canvasback.checks.vectors import check_vector
 from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.level import CheckLevel
-from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import Relation
 from canvasback.parquet.file_end import read_end
 from canvasback.storage.locations import Stores
-from canvasback.storage.parallel import Stop, in_parallel
+from canvasback.storage.parallel import Stop
+from canvasback.storage.run import Run
 from canvasback.storage.temporary import temporary_folder
 
 _FOOTERS = 256
@@ -33,29 +33,25 @@ _FOOTERS = 256
 def check_files(
     image: Image,
     root: str,
-    stores: Stores,
+    run: Run,
     level: CheckLevel,
     *,
     tables: frozenset[int] | None = None,
     files: str | None = None,
     held: Relation | None = None,
-    jobs: int | None = None,
-    progress: Progress = SILENT,
 ) -> Iterator[DamagedFile]:
     """Compare the files that any snapshot of a lake needs with the catalog, without writing anything.
 
     Args:
         image: The catalog, with the types of one in DuckDB.
         root: The data path as an absolute folder or URL that ends in a slash.
-        stores: How to reach files.
+        run: Reaches the files, and is told how the work goes on.
         level: ``exists``: every file is there with its size. ``footers``: also, its footer is sound and says what the
             catalog says. ``rows``: also, every row can be read, and is within the catalog's statistics.
             ``checksum``: footers, and every byte is as the repository holds it.
         tables: Ids of the tables to look at; None for all.
         files: A SELECT of ``file_kind`` and ``file_id``: only those; None for all.
         held: The repository's files for ``checksum``, see `note_held`.
-        jobs: How many files are asked for or read at a time; None for what suits the storage.
-        progress: Told how the work goes on.
 
     Returns:
         Each damaged file once, with the most telling of what is wrong with it.
@@ -63,9 +59,8 @@ def check_files(
     # Each file is read for one query: DuckDB would fill the memory with the footers of those that are done.
     image.connection.execute("SET enable_external_file_cache = false")
     count = note_wanted(image, root, tables, files)
-    jobs = jobs or stores.open(root).jobs
     note_held(image, held)
-    unsure = note_present(image, root, stores, jobs, progress, count)
+    unsure = note_present(image, root, run, count)
     yield from unsure
     bad: set[tuple[str, int]] = {(damage.file_kind, damage.file_id) for damage in unsure}
     absent = absent_or_other(image, bad.copy(), sizes=level is CheckLevel.EXISTS)
@@ -78,27 +73,27 @@ def check_files(
     note_statistics(image)
     note_partitions(image)
     doubtful: dict[tuple[str, int], DamagedFile] = {}
-    progress.begin("reading footers", files=count)
+    run.progress.begin("reading footers", files=count)
     for kind in ("data", "delete"):  # what is wrong with a data file is not said of its delete files too
-        for damage in _each_batch(image, stores, kind, _Footers(bad), jobs, progress):
+        for damage in _each_batch(image, root, run, kind, _Footers(bad)):
             id_ = (damage.file_kind, damage.file_id)
             if level is CheckLevel.CHECKSUM and not damage.lost:
                 doubtful[id_] = damage  # the catalog seems to be wrong about it, unless its bytes are others
             else:
                 bad.add(id_)
                 yield damage
-    progress.end()
+    run.progress.end()
     if level is CheckLevel.FOOTERS:
         return
-    progress.begin("reading rows" if level is CheckLevel.ROWS else "reading files", files=count)
+    run.progress.begin("reading rows" if level is CheckLevel.ROWS else "reading files", files=count)
     for kind in ("data", "delete"):
-        found = list(_each_batch(image, stores, kind, _Content(bad, rows=level is CheckLevel.ROWS), jobs, progress))
+        found = list(_each_batch(image, root, run, kind, _Content(bad, rows=level is CheckLevel.ROWS)))
         for damage in found:
             bad.add((damage.file_kind, damage.file_id))
             doubtful.pop((damage.file_kind, damage.file_id), None)
         yield from found
     yield from doubtful.values()
-    progress.end()
+    run.progress.end()
 
 
 def files_not_held(image: Image) -> int:
@@ -179,23 +174,23 @@ class _Content(msgspec.Struct, frozen=True):
 
 def _each_batch(
     image: Image,
-    stores: Stores,
+    root: str,
+    run: Run,
     kind: str,
     check: Callable[[duckdb.DuckDBPyConnection, list[WantedFile], Stores, Stop], list[DamagedFile]],
-    jobs: int,
-    progress: Progress,
 ) -> Iterator[DamagedFile]:
     """Let threads check all files of a kind that are there, batch by batch."""
     footers = isinstance(check, _Footers)
 
     def work(batch: list[WantedFile], stop: Stop) -> list[list[DamagedFile]]:
         with image.connection.cursor() as cursor:
-            found = check(cursor, batch, stores, stop)
-        progress.advance(files=len(batch))
+            found = check(cursor, batch, run.stores, stop)
+        run.progress.advance(files=len(batch))
         return [found]
 
     files = wanted_files(image, f"w.kind = '{kind}' AND p.size IS NOT NULL")
     size = (lambda _: 0) if footers else (lambda file: file.size)
-    with in_parallel(files, work, jobs, size, _FOOTERS if footers else 16) as answers:
+    most = _FOOTERS if footers else 16
+    with run.in_parallel(files, work, run.stores.open(root), size=size, batch=most) as answers:
         for found in answers:
             yield from found

@@ -10,10 +10,10 @@ from canvasback.checks.kinds import MISSING, SIZE, UNREADABLE
 from canvasback.checks.wanted import WantedFile, wanted_files
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.errors import CanvasbackError, ObjectMissingError, StorageError
-from canvasback.model.progress import Progress
 from canvasback.repository.rows import create_table, insert_rows
-from canvasback.storage.locations import Stores, is_remote
-from canvasback.storage.parallel import each, in_parallel
+from canvasback.storage.locations import is_remote
+from canvasback.storage.parallel import each
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 
 _PRESENT = {"number": "BIGINT", "size": "BIGINT"}
@@ -21,9 +21,7 @@ _LISTED = {"path": "VARCHAR", "size": "BIGINT"}
 _BATCH = 4096
 
 
-def note_present(
-    image: Image, root: str, stores: Stores, jobs: int, progress: Progress, files: int
-) -> list[DamagedFile]:
+def note_present(image: Image, root: str, run: Run, files: int) -> list[DamagedFile]:
     """Fill ``memory.present`` with the size of each file that is there.
 
     A bucket is listed once where that may be done; what a listing does not have is asked for by name.
@@ -32,10 +30,10 @@ def note_present(
         The files of which storage does not say whether they are there.
     """
     create_table(image.connection, "memory.present", _PRESENT)
-    progress.begin("looking for files", files=files)
-    listed = root if is_remote(root) and _list(image, root, stores, progress) else None
-    unsure = _ask(image, stores, jobs, progress, listed)
-    progress.end()
+    run.progress.begin("looking for files", files=files)
+    listed = root if is_remote(root) and _list(image, root, run) else None
+    unsure = _ask(image, root, run, listed)
+    run.progress.end()
     return unsure
 
 
@@ -52,17 +50,17 @@ def wrong_size(file: WantedFile) -> DamagedFile:
     return file.damaged(SIZE, f"has {file.found} bytes, and the catalog says {file.size}")
 
 
-def _list(image: Image, root: str, stores: Stores, progress: Progress) -> bool:
+def _list(image: Image, root: str, run: Run) -> bool:
     """Note what one listing has, and answer whether it has everything; it may be refused, or break off."""
     create_table(image.connection, "memory.seen", _LISTED)
     batch: list[tuple[str, int]] = []
     whole = True
     try:
-        for stat in stores.open(root).list(""):
+        for stat in run.stores.open(root).list(""):
             batch.append((stat.name, stat.size))
             if len(batch) >= _BATCH:
                 insert_rows(image.connection, "memory.seen", _LISTED, batch)
-                progress.advance(files=len(batch))
+                run.progress.advance(files=len(batch))
                 batch.clear()
     except StorageError:
         whole = False
@@ -75,14 +73,14 @@ def _list(image: Image, root: str, stores: Stores, progress: Progress) -> bool:
     return whole
 
 
-def _ask(image: Image, stores: Stores, jobs: int, progress: Progress, listed: str | None) -> list[DamagedFile]:
+def _ask(image: Image, root: str, run: Run, listed: str | None) -> list[DamagedFile]:
     """Ask for each file that no listing had; below ``listed`` one had all that is there."""
     unsure: list[DamagedFile] = []
 
     def size_of(file: tuple[int, WantedFile]) -> tuple[int, int | None, DamagedFile | None]:
         number, wanted = file
         try:
-            store, name = stores.locate(wanted.place)
+            store, name = run.stores.locate(wanted.place)
             stat = store.stat(name)
             if stat is None and is_remote(wanted.place) and not (listed and wanted.place.startswith(listed)):
                 _refuse_hidden(store, name)
@@ -92,13 +90,13 @@ def _ask(image: Image, stores: Stores, jobs: int, progress: Progress, listed: st
 
     numbered = zip(_numbers(image), wanted_files(image, "p.size IS NULL"), strict=True)
     rows: list[tuple[int, int]] = []
-    with in_parallel(numbered, each(lambda file, _: size_of(file)), jobs, lambda _: 0, 32) as answers:
+    with run.in_parallel(numbered, each(lambda file, _: size_of(file)), run.stores.open(root), batch=32) as answers:
         for number, size, trouble in answers:
             if trouble is not None:
                 unsure.append(trouble)
             elif size is not None:
                 rows.append((number, size))
-            progress.advance(files=1)
+            run.progress.advance(files=1)
     for start in range(0, len(rows), _BATCH):
         insert_rows(image.connection, "memory.present", _PRESENT, rows[start : start + _BATCH])
     return unsure

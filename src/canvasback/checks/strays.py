@@ -12,8 +12,7 @@ from canvasback.datapath.damaged_file import is_aside
 from canvasback.datapath.unknown_files import UnknownFile, list_data_path, unknown_files
 from canvasback.model.finding import Finding
 from canvasback.model.moment import spelled
-from canvasback.model.progress import SILENT, Progress
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _OURS = re.compile(
     r"ducklake-(?P<time>[0-9a-f]{8}-[0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(-delete)?\.(parquet|puffin)"
@@ -22,22 +21,19 @@ _FRESH = timedelta(hours=1)
 _DAY = 24
 
 
-def stray_files(
-    image: Image, root: str, stores: Stores, now: datetime, *, progress: Progress = SILENT
-) -> Iterator[Finding]:
+def stray_files(image: Image, root: str, run: Run, now: datetime) -> Iterator[Finding]:
     """Say of each file below the data path that no row of the catalog names, what it may be.
 
     Args:
         image: The catalog, with the types of one in DuckDB.
         root: The data path as an absolute folder or URL that ends in a slash.
-        stores: How to reach it.
+        run: Reaches it, and is told how the listing goes on.
         now: The time by which files are so and so old.
-        progress: Told how the listing goes on.
 
     Raises:
         StorageError: The data path cannot be listed.
     """
-    list_data_path(image, stores.open(root), progress)
+    list_data_path(image, run.stores.open(root), run.progress)
     head = image.head()[1].astimezone(UTC)
     for file in unknown_files(image, root):
         yield _about(file, root, head, now)

@@ -9,21 +9,20 @@ from canvasback.checks.rows import read_rows
 from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.model.relation import literal
 from canvasback.repository.rows import create_table, insert_rows
-from canvasback.storage.locations import Stores
-from canvasback.storage.parallel import Stop, in_parallel
+from canvasback.storage.parallel import Stop
+from canvasback.storage.run import Run
 from canvasback.storage.temporary import temporary_folder
 
 _WHOLE = {"file_kind": "VARCHAR", "file_id": "BIGINT"}
 
 
-def note_whole(image: Image, root: str, stores: Stores, jobs: int | None, *, look: bool) -> None:
+def note_whole(image: Image, root: str, run: Run, *, look: bool) -> None:
     """Fill ``memory.whole`` with those lost files of ``memory.damaged`` of which every row can be read.
 
     Args:
         image: The catalog in DuckDB's dialect.
         root: The data path as an absolute folder or URL that ends in a slash.
-        stores: How to reach files.
-        jobs: How many are read at a time; None for what suits the storage.
+        run: Reaches the files.
         look: Whether to look at all; else there are none.
     """
     create_table(image.connection, "memory.whole", _WHOLE)
@@ -39,11 +38,11 @@ def note_whole(image: Image, root: str, stores: Stores, jobs: int | None, *, loo
         found: list[tuple[str, int]] = []
         with image.connection.cursor() as cursor, temporary_folder() as folder:
             for file in batch:
-                damage = read_rows(cursor, file, stores, folder, stop) if file.parquet else None
+                damage = read_rows(cursor, file, run.stores, folder, stop) if file.parquet else None
                 if file.parquet and (damage is None or damage.kind not in {ROWS, UNREADABLE}):
                     found.append((file.kind, file.id))
         return found
 
     files = iter(list(wanted_files(image)))
-    with in_parallel(files, work, jobs or stores.open(root).jobs, lambda file: file.size, 16) as whole:
+    with run.in_parallel(files, work, run.stores.open(root), size=lambda file: file.size, batch=16) as whole:
         insert_rows(image.connection, "memory.whole", _WHOLE, list(whole))

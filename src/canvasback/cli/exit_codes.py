@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from canvasback.cli.output import Answer, show_answer, show_error
+from canvasback.errors import CanvasbackError
 from canvasback.model.finding import Finding
 
 WITH_FINDINGS = 3
@@ -58,11 +59,11 @@ def exit_code_of(work: Callable[[], int], *, as_json: bool, compact: bool = Fals
     except KeyboardInterrupt:
         print("interrupted; what was copied is kept, and the next run goes on from there", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:
-        from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words  # noqa: PLC0415 - it loads DuckDB
+    except CanvasbackError as error:
+        ours = error
+    except OSError as error:  # of what is no function of the library: the settings, a page, the terminal
+        from canvasback.storage.foreign_errors import in_our_words  # noqa: PLC0415 - it loads DuckDB
 
-        if not isinstance(error, FORESEEABLE):
-            raise
         ours = in_our_words(error)
-        show_error(ours, as_json=as_json, compact=compact)
-        return ours.exit_code
+    show_error(ours, as_json=as_json, compact=compact)
+    return ours.exit_code

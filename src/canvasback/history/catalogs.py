@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
@@ -29,7 +28,7 @@ from canvasback.model.results.diff import Side
 from canvasback.parquet.deletes_at import deletes_then
 from canvasback.repository.points import find_point, read_point
 from canvasback.repository.repository import Repository, open_repository
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 NOW = "now"
 """How people name the live lake's newest snapshot."""
@@ -67,19 +66,16 @@ class Catalogs:
     """The catalogs that a command looks into, each read once. Use as a context manager.
 
     Args:
-        stores: How to reach object stores.
-        repository: The repository, if any.
+        run: Reaches the two.
         lake: The live lake, if any.
-        clock: Tells the time.
+        repository: The repository, if any.
     """
 
-    def __init__(
-        self, stores: Stores | None, repository: str | None, lake: str | None, clock: Callable[[], datetime]
-    ) -> None:
-        self._stores = stores or Stores()
-        self._repository = repository
+    def __init__(self, run: Run, lake: str | None, repository: str | None) -> None:
+        self._stores = run.stores
         self._lake = lake
-        self._now = clock()
+        self._repository = repository
+        self._now = run.now()
         self._opened: Repository | None = None
         self._images: dict[str, Image] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -129,7 +125,7 @@ class Catalogs:
         else:
             commit = find_commit(image, moment, self._now)
             snapshot, time = commit.snapshot, commit.time
-        return Viewed(Side(str(name), snapshot, time), image, None)
+        return Viewed(Side(source=str(name), snapshot_id=snapshot, snapshot_time=time), image, None)
 
     def point(self, wanted: str, moment: Moment | None = None) -> Viewed:
         """A point at a moment of its history, or at its newest snapshot.
@@ -232,4 +228,8 @@ class Catalogs:
             needed = msgspec.structs.replace(manifest, tables=tables, files=())
             image = self._open.enter_context(image_of(store, needed, check_with=store.jobs))
             self._images[manifest.id] = in_dialect(image, "duckdb")
-        return Viewed(Side(manifest.id, snapshot, time), self._images[manifest.id], manifest.timeline)
+        return Viewed(
+            Side(source=manifest.id, snapshot_id=snapshot, snapshot_time=time),
+            self._images[manifest.id],
+            manifest.timeline,
+        )

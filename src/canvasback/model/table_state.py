@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 
-class TableState(msgspec.Struct, frozen=True):
+class TableState(msgspec.Struct, frozen=True, kw_only=True):
     """A table at one snapshot.
 
     Attributes:

@@ -27,12 +27,12 @@ from canvasback.catalog.writing.rewind import Cut
 from canvasback.datapath.file_sources import FileSource
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
 from canvasback.model.plurals import many
-from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal, identifier
 from canvasback.parquet.new_file import put_parquet
 from canvasback.parquet.schema import field_ids, geography, knows_geometries, write_parquet
 from canvasback.parquet.statistics import column_stats, fields_in
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.temporary import temporary_folder
 
@@ -81,8 +81,7 @@ def cut_files(
     image: Image,
     snapshot: int,
     files: Sequence[FileSource],
-    stores: Stores,
-    progress: Progress,
+    run: Run,
     commits: Mapping[int, Mapping[int, int]] = {},
     *,
     numbered: bool = True,
@@ -93,8 +92,7 @@ def cut_files(
         image: The catalog, with the types that a catalog in DuckDB has.
         snapshot: The snapshot.
         files: The files; see `canvasback.catalog.writing.rewind.straddling`.
-        stores: Opens the places.
-        progress: Told about every file.
+        run: Opens the places, and is told about every file.
         commits: By delete file, the commit that deleted the rows of a number that is not true; see
             `canvasback.parquet.deletes_at`. The new file has the true ones.
         numbered: Whether the new files say of which snapshots their rows are.
@@ -104,7 +102,7 @@ def cut_files(
         StorageError: The new file cannot be written.
     """
     cuts = []
-    progress.begin("cutting files", files=len(files))
+    run.progress.begin("cutting files", files=len(files))
     # A connection of its own: the image's does not keep the order of rows, in which row ids are.
     with temporary_folder() as spill, connect(spill, memory=None, ordered=True, reach=[gettempdir()]) as connection:
         connection.execute("CREATE TABLE places (file_id BIGINT, old BIGINT, new BIGINT)")
@@ -125,10 +123,10 @@ def cut_files(
                         hint="Go back with restore --at-snapshot and another point that has the file, or first put "
                         "the file back where it belongs.",
                     ) from error
-                cuts.append(_place(file, new, written, stores))
-            progress.advance(files=1)
-    stores.sync()
-    progress.end()
+                cuts.append(_place(file, new, written, run.stores))
+            run.progress.advance(files=1)
+    run.stores.sync()
+    run.progress.end()
     return cuts
 
 

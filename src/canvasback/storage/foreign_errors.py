@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar, cast
 
 import duckdb
 
 from canvasback.errors import CanvasbackError, LakeError, NoSpaceError, StorageError
 
-FORESEEABLE = (CanvasbackError, OSError, duckdb.Error)
-"""All that may come out of an operation without being a fault of the program."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def in_our_words(error: CanvasbackError | OSError | duckdb.Error) -> CanvasbackError:
-    """The error itself if it is ours, else one of ours that says the same."""
-    if isinstance(error, CanvasbackError):
-        return error
+def translates_errors(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a public function raise nothing but `CanvasbackError` for all that is no fault of the program.
+
+    An iterator that it answers does so too. Whatever else is raised passes as it is: an interruption, and faults.
+    """
+
+    @functools.wraps(function)
+    def at_the_border(*args: P.args, **kwargs: P.kwargs) -> T:
+        with translating():
+            answer = function(*args, **kwargs)
+        return cast("T", _each(answer)) if isinstance(answer, Iterator) else answer
+
+    return at_the_border
+
+
+def _each(answers: Iterator[T]) -> Iterator[T]:
+    with translating():
+        yield from answers
+
+
+@contextlib.contextmanager
+def translating() -> Iterator[None]:
+    """Let a block raise errors of the disk and of DuckDB as ours; their cause is the error itself."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise in_our_words(error) from error
+
+
+def in_our_words(error: OSError | duckdb.Error) -> CanvasbackError:
+    """One of our errors that says the same."""
     return _of_the_disk(error) if isinstance(error, OSError) else _of_duckdb(error)
 
 

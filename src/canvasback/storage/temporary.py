@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 
+from canvasback.errors import StorageError
 from canvasback.storage.local.process import boot, is_over, started
 
 _PREFIX = "canvasback-"
@@ -21,9 +22,19 @@ def make_folder() -> str:
     """Make a temporary folder that only we may look into; who makes it removes it.
 
     Its name says which process it is of, so that a later run can tell whether that one is over.
+
+    Raises:
+        StorageError: There is no place for one.
     """
-    _sweep(tempfile.gettempdir())
-    return tempfile.mkdtemp(prefix=_mark(os.getpid()))
+    try:
+        _sweep(tempfile.gettempdir())
+        return tempfile.mkdtemp(prefix=_mark(os.getpid()))
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        where = f": {os.path.dirname(error.filename)}" if error.filename else ""
+        raise StorageError(
+            f"no temporary folder can be made: {error.strerror}{where}",
+            hint="Set TMPDIR to a folder that is there, that you may write to, and that has room for a catalog.",
+        ) from error
 
 
 @contextlib.contextmanager

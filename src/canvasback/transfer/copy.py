@@ -16,14 +16,14 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
-from canvasback.model.progress import Progress
 from canvasback.repository import layout
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local.batch import SMALL, SmallFile, copy_small
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import is_remote
 from canvasback.storage.names import is_safe_name
-from canvasback.storage.parallel import Stop, in_parallel
+from canvasback.storage.parallel import Stop
+from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import OpenObject, Source, Stat, Store
 
@@ -77,25 +77,18 @@ class Copier:
     """Copies files of one lake into one repository.
 
     Args:
-        stores: Opens the lake's storage.
+        run: Opens the lake's storage, and is told about every file.
         data_root: The lake's data path, absolute, ending in a slash.
         base: What a relative path of a file elsewhere is relative to.
         store: The repository.
-        jobs: How many files are copied at a time; None for what suits the two stores.
-        progress: Told about every file.
     """
 
-    def __init__(
-        self, stores: Stores, data_root: str, base: str, store: Store, jobs: int | None, progress: Progress
-    ) -> None:
-        self.inside = stores.open(data_root)
-        self._stores = stores
-        self._elsewhere = Elsewhere(stores)
+    def __init__(self, run: Run, data_root: str, base: str, store: Store) -> None:
+        self.inside = run.stores.open(data_root)
+        self._run = run
+        self._elsewhere = Elsewhere(run.stores)
         self._base = base
         self._store = store
-        self._jobs = jobs or max(self.inside.jobs, store.jobs)
-        self._batch = min(self.inside.batch, store.batch)
-        self._progress = progress
         self._look_first = False
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
@@ -104,7 +97,7 @@ class Copier:
         A file that is missing, unreadable or of the wrong size is answered with its problem; a store that
         fails ends it all.
         """
-        return in_parallel(tasks, self._copy_batch, self._jobs, lambda task: task.expected, self._batch)
+        return self._run.in_parallel(tasks, self._copy_batch, self.inside, self._store, size=lambda task: task.expected)
 
     def settle(self, arrived: Arrived, recorded: Collection[str]) -> Arrived:
         """Copy a file whose usual object holds another content.
@@ -152,7 +145,7 @@ class Copier:
 
     def _copy_small(self, tasks: list[Task]) -> dict[Task, Arrived]:
         """Copy what is small, is at its usual place, and goes smoothly."""
-        if self._stores.limit:
+        if self._run.stores.limit:
             return {}
         small = [task for task in tasks if task.expected <= SMALL and not task.elsewhere and is_safe_name(task.path)]
         files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
@@ -161,12 +154,12 @@ class Copier:
             for task, copy in zip(small, copy_small(self.inside, self._store, files), strict=True)
             if copy is not None
         }
-        self._progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
+        self._run.progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
         return arrived
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
         arrived = self._put(task, layout.copy_name(task.path, elsewhere=task.elsewhere), stop)
-        self._progress.advance(files=1, bytes_=arrived.size)
+        self._run.progress.advance(files=1, bytes_=arrived.size)
         return arrived
 
     def _put(self, task: Task, name: str, stop: Stop) -> Arrived:
@@ -233,8 +226,8 @@ class Copier:
         modified_ns = file.stat.modified_ns
         if task.expected > PIECE:
             stream = stop.guard(stream)
-        if self._stores.limit:
-            stream = self._stores.limit.through(stream)
+        if self._run.stores.limit:
+            stream = self._run.stores.limit.through(stream)
         copied = self._store.copy_new(name, stream, task.expected)
         if copied.size != task.expected:
             self._store.delete(name)

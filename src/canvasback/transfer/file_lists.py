@@ -11,14 +11,13 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS, files_select
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, StoredTable
-from canvasback.model.progress import Progress
 from canvasback.model.relation import Relation, literal
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.filelist import CHECKSUM, COLUMNS, HELD, HeldFiles, recorded_checksums
 from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.catalog_chunks import SavedCatalog
 from canvasback.transfer.copy import Arrived, Copier, Task
 from canvasback.transfer.previous_point import Previous
@@ -96,16 +95,14 @@ class FileLists:
         self.new_bytes = 0
         self.recheck_from = 0
 
-    def copy(self, stores: Stores, jobs: int | None, recheck: int | None, progress: Progress) -> None:
+    def copy(self, run: Run, recheck: int | None) -> None:
         """Copy what the repository lacks, and look again at some of what it holds.
 
         Args:
-            stores: Opens the lake's storage.
-            jobs: How many files are copied at a time.
+            run: Opens the lake's storage, and is told how the work goes on.
             recheck: At how many held files to look again; None for what suits the storage.
-            progress: Told how the work goes on.
         """
-        copier = Copier(stores, self.root, self.base, self._repository.store, jobs, progress)
+        copier = Copier(run, self.root, self.base, self._repository.store)
         if recheck is None:  # in an object store every look is a request
             recheck = 0 if copier.inside.folder is None else _RECHECK
         suspects = self._recheck(copier, recheck)
@@ -115,12 +112,12 @@ class FileLists:
         create_table(self._connection, "memory.arrived", _ARRIVED)
         wanted = "FROM memory.listing WHERE coalesce(held.blake3, held.checksum) IS NULL"
         files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(expected), 0) {wanted}")
-        progress.begin("copying files", files=files, bytes_=bytes_)
+        run.progress.begin("copying files", files=files, bytes_=bytes_)
         tasks = self._tasks(f"SELECT DISTINCT path, elsewhere, expected {wanted}")
         with copier.copy(tasks) as answers:
             self._take(answers, copier)
         gone = self._take_suspects(copier, suspects)
-        progress.end()
+        run.progress.end()
         # S3 says of what is not there that it may not be read, to those who may not list.
         missing = [a.task for a in self._problems if a.problem in {"file-missing", "file-unreadable"}]
         self.missing = frozenset((task.path, task.elsewhere) for task in (*missing, *gone))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
-from datetime import datetime
 
 import msgspec
 
@@ -24,17 +22,17 @@ from canvasback.model.lake import LakeName
 from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import either, many, many_are
-from canvasback.model.progress import Progress
 from canvasback.model.results.restore import RestoreResult
 from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import is_remote
+from canvasback.storage.run import Run
 from canvasback.transfer.past_point import Past
 from canvasback.transfer.place import Placer
 from canvasback.transfer.placement import FilePlan
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a point is to come back.
 
     Attributes:
@@ -56,7 +54,7 @@ class Target(msgspec.Struct, frozen=True):
     spelled: str = ""
 
 
-class Restoring(msgspec.Struct):
+class Restoring(msgspec.Struct, kw_only=True):
     """The return of a point.
 
     Attributes:
@@ -65,10 +63,7 @@ class Restoring(msgspec.Struct):
         manifest: The point.
         commit: The snapshot of it that becomes the newest one.
         level: What counts as damaged.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        stores: Opens the places.
-        progress: Told how the work goes on.
-        clock: Tells the time.
+        run: Opens the places.
         checked: Whether it is known that the point's chunks are whole.
         newer: Whether to look for files that are newer than the point.
         guard: Called before the catalog is written; what it raises ends it all.
@@ -80,31 +75,28 @@ class Restoring(msgspec.Struct):
     manifest: Manifest
     commit: Commit
     level: RestoreLevel
-    jobs: int | None
-    stores: Stores
-    progress: Progress
-    clock: Callable[[], datetime]
+    run: Run
     checked: bool = False
     newer: bool = True
     guard: Callable[[], None] = lambda: None
     sharing: Finding | None = None
 
-    def restore(self, began: float, *, dry_run: bool) -> RestoreResult:
+    def restore(self, *, dry_run: bool) -> RestoreResult:
         """First the files, then, as one step, the catalog. See `restore`."""
         store, manifest, commit, target = self.opened.store, self.manifest, self.commit, self.target
         refuse_nesting(store.url, target.root)
         if target.lake.is_file:
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
-        check_with = 0 if self.checked else self.jobs or store.jobs
+        check_with = 0 if self.checked else self.run.jobs_for(store)
         file = target.lake.target
         others = [os.path.dirname(of(file)) for of in (os.path.abspath, os.path.realpath) if target.lake.is_file]
         with image_of(store, manifest, check_with=check_with, others=others) as image:
             past = Past(image, store, manifest, commit.snapshot)
             fitting(past.uncut(), target.lake.engine)
-            placer = Placer(image.connection, self.stores, store, self.jobs, self.progress, findings)
+            placer = Placer(self.run, image.connection, store, findings)
             remote = is_remote(target.root)
-            listed = (remote or self.newer) and can_list(image, self.stores.open(target.root), self.progress)
+            listed = (remote or self.newer) and can_list(image, self.run.stores.open(target.root), self.run.progress)
             files = placer.plan(
                 manifest, target.root, self.level, moving=target.moving, wanted=past.wanted, listed=listed and remote
             )
@@ -121,26 +113,26 @@ class Restoring(msgspec.Struct):
                 findings.extend(newer_files(named, target.root, commit))
             steps = self._steps(files, past, blind=self.newer and not listed)
             if not dry_run:
-                placer.execute(files, self.clock())
-                rewound = fitting(past.image(self.stores, self.progress), target.lake.engine)
+                placer.execute(files, self.run.now())
+                rewound = fitting(past.image(self.run), target.lake.engine)
                 rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
                     rewound = repoint(rewound, manifest.data_root, target.root, past.moved, target.spelled)
                 self.guard()
-                steps = (*steps, *target.engine.write(rewound, self.clock(), replace=target.replace))
+                steps = (*steps, *target.engine.write(rewound, self.run.now(), replace=target.replace))
         return RestoreResult(
-            manifest.id,
-            commit.snapshot,
-            str(target.lake),
-            target.root,
-            steps,
-            dry_run,
-            files.kept,
-            files.wanted if dry_run else files.placed,
-            files.wanted_bytes if dry_run else files.placed_bytes,
-            round(time.monotonic() - began, 3),
-            findings.kept,
-            findings.counts,
+            point=manifest.id,
+            snapshot_id=commit.snapshot,
+            lake=str(target.lake),
+            data_path=target.root,
+            steps=steps,
+            dry_run=dry_run,
+            kept_files=files.kept,
+            restored_files=files.wanted if dry_run else files.placed,
+            restored_bytes=files.wanted_bytes if dry_run else files.placed_bytes,
+            seconds=self.run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
     def _steps(self, files: FilePlan, past: Past, *, blind: bool) -> tuple[str, ...]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
-from datetime import datetime
 
 import duckdb
 import msgspec
@@ -23,7 +20,6 @@ from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
-from canvasback.model.progress import Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
@@ -31,7 +27,8 @@ from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import folder_url
+from canvasback.storage.run import Run
 from canvasback.transfer.catalog_chunks import SavedCatalog, save_catalog
 from canvasback.transfer.file_lists import FileLists
 from canvasback.transfer.identity import check_lake, next_timeline
@@ -43,52 +40,51 @@ _ATTEMPTS = 20
 def back_up(
     lake: str,
     repository: str,
+    run: Run,
     *,
     data_path: str | None,
-    jobs: int | None,
     only_new: bool,
-    stores: Stores,
-    progress: Progress,
-    clock: Callable[[], datetime],
     recheck: int | None = None,
     full: bool = False,
 ) -> BackupResult:
     """Make a point of a lake by its name; see `canvasback.backup`."""
     name = parse_lake(lake)
-    engine = open_engine(name, stores)
-    opened = open_repository(stores.open(repository))
-    run = Backup(name, engine, opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock)
-    return run.back_up()
+    engine = open_engine(name, run.stores)
+    opened = open_repository(run.stores.open(repository))
+    return Backup(
+        lake=name,
+        engine=engine,
+        repository=opened,
+        run=run,
+        data_path=data_path,
+        recheck=recheck,
+        trust=not full,
+        only_new=only_new,
+    ).back_up()
 
 
-class Backup(msgspec.Struct):
+class Backup(msgspec.Struct, kw_only=True):
     """One backup in the making.
 
     Attributes:
         lake: The lake's name.
         engine: Reads its catalog.
         repository: Where the point goes.
-        stores: Opens the lake's storage.
+        run: Opens the lake's storage.
         data_path: What the user says of the data path, if anything.
-        jobs: How many files are copied at a time.
         recheck: At how many held files to look again.
         trust: Whether to rely on what the repository holds.
         only_new: Whether to make no point where the newest one has it all.
-        progress: Told how the work goes on.
-        clock: Tells the time.
     """
 
     lake: LakeName
     engine: Reader
     repository: Repository
-    stores: Stores
+    run: Run
     data_path: str | None
-    jobs: int | None
     recheck: int | None
     trust: bool
     only_new: bool
-    progress: Progress
-    clock: Callable[[], datetime]
     earlier_files: int = 0
     earlier_bytes: int = 0
     damage: tuple[Finding, ...] = ()
@@ -97,27 +93,26 @@ class Backup(msgspec.Struct):
 
     def back_up(self) -> BackupResult:
         """Make the point, with a lease of the repository. See `backup`."""
-        began = time.monotonic()
         if self.data_path is not None:
             folder_url(self.data_path)  # what makes no sense is found out even where no point is made
-        with hold_lease(self.repository.store, "backup", self.clock) as lease:
+        with hold_lease(self.repository.store, "backup", self.run.clock) as lease:
             manifest, made = self.make_point(lease)
         return BackupResult(
-            manifest.id,
-            manifest.snapshot_id,
-            manifest.totals.count,
-            manifest.totals.bytes,
-            manifest.new_files if made else 0,
-            manifest.new_bytes if made else 0,
-            manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
-            self.written,
-            round(time.monotonic() - began, 3),
-            manifest.findings,
-            manifest.finding_counts,
-            manifest.snapshot_time,
-            self.commits if made else 0,
-            manifest.totals.absent,
-            made,
+            point=manifest.id,
+            snapshot_id=manifest.snapshot_id,
+            files=manifest.totals.count,
+            bytes=manifest.totals.bytes,
+            new_files=manifest.new_files if made else 0,
+            new_bytes=manifest.new_bytes if made else 0,
+            reused_files=manifest.totals.count - manifest.totals.absent - (manifest.new_files if made else 0),
+            catalog_bytes=self.written,
+            seconds=self.run.seconds,
+            findings=manifest.findings,
+            finding_counts=manifest.finding_counts,
+            snapshot_time=manifest.snapshot_time,
+            commits=self.commits if made else 0,
+            absent=manifest.totals.absent,
+            made=made,
         )
 
     def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:
@@ -178,10 +173,6 @@ class Backup(msgspec.Struct):
             return None
         return newest if image.head()[:2] == (newest.snapshot_id, newest.snapshot_time) else None
 
-    @property
-    def _jobs(self) -> int:
-        return self.jobs or self.repository.store.jobs
-
     def _can_go_on(self, error: duckdb.Error | CorruptError) -> bool:
         """Whether another attempt can do better than one that failed to read."""
         if self.trust and (isinstance(error, CorruptError) or self.repository.store.url in str(error)):
@@ -201,9 +192,9 @@ class Backup(msgspec.Struct):
 
     def _save(self, image: Image, previous: Previous) -> SavedCatalog:
         check_lake(image, self.repository.store, self.repository.marker.lake_id, previous)
-        self.progress.begin("reading the catalog")
-        saved = save_catalog(image, self.repository, previous, self._jobs)
-        self.progress.end()
+        self.run.progress.begin("reading the catalog")
+        saved = save_catalog(image, self.repository, previous, self.run.jobs_for(self.repository.store))
+        self.run.progress.end()
         return saved
 
     def _copy(self, image: Image, previous: Previous, saved: SavedCatalog) -> FileLists:
@@ -212,9 +203,9 @@ class Backup(msgspec.Struct):
         root = find_data_root(image, self.lake, self.data_path, last)
         refuse_nesting(self.repository.store.url, root)
         if self.data_path is not None:
-            refuse_foreign(image, root, self.stores)
+            refuse_foreign(image, root, self.run.stores)
         lists = FileLists(image, self.repository, previous, saved, root, self._base(root, image))
-        lists.copy(self.stores, self.jobs, self.recheck, self.progress)
+        lists.copy(self.run, self.recheck)
         return lists
 
     def _base(self, root: str, image: Image) -> str:
@@ -249,7 +240,7 @@ class Backup(msgspec.Struct):
     ) -> Manifest:
         _remark_version(image, findings)
         findings.extend(unreadable(image))
-        writer = ChunkWriter(image.connection, self.repository.store, self._jobs)
+        writer = ChunkWriter(image.connection, self.repository.store, self.run.jobs_for(self.repository.store))
         files, totals = lists.store(writer)
         snapshot_id, snapshot_time, snapshots = image.head()
         before = previous.manifest
@@ -260,7 +251,7 @@ class Backup(msgspec.Struct):
             repository_id=self.repository.marker.repository_id,
             lake_id=self.repository.marker.lake_id,
             timeline=next_timeline(image, self.repository.store, previous, saved),
-            created=self.clock(),
+            created=self.run.now(),
             snapshot_id=snapshot_id,
             snapshot_time=snapshot_time,
             snapshots=snapshots,

@@ -13,11 +13,10 @@ from canvasback.catalog.writing.rewind import rewind_edits, straddling
 from canvasback.datapath.file_sources import FileSource, PointFiles
 from canvasback.model.finding import Finding
 from canvasback.model.manifest import Manifest
-from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.parquet.cut import cut_files, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
 
@@ -104,7 +103,7 @@ class Past:
             return self._image
         return edited(self._image, rewind_edits(in_dialect(self._image, "duckdb"), self._snapshot))
 
-    def image(self, stores: Stores, progress: Progress) -> Image:
+    def image(self, run: Run) -> Image:
         """The image at the snapshot; files that straddle it are cut, and the new ones are in place.
 
         Raises:
@@ -119,7 +118,7 @@ class Past:
         if self.straddlers:
             rows = connection.execute("SELECT kind, file_id, name, target FROM memory.straddlers ORDER BY ALL")
             files = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows.fetchall()]
-        cuts = cut_files(duck, self._snapshot, files, stores, progress, self._deletes.commits)
+        cuts = cut_files(duck, self._snapshot, files, run, self._deletes.commits)
         if cuts:
             for cut in cuts:
                 connection.execute(

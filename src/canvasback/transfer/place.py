@@ -23,14 +23,14 @@ from canvasback.errors import (
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
-from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
-from canvasback.storage.locations import Stores, is_remote
-from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.locations import is_remote
+from canvasback.storage.parallel import Stop, each
+from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import Stat, Store
 from canvasback.transfer.destinations import list_places
@@ -45,34 +45,28 @@ class Placer:
     """Plans where the files of a point go, and puts them there.
 
     Args:
+        run: Opens the places, and is told about every file.
         connection: Where the point can be read.
-        stores: Opens the places.
         store: The repository.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        progress: Told about every file.
         findings: Told about those that cannot be restored.
         passing_over: Whether a place where we may not write is a finding; otherwise it ends it all.
     """
 
     def __init__(
         self,
+        run: Run,
         connection: duckdb.DuckDBPyConnection,
-        stores: Stores,
         store: Store,
-        jobs: int | None,
-        progress: Progress,
         findings: Findings,
         *,
         passing_over: bool = False,
     ) -> None:
+        self._run = run
         self._connection = connection
-        self._stores = stores
         self._store = store
-        self._jobs = jobs
-        self._progress = progress
         self._findings = findings
         self._passing_over = passing_over
-        self._elsewhere = Elsewhere(stores)
+        self._elsewhere = Elsewhere(run.stores)
 
     def plan(
         self,
@@ -106,16 +100,15 @@ class Placer:
             "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
         )
         by_bytes = level is RestoreLevel.CHECKSUM
-        self._progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
+        self._run.progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
         planned: list[Placement] = []
         sizes = (lambda p: p.size) if by_bytes else (lambda _: 0)
-        target = self._stores.open(root)
+        target = self._run.stores.open(root)
 
         def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
             return place, self._state(place, level, stop)
 
-        jobs = self._jobs or target.jobs
-        with in_parallel(self._places(root, listed=listed), each(look), jobs, sizes, target.batch) as looked:
+        with self._run.in_parallel(self._places(root, listed=listed), each(look), target, size=sizes) as looked:
             for place, state in looked:
                 plan.elsewhere += place.elsewhere
                 if state == "whole":
@@ -144,7 +137,7 @@ class Placer:
                     self._note(planned)
                     planned = []
         self._note(planned)
-        self._progress.end()
+        self._run.progress.end()
         return plan
 
     def plan_new(self, root: str) -> FilePlan:
@@ -165,26 +158,24 @@ class Placer:
         ):
             if not is_remote(folder):
                 sweep(folder)
-        target = self._stores.open(plan.root)
-        self._progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
+        target = self._run.stores.open(plan.root)
+        self._run.progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
 
         def put(place: Placement, stop: Stop) -> tuple[Placement, Finding | None]:
             finding = self._put(place, suffix, stop)
-            self._progress.advance(files=1, bytes_=place.size)
+            self._run.progress.advance(files=1, bytes_=place.size)
             return place, finding
 
         planned = (Placement(*row) for row in self._stream("FROM memory.planned"))
-        jobs = self._jobs or max(target.jobs, self._store.jobs)
-        batch = min(target.batch, self._store.batch)
-        with in_parallel(planned, each(put), jobs, lambda place: place.size, batch) as done:
+        with self._run.in_parallel(planned, each(put), target, self._store, size=lambda place: place.size) as done:
             for place, finding in done:
                 if finding is not None:
                     self._findings.add(finding)
                 else:
                     plan.placed += 1
                     plan.placed_bytes += place.size
-        self._stores.sync()
-        self._progress.end()
+        self._run.stores.sync()
+        self._run.progress.end()
 
     def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
         aside = suffix if place.damaged else ""
@@ -228,8 +219,8 @@ class Placer:
             try:
                 with open_source(self._store, place.name, vouch=False) as (_, source):
                     stream = stop.guard(source)
-                    if self._stores.limit:
-                        stream = self._stores.limit.through(stream)
+                    if self._run.stores.limit:
+                        stream = self._run.stores.limit.through(stream)
                     target.place_new(
                         name, stream, place.size, place.checksum, modified_ns=place.modified_ns, aside=aside
                     )
@@ -290,7 +281,7 @@ class Placer:
             algorithm, _, digest = place.checksum.partition(":")
             with target.open(name, vouch=False) as stream:
                 same = hash_stream(stop.guard(stream), algorithm)[1] == digest
-        self._progress.advance(files=1, bytes_=place.size if level is RestoreLevel.CHECKSUM else 0)
+        self._run.progress.advance(files=1, bytes_=place.size if level is RestoreLevel.CHECKSUM else 0)
         return "whole" if same else "other"
 
     def _look(self, path: str) -> Stat | None:
@@ -298,7 +289,7 @@ class Placer:
         return target.stat(name)
 
     def _locate(self, place: Placement) -> tuple[Store, str]:
-        return (self._elsewhere if place.elsewhere else self._stores).locate(place.target)
+        return (self._elsewhere if place.elsewhere else self._run.stores).locate(place.target)
 
     def _note(self, places: list[Placement]) -> None:
         insert_rows(self._connection, "memory.planned", PLANNED, [msgspec.structs.astuple(place) for place in places])

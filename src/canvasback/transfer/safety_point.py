@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 import tenacity
 
 from canvasback.errors import LockedError
-from canvasback.model.progress import Progress
 from canvasback.model.results.backup import BackupResult
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 _PATIENCE = 10
 """Seconds to wait for whoever writes to the repository."""
 
 
-def make_safe(
-    lake: str,
-    repository: str,
-    *,
-    data_path: str | None,
-    jobs: int | None,
-    only_new: bool,
-    stores: Stores,
-    progress: Progress,
-    clock: Callable[[], datetime],
-) -> BackupResult:
+def make_safe(lake: str, repository: str, run: Run, *, data_path: str | None, only_new: bool) -> BackupResult:
     """Make a point, as `canvasback.backup` does; a watch that makes one just then is waited for.
 
     Raises:
@@ -39,8 +25,5 @@ def make_safe(
         wait=tenacity.wait_fixed(1),
         reraise=True,
     )
-    result: BackupResult = patient(
-        back_up, lake, repository, data_path=data_path, jobs=jobs, only_new=only_new, stores=stores,
-        progress=progress, clock=clock,
-    )  # fmt: skip
+    result: BackupResult = patient(back_up, lake, repository, run.again(), data_path=data_path, only_new=only_new)
     return result

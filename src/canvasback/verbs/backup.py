@@ -8,20 +8,22 @@ from datetime import datetime
 from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 
+@translates_errors
 def backup(
     lake: str,
     repository: str,
-    /,
     *,
     data_path: str | None = None,
-    jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -34,7 +36,6 @@ def backup(
         lake: The lake, as in ATTACH: ``ducklake:main.ducklake``, ``ducklake:postgres:dbname=catalog``, or a path.
         repository: The repository, a folder or a URL.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
-        jobs: How many files are copied at a time; None for what suits the storage.
         recheck: At how many of the files that the repository holds already it is looked again, by size and
             time, whether the lake still has them unchanged; the next backup goes on with the next ones. None for
             10,000 of a local data path, and none in an object store, where every look is a request.
@@ -42,6 +43,7 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
@@ -52,7 +54,5 @@ def backup(
     Raises:
         CanvasbackError: No point was made; every older one is as it was.
     """
-    return back_up(
-        lake, repository, data_path=data_path, jobs=jobs, recheck=recheck, full=full, only_new=only_new,
-        stores=stores or Stores(), progress=progress, clock=clock,
-    )  # fmt: skip
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    return back_up(lake, repository, run, data_path=data_path, recheck=recheck, full=full, only_new=only_new)

@@ -12,22 +12,24 @@ from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import Backup
 
 
+@translates_errors
 def backup_attached(
     connection: duckdb.DuckDBPyConnection,
     alias: str,
     repository: str,
-    /,
     *,
     metadata_schema: str | None = None,
     data_path: str | None = None,
-    jobs: int | None = None,
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
     clock: Callable[[], datetime] = now,
@@ -43,10 +45,10 @@ def backup_attached(
         repository: The repository, a folder or a URL.
         metadata_schema: The schema that holds the catalog, where its database has several catalogs.
         data_path: See `canvasback.backup`.
-        jobs: See `canvasback.backup`.
         recheck: See `canvasback.backup`.
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
+        jobs: See `canvasback.backup`.
         stores: See `canvasback.backup`.
         progress: Told how the work goes on.
         clock: Tells the time.
@@ -59,9 +61,14 @@ def backup_attached(
         CanvasbackError: No point was made; every older one is as it was.
     """
     attached = AttachedLake(connection, alias, metadata_schema or "")
-    stores = stores or Stores()
-    opened = open_repository(stores.open(repository))
-    run = Backup(
-        attached.name, attached.engine(), opened, stores, data_path, jobs, recheck, not full, only_new, progress, clock
-    )
-    return run.back_up()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    return Backup(
+        lake=attached.name,
+        engine=attached.engine(),
+        repository=open_repository(run.stores.open(repository)),
+        run=run,
+        data_path=data_path,
+        recheck=recheck,
+        trust=not full,
+        only_new=only_new,
+    ).back_up()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,11 +19,14 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.check import CheckResult, Stretch, TableHealth
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _STRETCHES = 60
 
 
+@translates_errors
 def check(
     lake: str,
     repository: str | None = None,
@@ -59,13 +61,12 @@ def check(
         RefusedError: There is no such table (``table-not-there``), or the repository is of another lake.
         LakeError: The catalog cannot be read.
     """
-    began = time.monotonic()
-    moment = clock()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    moment = run.now()
     level = CheckLevel.of(level)
-    stores = stores or Stores()
     refuse_without_repository(level, repository)
     name = parse_lake(lake)
-    with open_engine(name, stores).read() as stored:
+    with open_engine(name, run.stores).read() as stored:
         image = in_dialect(stored, "duckdb")
         refuse_incomplete(image, str(name))
         snapshot, committed, _ = image.head()
@@ -73,28 +74,28 @@ def check(
         if table is not None:
             wanted = frozenset(found.table_id for found in find_tables(image, snapshot, table, str(name)))
         root = find_data_root(image, name, data_path, None)
-        opened = open_of_lake(image, stores, repository, name) if repository is not None else None
-        examiner = Examiner(root, stores, level, opened, jobs, progress, moment)
+        opened = open_of_lake(image, run.stores, repository, name) if repository is not None else None
+        examiner = Examiner(run, root, level, opened, moment)
         diagnosis = examiner.diagnose(image, wanted)
         findings = diagnosis.findings(image)
         findings.merge(examiner.passed_over)
         return CheckResult(
-            str(name),
-            stored.record.engine,
-            stored.record.version,
-            snapshot,
-            committed,
-            root,
-            level,
-            moment,
-            _tables(image, snapshot, diagnosis, wanted),
-            diagnosis.files,
-            diagnosis.bytes,
-            diagnosis.accepted,
-            examiner.unknown_checksums,
-            round(time.monotonic() - began, 3),
-            findings.kept,
-            findings.counts,
+            lake=str(name),
+            engine=stored.record.engine,
+            ducklake_version=stored.record.version,
+            snapshot_id=snapshot,
+            snapshot_time=committed,
+            data_path=root,
+            level=level,
+            time=moment,
+            tables=_tables(image, snapshot, diagnosis, wanted),
+            files=diagnosis.files,
+            bytes=diagnosis.bytes,
+            accepted=diagnosis.accepted,
+            unknown_checksums=examiner.unknown_checksums,
+            seconds=run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
 
@@ -123,17 +124,17 @@ def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int
         files, bytes_ = totals.get(id_, (0, 0))
         found.append(
             TableHealth(
-                state.schema if state else table.schema,
-                state.table if state else table.name,
-                id_,
-                state is None,
-                files,
-                bytes_,
-                state.rows if state else 0,
-                rows_lost.get(id_, 0),
-                lost_files.get(id_, 0),
-                findings,
-                stretches.get(id_, ()),
+                schema=state.schema if state else table.schema,
+                table=state.table if state else table.name,
+                table_id=id_,
+                dropped=state is None,
+                files=files,
+                bytes=bytes_,
+                rows=state.rows if state else 0,
+                rows_lost=rows_lost.get(id_, 0),
+                lost=lost_files.get(id_, 0),
+                findings=findings,
+                stretches=stretches.get(id_, ()),
             )
         )
     return tuple(sorted(found, key=lambda health: (-health.lost, -health.findings, health.schema, health.table)))
@@ -167,6 +168,7 @@ def _stretches(image: Image) -> dict[int, tuple[Stretch, ...]]:
         """
     )
     found: dict[int, list[Stretch]] = {}
-    for table_id, *numbers in rows:
-        found.setdefault(table_id, []).append(Stretch(*(int(number) for number in numbers)))
+    for table_id, files, lost, wrong, begin in rows:
+        stretch = Stretch(files=int(files), lost=int(lost), wrong=int(wrong), begin_snapshot=int(begin))
+        found.setdefault(table_id, []).append(stretch)
     return {table_id: tuple(of_table) for table_id, of_table in found.items()}

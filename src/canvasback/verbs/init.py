@@ -12,18 +12,21 @@ from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.results.init import InitResult
 from canvasback.repository.repository import create_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.identity import lake_id
 
 
+@translates_errors
 def init(
-    repository: str, lake: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
+    lake: str, repository: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
 ) -> InitResult:
     """Create a repository for a lake in an absent or empty folder.
 
     Args:
-        repository: The folder, or a URL in an object store.
         lake: The lake, as in ATTACH.
+        repository: The folder, or a URL in an object store.
         stores: How to reach object stores; by each cloud's own configuration if None.
         clock: Tells the time.
 
@@ -32,10 +35,10 @@ def init(
         LakeError: The lake cannot be read, so it cannot be told which one it is.
     """
     name = parse_lake(lake)
-    stores = stores or Stores()
-    store = stores.open(repository)
-    with open_engine(name, stores).read() as image:
+    run = Run.begin(stores=stores, clock=clock)
+    store = run.stores.open(repository)
+    with open_engine(name, run.stores).read() as image:
         id_ = lake_id(image)
         refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
-    created = create_repository(store, id_, clock())
-    return InitResult(created.store.url, created.marker.repository_id, id_)
+    created = create_repository(store, id_, run.now())
+    return InitResult(repository=created.store.url, repository_id=created.marker.repository_id, lake_id=id_)

@@ -11,9 +11,11 @@ from canvasback.model.results.listing import ListResult, PointSummary, ShowResul
 from canvasback.repository.points import list_points as point_ids
 from canvasback.repository.points import read_point
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 
 
+@translates_errors
 def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
     """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem."""
     store = open_repository((stores or Stores()).open(repository)).store
@@ -22,10 +24,11 @@ def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
         try:
             found.append(_summary(read_point(store, id_)))
         except CorruptError as error:
-            found.append(PointSummary(id_, problem=error.message))
-    return ListResult(store.url, tuple(found))
+            found.append(PointSummary(point=id_, problem=error.message))
+    return ListResult(repository=store.url, points=tuple(found))
 
 
+@translates_errors
 def show(repository: str, point: str = "latest", *, stores: Stores | None = None) -> ShowResult:
     """A point in full: what it holds of which tables, and what its backup found.
 
@@ -37,32 +40,32 @@ def show(repository: str, point: str = "latest", *, stores: Stores | None = None
     with image_of(opened.store, manifest, check_with=1) as image:
         tables = _tables(in_dialect(image, "duckdb"), manifest.snapshot_id)
     return ShowResult(
-        _summary(manifest),
-        manifest.catalog.version,
-        manifest.catalog.engine,
-        manifest.data_path,
-        manifest.data_root,
-        manifest.encrypted,
-        manifest.totals.absent,
-        tables,
-        manifest.findings,
-        manifest.finding_counts,
+        point=_summary(manifest),
+        ducklake_version=manifest.catalog.version,
+        engine=manifest.catalog.engine,
+        data_path=manifest.data_path,
+        data_root=manifest.data_root,
+        encrypted=manifest.encrypted,
+        absent=manifest.totals.absent,
+        tables=tables,
+        findings=manifest.findings,
+        finding_counts=manifest.finding_counts,
     )
 
 
 def _summary(manifest: Manifest) -> PointSummary:
     return PointSummary(
-        manifest.id,
-        manifest.created,
-        manifest.timeline,
-        manifest.snapshot_id,
-        manifest.snapshot_time,
-        manifest.snapshots,
-        manifest.totals.count,
-        manifest.totals.bytes,
-        manifest.new_files,
-        manifest.new_bytes,
-        sum(manifest.finding_counts.values()),
+        point=manifest.id,
+        created=manifest.created,
+        timeline=manifest.timeline,
+        snapshot_id=manifest.snapshot_id,
+        snapshot_time=manifest.snapshot_time,
+        snapshots=manifest.snapshots,
+        files=manifest.totals.count,
+        bytes=manifest.totals.bytes,
+        new_files=manifest.new_files,
+        new_bytes=manifest.new_bytes,
+        findings=sum(manifest.finding_counts.values()),
     )
 
 
@@ -86,4 +89,7 @@ def _tables(image: Image, snapshot: int) -> tuple[TableSummary, ...]:
         """,
         snapshot,
     )
-    return tuple(TableSummary(*row) for row in rows)
+    return tuple(
+        TableSummary(schema=schema, table=table, rows=count, files=files, bytes=bytes_)
+        for schema, table, count, files, bytes_ in rows
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.dialects import in_dialect
@@ -20,8 +19,10 @@ from canvasback.model.plurals import either, many_are
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.repoint import RepointResult
 from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
-from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.parallel import Stop, each
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 
 _BATCH = 4096
@@ -31,6 +32,7 @@ _CURE = "Copy it there, from the old place or from a backup."
 _PRESENT = {"path": "VARCHAR", "size": "BIGINT"}
 
 
+@translates_errors
 def repoint(
     lake: str,
     data_path: str,
@@ -66,10 +68,9 @@ def repoint(
             (``files-elsewhere``); nothing was changed.
         LockedError: Another process has the catalog open.
     """
-    began = time.monotonic()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress)
     name = parse_lake(lake)
     engine = open_to_change(name)
-    stores = stores or Stores()
     new = folder_url(data_path)
     if relative is None:
         relative = not is_remote(data_path) and not os.path.isabs(data_path.removeprefix("file://"))
@@ -88,9 +89,9 @@ def repoint(
                 hint="If they are to stay where they are, add --keep-elsewhere. To move them too, back the lake up and "
                 "restore it with --data-path.",
             )
-        target = stores.open(new)
+        target = run.stores.open(new)
         if verify:
-            _verify(image, target, jobs, findings, progress)
+            _verify(image, target, run, findings)
         else:
             _sample(image, target, findings)
         missing = sum(findings.counts.values())
@@ -119,9 +120,16 @@ def repoint(
             f"{either(len(elsewhere), 'stays where it is', 'stay where they are')}"
         )
     return RepointResult(
-        str(name), old, new, tuple(steps), dry_run, files, round(time.monotonic() - began, 3),
-        findings.kept, findings.counts,
-    )  # fmt: skip
+        lake=str(name),
+        old_data_path=old,
+        data_path=new,
+        steps=tuple(steps),
+        dry_run=dry_run,
+        files=files,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
+    )
 
 
 def _places(elsewhere: Sequence[str]) -> str:
@@ -142,15 +150,15 @@ def _elsewhere(image: Image) -> list[str]:
     return [path for (path,) in rows]
 
 
-def _verify(image: Image, target: Store, jobs: int | None, findings: Findings, progress: Progress) -> None:
+def _verify(image: Image, target: Store, run: Run, findings: Findings) -> None:
     """Compare with one listing; where none is allowed, ask for each file."""
     connection = image.connection
     create_table(connection, "memory.present", _PRESENT)
     count = one_row(connection, "SELECT count(*) FROM memory.files WHERE NOT elsewhere")[0]
-    progress.begin("looking for files", files=count)
+    run.progress.begin("looking for files", files=count)
     try:
         found: Iterator[tuple[str, int]] = ((stat.name, stat.size) for stat in target.list(""))
-        _insert(image, found, progress)
+        _insert(image, found, run.progress)
     except AccessDeniedError:
         paths = [p for (p,) in connection.execute("SELECT path FROM memory.files WHERE NOT elsewhere").fetchall()]
 
@@ -158,9 +166,9 @@ def _verify(image: Image, target: Store, jobs: int | None, findings: Findings, p
             stat = target.stat(path)
             return path, -1 if stat is None else stat.size
 
-        with in_parallel(paths, each(look), jobs or target.jobs, lambda _: 0, target.batch) as answers:
-            _insert(image, ((path, size) for path, size in answers if size >= 0), progress)
-    progress.end()
+        with run.in_parallel(paths, each(look), target) as answers:
+            _insert(image, ((path, size) for path, size in answers if size >= 0), run.progress)
+    run.progress.end()
     for path, expected, size in connection.execute(
         "SELECT f.path, f.expected, p.size FROM memory.files f LEFT JOIN memory.present p USING (path) "
         "WHERE NOT f.elsewhere AND p.size IS DISTINCT FROM f.expected ORDER BY 1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -18,13 +17,16 @@ from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.restore import RestoreResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, relative_folder
+from canvasback.storage.run import Run
 from canvasback.transfer.new_lake import Restoring, Target
 
 
+@translates_errors
 def restore(
+    lake: str,
     repository: str,
-    to: str,
     point: str | None = None,
     *,
     at_snapshot: int | None = None,
@@ -43,8 +45,8 @@ def restore(
     """Bring a point back as a lake: first its files, then, as one step, its catalog.
 
     Args:
+        lake: The lake to write, as in ATTACH; its catalog must be absent or empty.
         repository: The repository: a folder, or a URL in an object store.
-        to: The catalog to write, as in ATTACH; it must be absent or empty.
         point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
             else the oldest point that holds the moment.
         at_snapshot: Bring back what the lake was at this snapshot, with all the history before it.
@@ -75,23 +77,25 @@ def restore(
             inlined rows of the point (``not-inlinable``); nothing was changed.
         CorruptError: The point's catalog is damaged; nothing was changed.
     """
-    began = time.monotonic()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     level = RestoreLevel.of(level)
-    lake = parse_lake(to)
-    engine = open_engine(lake)
+    name = parse_lake(lake)
+    engine = open_engine(name)
     aside = engine.prepare(replace=replace)
-    stores = stores or Stores()
-    opened, manifest, commit = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
+    opened, manifest, commit = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     spelled = relative_folder(data_path or "/") if relative else ""
-    target = Target(lake, engine, root, data_path is not None, aside, replace, spelled)
+    target = Target(
+        lake=name, engine=engine, root=root, moving=data_path is not None, aside=aside, replace=replace, spelled=spelled
+    )
     if data_path is None:
         _refuse_elsewhere(manifest)
     sharing = None
     if not shares_files and same_place(root, manifest.data_root):
-        sharing = find_sharing(opened.store, manifest, lake, engine)
-    run = Restoring(target, opened, manifest, commit, level, jobs, stores, progress, clock, sharing=sharing)
-    return run.restore(began, dry_run=dry_run)
+        sharing = find_sharing(opened.store, manifest, name, engine)
+    return Restoring(
+        target=target, opened=opened, manifest=manifest, commit=commit, level=level, run=run, sharing=sharing
+    ).restore(dry_run=dry_run)
 
 
 def _refuse_elsewhere(manifest: Manifest) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -38,18 +37,21 @@ from canvasback.model.results.rewind import RewindResult, RewoundTable
 from canvasback.model.table_state import differing, pair_states
 from canvasback.parquet.cut import cut_files, cutting_steps, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
 
 _ATTEMPTS = 3
 
 
+@translates_errors
 def rewind(
     lake: str,
+    repository: str | None = None,
     *,
     to_snapshot: int | None = None,
     to_time: str | datetime | None = None,
-    repository: str | None = None,
     safety_point: bool = True,
     keep_files: bool = False,
     data_path: str | None = None,
@@ -67,9 +69,9 @@ def rewind(
 
     Args:
         lake: The lake, as in ATTACH.
+        repository: Where a point is made of the lake as it is, before anything is changed.
         to_snapshot: The snapshot that becomes the newest one.
         to_time: The same by a time, ISO 8601 with a zone, or ``2 hours ago``: the newest snapshot at or before it.
-        repository: Where a point is made of the lake as it is, before anything is changed.
         safety_point: Whether to make that point. Without it nothing of the undone commits is kept, once DuckLake's
             cleanup has run.
         keep_files: Leave the files of undone commits alone, instead of scheduling them for DuckLake's cleanup.
@@ -86,8 +88,8 @@ def rewind(
             (``cannot-cut``); nothing was changed.
         LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
     """
-    began = time.monotonic()
-    moment = moment_of(to_snapshot, to_time, clock())
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    moment = moment_of(to_snapshot, to_time, run.now())
     if moment is None:
         raise UsageError("no-moment", "no moment is named", hint="Say where to go: --to-snapshot or --to-time.")
     if repository is None and safety_point and not dry_run:
@@ -97,23 +99,23 @@ def rewind(
             hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
         )
     name = parse_lake(lake)
-    run = _Rewind(name, open_to_change(name), moment, data_path, keep_files, stores or Stores(), progress, clock)
+    rewinding = _Rewind(name, open_to_change(name), moment, data_path, keep_files, run)
     made = ""
     for _ in range(_ATTEMPTS):
-        with run.engine.read() as stored:
+        with rewinding.engine.read() as stored:
             image = in_dialect(stored, "duckdb")
-            plan = run.plan(image)
+            plan = rewinding.plan(image)
             if plan.nothing or dry_run:
-                return run.result(plan, made, repository, began, dry_run=dry_run)
+                return rewinding.result(plan, made, repository, dry_run=dry_run)
             if safety_point and repository is not None:
-                run.engine.change((), plan.expected)  # who is locked out need not wait for a point to hear of it
-                point = run.back_up(lake, repository, jobs)
+                rewinding.engine.change((), plan.expected)  # who is locked out need not wait for a point to hear of it
+                point = rewinding.back_up(lake, repository)
                 made = point.point
                 plan.findings.extend(point.findings)
                 if point.snapshot_id != plan.head.snapshot:
                     continue  # somebody committed meanwhile: what would be lost is another thing now
-            run.execute(plan, image)
-            return run.result(plan, made, repository, began, dry_run=False)
+            rewinding.execute(plan, image)
+            return rewinding.result(plan, made, repository, dry_run=False)
     raise LockedError(
         "catalog-changed",
         f"somebody goes on committing to {name}, so nothing was done to it",
@@ -148,15 +150,13 @@ class _Rewind(msgspec.Struct):
     moment: Moment
     data_path: str | None
     keep_files: bool
-    stores: Stores
-    progress: Progress
-    clock: Callable[[], datetime]
+    run: Run
 
     def plan(self, image: Image) -> _Plan:
         """Look, and change nothing."""
         refuse_incomplete(image, str(self.lake))
         snapshot, committed, _ = image.head()
-        target = find_commit(image, self.moment, self.clock())
+        target = find_commit(image, self.moment, self.run.now())
         plan = _Plan(
             Commit(snapshot, committed), target, find_data_root(image, self.lake, self.data_path, None), Findings()
         )
@@ -164,7 +164,7 @@ class _Rewind(msgspec.Struct):
             return plan
         plan.straddlers = straddling(image, target.snapshot)
         refuse_uncuttable(image, plan.straddlers)
-        sources = LakeFiles(image, plan.root, self.stores)
+        sources = LakeFiles(image, plan.root, self.run.stores)
         plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
         image.deletes[target.snapshot] = plan.deletes.rows
         plan.commits = commits_between(image, target.snapshot, snapshot)
@@ -186,52 +186,47 @@ class _Rewind(msgspec.Struct):
         plan.findings.extend(plan.deletes.findings)
         return plan
 
-    def back_up(self, lake: str, repository: str, jobs: int | None) -> BackupResult:
+    def back_up(self, lake: str, repository: str) -> BackupResult:
         """A point of the lake as it is."""
-        return make_safe(
-            lake, repository, data_path=self.data_path, jobs=jobs, only_new=True, stores=self.stores,
-            progress=self.progress, clock=self.clock,
-        )  # fmt: skip
+        return make_safe(lake, repository, self.run, data_path=self.data_path, only_new=True)
 
     def execute(self, plan: _Plan, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""
         cuts = self._cut(plan, image)
         edits = rewind_edits(image, plan.target.snapshot, cuts)
         waiting = [] if self.keep_files else plan.abandoned
-        scheduled = schedule_edit(image, plan.root, plan.target.snapshot, waiting, self.clock())
-        self.progress.begin("changing the catalog")
+        scheduled = schedule_edit(image, plan.root, plan.target.snapshot, waiting, self.run.now())
+        self.run.progress.begin("changing the catalog")
         self.engine.change(statements([*([scheduled] if scheduled else []), *edits]), plan.expected)
-        self.progress.end()
+        self.run.progress.end()
 
-    def result(
-        self, plan: _Plan, safety_point: str, repository: str | None, began: float, *, dry_run: bool
-    ) -> RewindResult:
+    def result(self, plan: _Plan, safety_point: str, repository: str | None, *, dry_run: bool) -> RewindResult:
         """What was done, or would be."""
         kept = self.keep_files
         return RewindResult(
-            str(self.lake),
-            plan.head.snapshot,
-            plan.target.snapshot,
-            plan.target.time,
-            self._steps(plan, repository),
-            dry_run,
-            safety_point,
-            plan.commits,
-            plan.tables,
-            0 if kept else len(plan.abandoned),
-            len(plan.abandoned) if kept else 0,
-            len(plan.straddlers),
-            round(time.monotonic() - began, 3),
-            plan.findings.kept,
-            plan.findings.counts,
+            lake=str(self.lake),
+            from_snapshot=plan.head.snapshot,
+            snapshot_id=plan.target.snapshot,
+            snapshot_time=plan.target.time,
+            steps=self._steps(plan, repository),
+            dry_run=dry_run,
+            safety_point=safety_point,
+            commits=plan.commits,
+            tables=plan.tables,
+            scheduled_files=0 if kept else len(plan.abandoned),
+            kept_files=len(plan.abandoned) if kept else 0,
+            cut_files=len(plan.straddlers),
+            seconds=self.run.seconds,
+            findings=plan.findings.kept,
+            finding_counts=plan.findings.counts,
         )
 
     def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
-        sources = LakeFiles(image, plan.root, self.stores)
+        sources = LakeFiles(image, plan.root, self.run.stores)
         files = [
             file for kind in KINDS for file in sources.find(kind, [id_ for of, id_ in plan.straddlers if of == kind])
         ]
-        return cut_files(image, plan.target.snapshot, files, self.stores, self.progress, plan.deletes.commits)
+        return cut_files(image, plan.target.snapshot, files, self.run, plan.deletes.commits)
 
     def _steps(self, plan: _Plan, repository: str | None) -> tuple[str, ...]:
         if plan.nothing:
@@ -260,16 +255,16 @@ def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:
         shown = today or pair.table
         found.append(
             RewoundTable(
-                shown.schema,
-                shown.table,
-                shown.table_id,
-                "goes" if then is None else "returns" if today is None else "changes",
-                today.rows if today else 0,
-                then.rows if then else 0,
-                (then is None or then.rows_exact) and (today is None or today.rows_exact),
-                then.fewest if then else 0,
-                then.most if then else 0,
-                then.name if then and today and then.name != today.name else "",
+                schema=shown.schema,
+                table=shown.table,
+                table_id=shown.table_id,
+                change="goes" if then is None else "returns" if today is None else "changes",
+                rows_now=today.rows if today else 0,
+                rows_then=then.rows if then else 0,
+                exact=(then is None or then.rows_exact) and (today is None or today.rows_exact),
+                then_fewest=then.fewest if then else 0,
+                then_most=then.most if then else 0,
+                name_then=then.name if then and today and then.name != today.name else "",
             )
         )
     return tuple(found)

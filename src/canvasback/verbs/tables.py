@@ -16,16 +16,19 @@ from canvasback.model.clock import now
 from canvasback.model.moment import Moment
 from canvasback.model.relation import identifier
 from canvasback.model.results.diff import DroppedTable, TableRow, TablesResult
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+@translates_errors
 def tables(
-    repository: str | None = None,
-    point: str | None = None,
     *,
     lake: str | None = None,
+    repository: str | None = None,
+    point: str | None = None,
     dropped: bool = False,
     at_snapshot: int | None = None,
     at_time: str | None = None,
@@ -38,10 +41,10 @@ def tables(
     snapshots of that time were expired, does not.
 
     Args:
+        lake: The live lake, as in ATTACH, in place of a point.
         repository: The repository; with a lake, only to say how to bring back what was dropped.
         point: An id, a unique beginning of one, or ``latest``. Without it, and without a lake, the newest one, or
             the one that holds the moment that is asked for.
-        lake: The live lake, as in ATTACH, in place of a point.
         dropped: Also tell which tables were dropped.
         at_snapshot: Not the newest state, but that of a snapshot.
         at_time: Not the newest state, but that at a time: ISO 8601 with a zone, or ``2 hours ago``.
@@ -58,12 +61,23 @@ def tables(
     """
     if lake is not None and point is not None:
         raise UsageError("point-and-lake", "a point and a lake are given", hint="Give one of them: either has tables.")
-    moment = moment_of(at_snapshot, at_time, clock())
-    with Catalogs(stores, repository, lake, clock) as catalogs:
+    run = Run.begin(stores=stores, clock=clock)
+    moment = moment_of(at_snapshot, at_time, run.now())
+    with Catalogs(run, lake, repository) as catalogs:
         viewed = _view(catalogs, point, moment, live=lake is not None)
         catalogs.tell_deletes(viewed, viewed.snapshot)
         found = [
-            TableRow(s.schema, s.table, s.table_id, s.rows, s.rows_exact, s.files, s.bytes, s.fewest, s.most)
+            TableRow(
+                schema=s.schema,
+                table=s.table,
+                table_id=s.table_id,
+                rows=s.rows,
+                exact=s.rows_exact,
+                files=s.files,
+                bytes=s.bytes,
+                fewest=s.fewest,
+                most=s.most,
+            )
             for s in table_states(viewed.image, viewed.snapshot)
         ]
         gone = None
@@ -73,7 +87,7 @@ def tables(
                 if table.last is not None and table.state is not None and not table.state.rows_exact:
                     catalogs.tell_deletes(viewed, table.last)
             gone = tuple(_told(table, commands) for table in dropped_tables(viewed.image, viewed.snapshot))
-        return TablesResult(viewed.side, tuple(found), gone)
+        return TablesResult(at=viewed.side, tables=tuple(found), dropped=gone)
 
 
 def _view(catalogs: Catalogs, point: str | None, moment: Moment | None, *, live: bool) -> Viewed:
@@ -117,17 +131,17 @@ class _Commands:
 
 def _told(table: Dropped, commands: _Commands) -> DroppedTable:
     return DroppedTable(
-        table.schema,
-        table.table,
-        table.table_id,
-        table.snapshot,
-        table.time,
-        table.last,
-        table.state.rows if table.state else None,
-        table.state.rows_exact if table.state else False,
-        table.state.fewest if table.state else 0,
-        table.state.most if table.state else None,
-        commands.restore(table),
+        schema=table.schema,
+        table=table.table,
+        table_id=table.table_id,
+        dropped_by=table.snapshot,
+        dropped_at=table.time,
+        last_snapshot=table.last,
+        rows=table.state.rows if table.state else None,
+        exact=table.state.rows_exact if table.state else False,
+        fewest=table.state.fewest if table.state else 0,
+        most=table.state.most if table.state else None,
+        restore=commands.restore(table),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from canvasback.catalog.engines import SETTLED, open_to_change
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -24,8 +24,9 @@ from canvasback.model.results.watch import (
     WatchStarted,
     WatchStopped,
 )
-from canvasback.storage.foreign_errors import FORESEEABLE, in_our_words
+from canvasback.storage.foreign_errors import translates_errors, translating
 from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
 _SHORTEST, _LONGEST = 1.0, 60.0
@@ -33,10 +34,10 @@ _NEVER = frozenset({"catalog-missing", "not-a-ducklake", "not-a-duckdb-file", "n
 """What says at the first look that the lake's name is wrong, and later that somebody took the catalog away."""
 
 
+@translates_errors
 def watch(
     lake: str,
     repository: str,
-    /,
     *,
     every: float = 1.0,
     stop: StopSign | None = None,
@@ -76,15 +77,12 @@ def watch(
     """
     name = parse_lake(lake)
     engine = open_to_change(name)
-    stores = stores or Stores()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
 
     def make_point() -> BackupResult:
-        return back_up(
-            lake, repository, data_path=data_path, jobs=jobs, only_new=True, stores=stores, progress=progress,
-            clock=clock,
-        )  # fmt: skip
+        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True)
 
-    begun = WatchStarted(clock(), str(name), folder_url(repository), every)
+    begun = WatchStarted(at=run.now(), lake=str(name), repository=folder_url(repository), every_seconds=every)
     return follow(begun, engine.pulse, make_point, stop or threading.Event(), clock)
 
 
@@ -110,29 +108,29 @@ def follow(
     outage: _Outage | None = None
     while not stop.is_set():
         try:
-            result = looks.look()
+            with translating():
+                result = looks.look()
         except (UsageError, RefusedError):
             raise  # these do not pass by themselves
-        except FORESEEABLE as error:
-            problem = in_our_words(error)
+        except CanvasbackError as problem:
             if problem.code in _NEVER and first and outage is None:
                 raise  # there is no catalog that could come back
             outage = outage or _Outage(clock())
             if outage.failed(problem.code):
-                yield OutageStarted(clock(), problem.code, problem.message, problem.hint)
+                yield OutageStarted(at=clock(), code=problem.code, message=problem.message, hint=problem.hint)
             stop.wait(next(outage.delays))
             continue
         if outage is not None:
-            yield OutageEnded(clock(), _seconds(outage.began, clock()), outage.attempts)
+            yield OutageEnded(at=clock(), seconds=_seconds(outage.began, clock()), attempts=outage.attempts)
         outage = None
         if result is not None and result.made:
             points += 1
             yield _point(result, clock())
         elif result is not None and first:
-            yield PointHeld(clock(), result.point, result.snapshot_id, result.absent)
+            yield PointHeld(at=clock(), point=result.point, snapshot_id=result.snapshot_id, absent=result.absent)
         first = first and result is None
         stop.wait(begun.every_seconds)
-    yield WatchStopped(clock(), points)
+    yield WatchStopped(at=clock(), points=points)
 
 
 def _delays() -> Iterator[float]:
@@ -186,17 +184,17 @@ class _Outage(msgspec.Struct):
 
 def _point(result: BackupResult, at: datetime) -> PointMade:
     return PointMade(
-        at,
-        result.point,
-        result.snapshot_id,
-        result.snapshot_time,
-        _seconds(result.snapshot_time, at),
-        result.commits,
-        result.new_files,
-        result.new_bytes,
-        result.seconds,
-        result.absent,
-        result.finding_counts,
+        at=at,
+        point=result.point,
+        snapshot_id=result.snapshot_id,
+        snapshot_time=result.snapshot_time,
+        lag_seconds=_seconds(result.snapshot_time, at),
+        commits=result.commits,
+        new_files=result.new_files,
+        new_bytes=result.new_bytes,
+        seconds=result.seconds,
+        absent=result.absent,
+        finding_counts=result.finding_counts,
     )
 
 

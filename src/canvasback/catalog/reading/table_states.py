@@ -58,9 +58,17 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
         fewest, most = max(0, int(bounds[0]) - back.get(id_, 0)), int(bounds[1])
         near = min(max(int(count), fewest), most)
         state = TableState(
-            str(schema), str(table), int(id_), str(uuid), near, known, files, int(bytes_), fewest,
-            None if id_ in lost else most,
-        )  # fmt: skip
+            schema=str(schema),
+            table=str(table),
+            table_id=int(id_),
+            uuid=str(uuid),
+            rows=near,
+            rows_exact=known,
+            files=files,
+            bytes=int(bytes_),
+            fewest=fewest,
+            most=None if id_ in lost else most,
+        )
         states.append(state)
     return tuple(states)
 

@@ -37,7 +37,7 @@ def diff(
     def work() -> DiffResult:
         settings = read_settings()
         repository, live = settings.find_places(repo, lake)
-        return canvasback.diff(a, b, repository=repository, lake=live, stores=settings.stores())
+        return canvasback.diff(a, b, lake=live, repository=repository, stores=settings.stores())
 
     run_command(work, _text, as_json=as_json)
 

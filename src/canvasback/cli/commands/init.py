@@ -25,7 +25,7 @@ def init(
 
     def work() -> InitResult:
         settings = read_settings()
-        return canvasback.init(repository, settings.lake(lake).lake, stores=settings.stores())
+        return canvasback.init(settings.lake(lake).lake, repository, stores=settings.stores())
 
     run_command(work, _text, as_json=as_json)
 

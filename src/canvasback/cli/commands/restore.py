@@ -71,8 +71,8 @@ def restore(
                 },
             )
             return canvasback.restore_tables(
-                settings.find_repository(repo, named),
                 named.lake,
+                settings.find_repository(repo, named),
                 table,
                 point,
                 as_name=as_name,
@@ -86,8 +86,8 @@ def restore(
             )
         _refuse_together("no --table", {"--as": as_name is not None})
         return canvasback.restore(
-            settings.find_repository(repo, named),
             named.lake,
+            settings.find_repository(repo, named),
             point,
             at_snapshot=at_snapshot,
             at_time=at_time,

@@ -57,9 +57,9 @@ def rewind(
                 repository = settings.find_repository(repo, named)
         return canvasback.rewind(
             named.lake,
+            repository,
             to_snapshot=to_snapshot,
             to_time=to_time,
-            repository=repository,
             safety_point=safety_point,
             keep_files=keep_files,
             data_path=named.find_data_path(data_path),

@@ -52,7 +52,7 @@ def run(
             stores=stores,
             progress=progress_for(quiet=quiet),
         )
-        show_answer(RunResult(ended[0], seconds, made), _text, as_json=as_json, to_stderr=True)
+        show_answer(RunResult(exit_code=ended[0], seconds=seconds, backup=made), _text, as_json=as_json, to_stderr=True)
         return WITH_FINDINGS if has_findings(made) else 0
 
     code = exit_code_of(work, as_json=as_json)

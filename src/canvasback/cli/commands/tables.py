@@ -44,9 +44,9 @@ def tables(
         settings = read_settings()
         repository, live = settings.find_places(repo, lake)
         return canvasback.tables(
-            repository,
-            point,
             lake=live,
+            repository=repository,
+            point=point,
             dropped=dropped,
             at_snapshot=at_snapshot,
             at_time=at_time,

@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class AttachResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.attach/1"):
+class AttachResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.attach/1"):
     """A point can be attached.
 
     Attributes:

@@ -9,7 +9,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class BackupResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.backup/1"):
+class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.backup/1"):
     """A recovery point was made, or the newest one was found to hold all that there is.
 
     Attributes:

@@ -9,7 +9,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     """Some data files of a table that were written one after the other.
 
     Attributes:
@@ -25,7 +25,7 @@ class Stretch(msgspec.Struct, frozen=True):
     begin_snapshot: int
 
 
-class TableHealth(msgspec.Struct, frozen=True):
+class TableHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How a table fares.
 
     Attributes:
@@ -55,7 +55,7 @@ class TableHealth(msgspec.Struct, frozen=True):
     stretches: tuple[Stretch, ...]
 
 
-class CheckResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.check/1"):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.check/1"):
     """A live lake was looked at. Nothing was changed.
 
     Attributes:

@@ -10,7 +10,7 @@ import msgspec
 from canvasback.model.commit import CommitSummary
 
 
-class Side(msgspec.Struct, frozen=True):
+class Side(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two moments that were compared.
 
     Attributes:
@@ -24,7 +24,7 @@ class Side(msgspec.Struct, frozen=True):
     snapshot_time: datetime
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a table that is not as it was.
 
     Attributes:
@@ -43,7 +43,7 @@ class Change(msgspec.Struct, frozen=True):
     after: str | None
 
 
-class TableDifference(msgspec.Struct, frozen=True):
+class TableDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A table that is not as it was.
 
     Attributes:
@@ -92,7 +92,7 @@ class TableDifference(msgspec.Struct, frozen=True):
     bytes_removed: int
 
 
-class ObjectDifference(msgspec.Struct, frozen=True):
+class ObjectDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A schema, a view or a macro that is not as it was.
 
     Attributes:
@@ -110,7 +110,7 @@ class ObjectDifference(msgspec.Struct, frozen=True):
     old_name: str = ""
 
 
-class Totals(msgspec.Struct, frozen=True):
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """All tables together.
 
     Attributes:
@@ -144,7 +144,7 @@ class Totals(msgspec.Struct, frozen=True):
     bytes_removed: int
 
 
-class DiffResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.diff/1"):
+class DiffResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.diff/1"):
     """What changed between two moments of a lake.
 
     Attributes:
@@ -169,7 +169,7 @@ class DiffResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasbac
     commits_missing: int
 
 
-class DroppedTable(msgspec.Struct, frozen=True):
+class DroppedTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table that is no more.
 
     Attributes:
@@ -199,7 +199,7 @@ class DroppedTable(msgspec.Struct, frozen=True):
     restore: str
 
 
-class TableRow(msgspec.Struct, frozen=True):
+class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     """A table at a moment.
 
     Attributes:
@@ -225,7 +225,7 @@ class TableRow(msgspec.Struct, frozen=True):
     most: int | None
 
 
-class TablesResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.tables/1"):
+class TablesResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.tables/1"):
     """The tables of a lake at a moment.
 
     Attributes:

@@ -10,7 +10,7 @@ from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding
 
 
-class Divergence(msgspec.Struct, frozen=True):
+class Divergence(msgspec.Struct, frozen=True, kw_only=True):
     """A live catalog and a point that parted: each has commits that the other has not.
 
     Attributes:
@@ -28,7 +28,7 @@ class Divergence(msgspec.Struct, frozen=True):
     point_time: datetime
 
 
-class FastForwardResult(msgspec.Struct, frozen=True):
+class FastForwardResult(msgspec.Struct, frozen=True, kw_only=True):
     """A lake was brought forward to a point, or would be.
 
     Attributes:

@@ -9,7 +9,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class HealedFile(msgspec.Struct, frozen=True):
+class HealedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was put back, or would be.
 
     Attributes:
@@ -25,7 +25,7 @@ class HealedFile(msgspec.Struct, frozen=True):
     source: str
 
 
-class CatalogRepair(msgspec.Struct, frozen=True):
+class CatalogRepair(msgspec.Struct, frozen=True, kw_only=True):
     """Damage of the catalog that was mended, or would be.
 
     Attributes:
@@ -39,7 +39,7 @@ class CatalogRepair(msgspec.Struct, frozen=True):
     words: str
 
 
-class Loss(msgspec.Struct, frozen=True):
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """A file that nothing can bring back.
 
     Attributes:
@@ -61,7 +61,7 @@ class Loss(msgspec.Struct, frozen=True):
     reason: str
 
 
-class HealResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.heal/1"):
+class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.heal/1"):
     """Damage was healed as far as it can be, or would be.
 
     Attributes:

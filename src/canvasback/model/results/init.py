@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class InitResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.init/1"):
+class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.init/1"):
     """A repository was created.
 
     Attributes:

@@ -9,7 +9,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class PointSummary(msgspec.Struct, frozen=True):
+class PointSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A recovery point in one line.
 
     Attributes:
@@ -41,14 +41,14 @@ class PointSummary(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-class ListResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.list/1"):
+class ListResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.list/1"):
     """The points of a repository, oldest first."""
 
     repository: str
     points: tuple[PointSummary, ...]
 
 
-class TableSummary(msgspec.Struct, frozen=True):
+class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A table of the lake at a point's newest snapshot.
 
     Attributes:
@@ -66,7 +66,7 @@ class TableSummary(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class ShowResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.show/1"):
+class ShowResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.show/1"):
     """A point in full.
 
     Attributes:

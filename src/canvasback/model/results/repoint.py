@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class RepointResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.repoint/1"):
+class RepointResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.repoint/1"):
     """A lake was pointed at another data path, or would be.
 
     Attributes:

@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class RestoreResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.restore/1"):
+class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.restore/1"):
     """A lake was restored, or would be.
 
     Attributes:

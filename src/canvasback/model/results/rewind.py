@@ -10,7 +10,7 @@ from canvasback.model.commit import CommitSummary
 from canvasback.model.finding import Finding
 
 
-class RewoundTable(msgspec.Struct, frozen=True):
+class RewoundTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table that a rewind changes.
 
     Attributes:
@@ -38,7 +38,7 @@ class RewoundTable(msgspec.Struct, frozen=True):
     name_then: str = ""
 
 
-class RewindResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.rewind/1"):
+class RewindResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.rewind/1"):
     """A lake was taken back, or would be.
 
     Attributes:

@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.results.backup import BackupResult
 
 
-class RunResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.run/1"):
+class RunResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.run/1"):
     """A batch job was run, and a recovery point was made after it.
 
     Attributes:

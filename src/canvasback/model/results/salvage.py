@@ -13,7 +13,7 @@ from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 Sureness = Literal["proven", "likely", "guess"]
 
 
-class SalvagedCommit(msgspec.Struct, frozen=True):
+class SalvagedCommit(msgspec.Struct, frozen=True, kw_only=True):
     """A commit that was found in storage, and that is a snapshot of the catalog again.
 
     Attributes:
@@ -38,7 +38,7 @@ class SalvagedCommit(msgspec.Struct, frozen=True):
     why: str
 
 
-class LeftFile(msgspec.Struct, frozen=True):
+class LeftFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was not adopted.
 
     Attributes:
@@ -50,7 +50,7 @@ class LeftFile(msgspec.Struct, frozen=True):
     reason: str
 
 
-class SalvageLoss(msgspec.Struct, frozen=True):
+class SalvageLoss(msgspec.Struct, frozen=True, kw_only=True):
     """What may be lost, as far as it can be told.
 
     Attributes:
@@ -64,7 +64,7 @@ class SalvageLoss(msgspec.Struct, frozen=True):
     message: str
 
 
-class SalvagedTable(msgspec.Struct, frozen=True):
+class SalvagedTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table that changed.
 
     Attributes:
@@ -82,7 +82,7 @@ class SalvagedTable(msgspec.Struct, frozen=True):
     rows: int
 
 
-class SalvageResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.salvage/1"):
+class SalvageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.salvage/1"):
     """What a salvage did, or would do.
 
     Attributes:

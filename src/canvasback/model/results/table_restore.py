@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class RestoredTable(msgspec.Struct, frozen=True):
+class RestoredTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table that came back.
 
     Attributes:
@@ -31,7 +31,9 @@ class RestoredTable(msgspec.Struct, frozen=True):
     most: int | None
 
 
-class TableRestoreResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.restore-table/1"):
+class TableRestoreResult(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.restore-table/1"
+):
     """Tables of a point came back into a live lake, or would.
 
     Attributes:

@@ -7,7 +7,7 @@ import msgspec
 from canvasback.model.finding import Finding
 
 
-class VerifyResult(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.verify/1"):
+class VerifyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.verify/1"):
     """Points were verified.
 
     Attributes:

@@ -11,7 +11,7 @@ Schema = Literal["canvasback.watch/1"]
 _SCHEMA: Schema = "canvasback.watch/1"
 
 
-class WatchStarted(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
+class WatchStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
     """A watch begins.
 
     Attributes:
@@ -28,7 +28,7 @@ class WatchStarted(msgspec.Struct, frozen=True, tag_field="event", tag="started"
     schema: Schema = _SCHEMA
 
 
-class PointHeld(msgspec.Struct, frozen=True, tag_field="event", tag="current"):
+class PointHeld(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="current"):
     """The first look found that the newest point holds all that there is.
 
     Attributes:
@@ -45,7 +45,7 @@ class PointHeld(msgspec.Struct, frozen=True, tag_field="event", tag="current"):
     schema: Schema = _SCHEMA
 
 
-class PointMade(msgspec.Struct, frozen=True, tag_field="event", tag="point"):
+class PointMade(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="point"):
     """A point was made.
 
     Attributes:
@@ -76,7 +76,7 @@ class PointMade(msgspec.Struct, frozen=True, tag_field="event", tag="point"):
     schema: Schema = _SCHEMA
 
 
-class OutageStarted(msgspec.Struct, frozen=True, tag_field="event", tag="outage"):
+class OutageStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="outage"):
     """The catalog, the storage or the repository cannot be worked with; or the reason for that changed.
 
     Attributes:
@@ -93,7 +93,7 @@ class OutageStarted(msgspec.Struct, frozen=True, tag_field="event", tag="outage"
     schema: Schema = _SCHEMA
 
 
-class OutageEnded(msgspec.Struct, frozen=True, tag_field="event", tag="recovered"):
+class OutageEnded(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="recovered"):
     """All can be worked with again, and what was committed meanwhile is in a point.
 
     Attributes:
@@ -108,7 +108,7 @@ class OutageEnded(msgspec.Struct, frozen=True, tag_field="event", tag="recovered
     schema: Schema = _SCHEMA
 
 
-class WatchStopped(msgspec.Struct, frozen=True, tag_field="event", tag="stopped"):
+class WatchStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="stopped"):
     """The watch was asked to stop, and has.
 
     Attributes:

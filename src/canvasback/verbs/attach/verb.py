@@ -29,7 +29,9 @@ from canvasback.model.relation import literal
 from canvasback.model.results.attach import AttachResult
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, is_remote, refuse_url
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.verbs.attach.deletes_shown import with_true_deletes
 from canvasback.verbs.attach.rows_shown import rows_shown
@@ -47,6 +49,7 @@ _ACCESS = {
 """What DuckDB needs for URLs that begin like this."""
 
 
+@translates_errors
 def attach(
     repository: str,
     point: str | None = None,
@@ -81,8 +84,9 @@ def attach(
     """
     if out is not None:
         refuse_url(out)
-    moment = moment_of(at_snapshot, at_time, clock())
-    opened, manifest, commit = open_moment(stores or Stores(), repository, point, moment)
+    run = Run.begin(stores=stores, clock=clock)
+    moment = moment_of(at_snapshot, at_time, run.now())
+    opened, manifest, commit = open_moment(run.stores, repository, point, moment)
     name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
     target = os.path.abspath(f"{name}.ducklake" if out is None else out)
     if os.path.lexists(target):
@@ -145,13 +149,13 @@ def attach(
             )
         )
     return AttachResult(
-        manifest.id,
-        commit.snapshot,
-        target,
-        f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
-        version,
-        findings.kept,
-        findings.counts,
+        point=manifest.id,
+        snapshot_id=commit.snapshot,
+        file=target,
+        statement=f"ATTACH {literal('ducklake:' + target)} AS lake ({options});",
+        ducklake_version=version,
+        findings=findings.kept,
+        finding_counts=findings.counts,
     )
 
 

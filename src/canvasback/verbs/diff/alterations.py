@@ -17,7 +17,7 @@ def alterations(before: TableShape, after: TableShape) -> tuple[Change, ...]:
     for part in ("partitioning", "sorting", "comment"):
         old, new = getattr(before, part), getattr(after, part)
         if old != new:
-            found.append(Change(part, "changed", "", old, new))
+            found.append(Change(part=part, change="changed", name="", before=old, after=new))
     return tuple(found)
 
 
@@ -33,14 +33,19 @@ def object_differences(before: Iterable[ObjectShape], after: Iterable[ObjectShap
         if old is None and shape.kind != "schema" and replaced in gone:
             old = gone.pop(replaced)
         if old is None:
-            found.append(ObjectDifference(kind, shape.schema, shape.name, "created"))
+            found.append(ObjectDifference(kind=kind, schema=shape.schema, name=shape.name, change="created"))
             continue
         if (old.schema, old.name) != (shape.schema, shape.name):
             old_name = f"{old.schema}.{old.name}" if old.schema else old.name
-            found.append(ObjectDifference(kind, shape.schema, shape.name, "renamed", old_name))
+            found.append(
+                ObjectDifference(kind=kind, schema=shape.schema, name=shape.name, change="renamed", old_name=old_name)
+            )
         if old.content != shape.content:
-            found.append(ObjectDifference(kind, shape.schema, shape.name, "changed"))
-    found += [ObjectDifference(cast("_Kind", o.kind), o.schema, o.name, "dropped") for o in gone.values()]
+            found.append(ObjectDifference(kind=kind, schema=shape.schema, name=shape.name, change="changed"))
+    found += [
+        ObjectDifference(kind=cast("_Kind", o.kind), schema=o.schema, name=o.name, change="dropped")
+        for o in gone.values()
+    ]
     return tuple(sorted(found, key=lambda o: (["schema", "view", "macro"].index(o.kind), o.schema, o.name, o.change)))
 
 
@@ -49,23 +54,25 @@ def _columns(before: dict[int, ColumnShape], after: dict[int, ColumnShape]) -> I
         old = before.get(id_)
         if old is None:
             if new.parent not in after or new.parent in before:  # its parent says it all
-                yield Change("column", "added", new.name, None, new.type)
+                yield Change(part="column", change="added", name=new.name, before=None, after=new.type)
             continue
         yield from _column(old, new)
     for id_, old in before.items():
         if id_ not in after and (old.parent not in before or old.parent in after):
-            yield Change("column", "dropped", old.name, old.type, None)
+            yield Change(part="column", change="dropped", name=old.name, before=old.type, after=None)
 
 
 def _column(old: ColumnShape, new: ColumnShape) -> Iterator[Change]:
     if old.own_name != new.own_name:
-        yield Change("column", "renamed", new.name, old.name, new.name)
+        yield Change(part="column", change="renamed", name=new.name, before=old.name, after=new.name)
     if old.type != new.type:
-        yield Change("column", "type", new.name, old.type, new.type)
+        yield Change(part="column", change="type", name=new.name, before=old.type, after=new.type)
     if old.default != new.default:
-        yield Change("column", "default", new.name, old.default, new.default)
+        yield Change(part="column", change="default", name=new.name, before=old.default, after=new.default)
     if old.nullable != new.nullable:
         words = {True: "NULL", False: "NOT NULL"}
-        yield Change("column", "nullable", new.name, words[old.nullable], words[new.nullable])
+        yield Change(
+            part="column", change="nullable", name=new.name, before=words[old.nullable], after=words[new.nullable]
+        )
     if old.comment != new.comment:
-        yield Change("column", "comment", new.name, old.comment, new.comment)
+        yield Change(part="column", change="comment", name=new.name, before=old.comment, after=new.comment)

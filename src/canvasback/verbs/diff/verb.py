@@ -17,16 +17,19 @@ from canvasback.history.catalogs import Catalogs, Viewed
 from canvasback.model.clock import now
 from canvasback.model.results.diff import Change, DiffResult, TableDifference, Totals
 from canvasback.model.table_state import TablePair, TableState, pair_states
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.diff.alterations import alterations, object_differences
 
 
+@translates_errors
 def diff(
     before: str,
     after: str,
     *,
-    repository: str | None = None,
     lake: str | None = None,
+    repository: str | None = None,
     stores: Stores | None = None,
     clock: Callable[[], datetime] = now,
 ) -> DiffResult:
@@ -36,8 +39,8 @@ def diff(
         before: A point (an id, a unique beginning of one, ``latest``), the number of a snapshot, a time (ISO 8601 with
             a zone, or ``2 hours ago``), or ``now``: the lake's newest snapshot.
         after: The same.
-        repository: Where points are; snapshots and times are found in them too, if no lake holds them.
         lake: The live lake, as in ATTACH.
+        repository: Where points are; snapshots and times are found in them too, if no lake holds them.
         stores: How to reach object stores; by each cloud's own configuration if None.
         clock: Tells the time.
 
@@ -48,7 +51,7 @@ def diff(
         CorruptError: A point's manifest or catalog is damaged.
         LakeError: The lake's catalog cannot be read.
     """
-    with Catalogs(stores, repository, lake, clock) as catalogs:
+    with Catalogs(Run.begin(stores=stores, clock=clock), lake, repository) as catalogs:
         a, b = catalogs.find(before), catalogs.find(after)
         _check_lake(a, b)
         in_line = _holds(b, a) or _expired_from(b, a, catalogs)
@@ -71,14 +74,14 @@ def _compare(a: Viewed, b: Viewed, *, in_line: bool) -> DiffResult:
     since = a.snapshot if in_line else _common(a, b)
     commits = commits_between(b.image, since, b.snapshot)
     return DiffResult(
-        a.side,
-        b.side,
-        in_line,
-        changed,
-        object_differences(object_shapes(a.image, a.snapshot), object_shapes(b.image, b.snapshot)),
-        _totals(changed, len(tables) - len(changed)),
-        commits,
-        max(0, b.snapshot - since - len(commits)),
+        before=a.side,
+        after=b.side,
+        ancestor=in_line,
+        tables=changed,
+        objects=object_differences(object_shapes(a.image, a.snapshot), object_shapes(b.image, b.snapshot)),
+        totals=_totals(changed, len(tables) - len(changed)),
+        commits=commits,
+        commits_missing=max(0, b.snapshot - since - len(commits)),
     )
 
 
@@ -201,26 +204,26 @@ def _difference(
     flow = flow or Flow()
     renamed = before is not None and "renamed" in kinds
     return TableDifference(
-        table.schema,
-        table.table,
-        table.table_id,
-        tuple(kinds),  # type: ignore[arg-type]
-        before.schema if before is not None and renamed else "",
-        before.table if before is not None and renamed else "",
-        changes,
-        before.rows if before is not None else 0,
-        after.rows if after is not None else 0,
-        before.fewest if before is not None else 0,
-        before.most if before is not None else 0,
-        after.fewest if after is not None else 0,
-        after.most if after is not None else 0,
-        flow.rows_added,
-        flow.rows_removed,
-        flow.exact,
-        flow.files_added,
-        flow.files_removed,
-        flow.bytes_added,
-        flow.bytes_removed,
+        schema=table.schema,
+        table=table.table,
+        table_id=table.table_id,
+        kinds=tuple(kinds),  # type: ignore[arg-type]
+        old_schema=before.schema if before is not None and renamed else "",
+        old_table=before.table if before is not None and renamed else "",
+        changes=changes,
+        rows_before=before.rows if before is not None else 0,
+        rows_after=after.rows if after is not None else 0,
+        before_fewest=before.fewest if before is not None else 0,
+        before_most=before.most if before is not None else 0,
+        after_fewest=after.fewest if after is not None else 0,
+        after_most=after.most if after is not None else 0,
+        rows_added=flow.rows_added,
+        rows_removed=flow.rows_removed,
+        exact=flow.exact,
+        files_added=flow.files_added,
+        files_removed=flow.files_removed,
+        bytes_added=flow.bytes_added,
+        bytes_removed=flow.bytes_removed,
     )
 
 
@@ -229,17 +232,17 @@ def _totals(tables: Sequence[TableDifference], unchanged: int) -> Totals:
         return sum(kind in table.kinds for table in tables)
 
     return Totals(
-        of("created"),
-        of("dropped"),
-        of("renamed"),
-        of("altered"),
-        of("data"),
-        unchanged,
-        sum(table.rows_added for table in tables),
-        sum(table.rows_removed for table in tables),
-        all(table.exact for table in tables),
-        sum(table.files_added for table in tables),
-        sum(table.files_removed for table in tables),
-        sum(table.bytes_added for table in tables),
-        sum(table.bytes_removed for table in tables),
+        created=of("created"),
+        dropped=of("dropped"),
+        renamed=of("renamed"),
+        altered=of("altered"),
+        data=of("data"),
+        unchanged=unchanged,
+        rows_added=sum(table.rows_added for table in tables),
+        rows_removed=sum(table.rows_removed for table in tables),
+        exact=all(table.exact for table in tables),
+        files_added=sum(table.files_added for table in tables),
+        files_removed=sum(table.files_removed for table in tables),
+        bytes_added=sum(table.bytes_added for table in tables),
+        bytes_removed=sum(table.bytes_removed for table in tables),
     )

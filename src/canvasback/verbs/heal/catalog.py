@@ -35,7 +35,7 @@ class Planned(msgspec.Struct, frozen=True):
 def planned_repairs(image: Image, faults: Sequence[tuple[Rule, Fault]]) -> list[CatalogRepair]:
     """What can be mended of a catalog, in the order in which it is done."""
     found = [
-        CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words)
+        CatalogRepair(code=rule.kind.code, faults=len(of_rule), words=rule.repair.words)
         for rule, of_rule in _by_rule(faults)
         if rule.repair
     ]
@@ -70,7 +70,7 @@ def repair_rules(engine: Engine, root: str, stores: Stores) -> list[CatalogRepai
                 if not of_rule:
                     continue  # what cannot be proved is left as it is
             engine.change(statements(rule.repair.edits(image, of_rule)), expected_of(image))
-            done.append(CatalogRepair(rule.kind.code, len(of_rule), rule.repair.words))
+            done.append(CatalogRepair(code=rule.kind.code, faults=len(of_rule), words=rule.repair.words))
 
 
 def repair_file_rows(engine: Engine, image: Image) -> list[CatalogRepair]:
@@ -99,7 +99,7 @@ def _with_row_ids(image: Image, faults: Sequence[Fault], root: str, stores: Stor
 
 def _file_rows(image: Image) -> list[Planned]:
     return [
-        Planned(CatalogRepair(code, files, words), edits)
+        Planned(CatalogRepair(code=code, faults=files, words=words), edits)
         for code, files, words, edits in catalog_repairs(image, list(damaged_files(image, "NOT lost")))
     ]
 

@@ -15,15 +15,14 @@ from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, Sto
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import CheckLevel, RestoreLevel
 from canvasback.model.manifest import Manifest
-from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import HealedFile
 from canvasback.repository.points import list_points, read_point
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
-from canvasback.storage.locations import Stores
-from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.parallel import Stop, each
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
 from canvasback.transfer.place import Placer
@@ -57,11 +56,9 @@ class Copies:
     Args:
         image: The lake's catalog in DuckDB's dialect, whose connection has ``memory.damaged``.
         root: The data path.
-        stores: Opens it.
+        run: Opens it, and is told how the work goes on.
         repository: The lake's repository, if there is one.
         replica: A replica of the data path as a folder or URL that ends in a slash, if there is one.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        progress: Told how the work goes on.
         findings: Told about what cannot be put back.
     """
 
@@ -69,21 +66,17 @@ class Copies:
         self,
         image: Image,
         root: str,
-        stores: Stores,
+        run: Run,
         repository: Repository | None,
         replica: str | None,
-        jobs: int | None,
-        progress: Progress,
         findings: Findings,
     ) -> None:
         self._image = image
         self._connection = image.connection
         self._root = root
-        self._stores = stores
+        self._run = run
         self._repository = repository
         self._replica = replica
-        self._jobs = jobs
-        self._progress = progress
         self._findings = findings
         self._passed_over: set[str] = set()
         create_table(self._connection, "memory.tried", _COPIES)
@@ -122,7 +115,7 @@ class Copies:
             self._put_from_point(point, moment)
         if self._replica is not None:
             self._put_from_replica(self._replica, moment)
-        self._stores.sync()
+        self._run.stores.sync()
         unplaced = [(finding.where,) for finding in self._findings.kept if finding.code in _UNPLACED]
         insert_rows(self._connection, "memory.unplaced", {"place": "VARCHAR"}, unplaced)
         told.merge(self._findings)
@@ -150,7 +143,10 @@ class Copies:
             "SELECT place, table_id, code, CASE WHEN point = '' THEN source ELSE 'point ' || point END "
             f"FROM ({healed}) ORDER BY table_id, place LIMIT {most}"
         ).fetchall()
-        told = tuple(HealedFile(place, diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+        told = tuple(
+            HealedFile(place=place, table=diagnosis.name(table_id), code=code, source=source)
+            for place, table_id, code, source in rows
+        )
         return told, int(files), int(bytes_)
 
     def _find_in_points(self, repository: Repository) -> None:
@@ -211,11 +207,9 @@ class Copies:
         for damaged in check_files(
             self._image,
             replica,
-            self._stores,
+            self._run,
             CheckLevel.ROWS if level in {CheckLevel.ROWS, CheckLevel.CHECKSUM} else CheckLevel.FOOTERS,
             files="SELECT file_kind, file_id FROM memory.sought",
-            jobs=self._jobs,
-            progress=self._progress,
         ):
             if damaged.lost:
                 self._connection.execute(
@@ -243,9 +237,7 @@ class Copies:
         assert self._repository is not None  # copies were found in it
         store = self._repository.store
         manifest = read_point(store, point)
-        placer = Placer(
-            self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True
-        )
+        placer = Placer(self._run, self._connection, store, self._findings, passing_over=True)
         self._list_held(store, manifest)
         for moving in (False, True):
             wanted = (
@@ -278,28 +270,27 @@ class Copies:
         rows = self._connection.execute(
             "SELECT DISTINCT place, source FROM memory.copies WHERE point = '' ORDER BY place"
         ).fetchall()
-        self._progress.begin("copying from the replica", files=len(rows))
+        self._run.progress.begin("copying from the replica", files=len(rows))
 
         def put(row: tuple[str, str], stop: Stop) -> Finding | None:
             finding = self._put(*row, suffix, stop)
-            self._progress.advance(files=1)
+            self._run.progress.advance(files=1)
             return finding
 
-        jobs = self._jobs or self._stores.open(replica).jobs
-        with in_parallel(iter(rows), each(put), jobs, lambda _: 0) as done:
+        with self._run.in_parallel(rows, each(put), self._run.stores.open(replica)) as done:
             self._findings.extend(finding for finding in done if finding is not None)
-        self._progress.end()
+        self._run.progress.end()
 
     def _put(self, place: str, source: str, suffix: str, stop: Stop) -> Finding | None:
-        origin, origin_name = self._stores.locate(source)
-        target, name = self._stores.locate(place)
+        origin, origin_name = self._run.stores.locate(source)
+        target, name = self._run.stores.locate(place)
         try:
             checksum, size = _hashed(origin, origin_name, stop)
             aside = suffix if target.stat(name) is not None else ""
             with origin.open(origin_name, vouch=False) as opened:
                 stream = stop.guard(opened)
-                if self._stores.limit:
-                    stream = self._stores.limit.through(stream)
+                if self._run.stores.limit:
+                    stream = self._run.stores.limit.through(stream)
                 target.place_new(name, stream, size, checksum, aside=aside)
         except ObjectExistsError:
             return Finding("file-appeared", "error", place, "something appeared there meanwhile, and stays", _CURE)

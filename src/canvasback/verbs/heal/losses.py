@@ -58,7 +58,18 @@ class Losses:
             "SELECT place, table_id, file_kind, rows, begin_snapshot, end_snapshot, message "
             f"FROM ({self._select()}) f ORDER BY table_id, file_kind, file_id LIMIT {most}"
         )
-        return tuple(Loss(place, self._diagnosis.name(table_id), *row) for place, table_id, *row in rows)
+        return tuple(
+            Loss(
+                place=place,
+                table=self._diagnosis.name(table_id),
+                kind=kind,
+                rows=lost,
+                begin_snapshot=begin,
+                end_snapshot=end,
+                reason=reason,
+            )
+            for place, table_id, kind, lost, begin, end, reason in rows
+        )
 
     def unreadable(self) -> list[Unreadable]:
         """Those that the newest snapshot sees, and that are surely lost."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,7 +28,9 @@ from canvasback.model.plurals import many
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from canvasback.repository.repository import Repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
 from canvasback.verbs.heal.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.verbs.heal.copies import UNSOURCED, Copies
@@ -42,6 +43,7 @@ _KEPT = 1000
 """How many files are told one by one."""
 
 
+@translates_errors
 def heal(
     lake: str,
     repository: str | None = None,
@@ -90,8 +92,9 @@ def heal(
     """
     level = CheckLevel.of(level)
     refuse_without_repository(level, repository)
-    run = _Heal(parse_lake(lake), repository, source, level, data_path, jobs, stores or Stores(), progress, clock)
-    return run.run(accept_loss=accept_loss, dry_run=dry_run)
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    healing = _Heal(run, parse_lake(lake), repository, source, level, data_path)
+    return healing.heal(accept_loss=accept_loss, dry_run=dry_run)
 
 
 class _Done(msgspec.Struct):
@@ -114,59 +117,52 @@ class _Heal:
 
     def __init__(
         self,
+        run: Run,
         lake: LakeName,
         repository: str | None,
         source: str | None,
         level: CheckLevel,
         data_path: str | None,
-        jobs: int | None,
-        stores: Stores,
-        progress: Progress,
-        clock: Callable[[], datetime],
     ) -> None:
+        self.run = run
         self.lake = lake
         self.engine = open_to_change(lake)
         self.repository = repository
         self.source = source
         self.level = level
         self.data_path = data_path
-        self.jobs = jobs
-        self.stores = stores
-        self.progress = progress
-        self.clock = clock
         self.root = ""
         self.findings = Findings()
         self.done = _Done()
 
-    def run(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
-        began = time.monotonic()
+    def heal(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
         done = self.done
         with self.engine.read() as stored:
             image = in_dialect(stored, "duckdb")
             refuse_incomplete(image, str(self.lake))
             self.root = find_data_root(image, self.lake, self.data_path, None)
-            opened = open_of_lake(image, self.stores, self.repository, self.lake) if self.repository else None
-            examiner = Examiner(self.root, self.stores, self.level, opened, self.jobs, self.progress, self.clock())
+            opened = open_of_lake(image, self.run.stores, self.repository, self.lake) if self.repository else None
+            examiner = Examiner(self.run, self.root, self.level, opened, self.run.now())
             diagnosis = examiner.diagnose(image)
             self.findings.merge(examiner.passed_over)
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
             done.repairs = planned_repairs(image, diagnosis.faults)
             image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
-            note_whole(image, self.root, self.stores, self.jobs, look=accept_loss)
+            note_whole(image, self.root, self.run, look=accept_loss)
             losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
             done.losses, done.lost_files = losses.first(_KEPT), losses.count
             unreadable = losses.unreadable() if accept_loss else []
             self._plan(losses, unreadable, accept_loss=accept_loss)
             if dry_run:
                 self.findings.merge(diagnosis.findings(image))
-                return self._result(began, dry_run=True)
+                return self._result(dry_run=True)
             damaged = _damaged(image)
             if done.repairs or unreadable:
                 self._make_safe()
                 done.repairs = repair_file_rows(self.engine, image)
         if diagnosis.faults:
-            done.repairs += repair_rules(self.engine, self.root, self.stores)
+            done.repairs += repair_rules(self.engine, self.root, self.run.stores)
         if unreadable:
             self._accept(unreadable)
         with self.engine.read() as stored:
@@ -175,7 +171,7 @@ class _Heal:
             after.strays = diagnosis.strays
             after.empty = None if self.done.healed_files else diagnosis.empty
             self.findings.merge(after.findings(image))
-        return self._result(began, dry_run=False)
+        return self._result(dry_run=False)
 
     def _heal_files(
         self,
@@ -187,12 +183,12 @@ class _Heal:
         dry_run: bool,
     ) -> Image:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
-        replica = find_replica(image, self.stores, self.source, self.root) if self.source is not None else None
-        copies = Copies(image, self.root, self.stores, opened, replica, self.jobs, self.progress, self.findings)
+        replica = find_replica(image, self.run.stores, self.source, self.root) if self.source is not None else None
+        copies = Copies(image, self.root, self.run, opened, replica, self.findings)
         if not dry_run:
             sweep_folders(image, self.root)
         while copies.find(self.level) and not dry_run:
-            copies.put_back(self.clock())
+            copies.put_back(self.run.now())
             examiner.recheck(image, _damaged(image))
         done = self.done
         done.healed, done.healed_files, done.healed_bytes = copies.healed(diagnosis, _KEPT, planned=dry_run)
@@ -200,7 +196,7 @@ class _Heal:
 
     def _write_merged(self, image: Image, examiner: Examiner, diagnosis: Diagnosis, *, dry_run: bool) -> Image:
         """Write merged files anew from what was merged into them; answer the image with what the catalog says then."""
-        found = [merged for merged in find_merged(image, self.root) if has_sources(merged, self.stores)]
+        found = [merged for merged in find_merged(image, self.root) if has_sources(merged, self.run.stores)]
         if not found:
             return image
         if dry_run:
@@ -210,12 +206,12 @@ class _Heal:
             return image
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
         self._make_safe()
-        suffix = aside_suffix(self.clock())
+        suffix = aside_suffix(self.run.now())
         for merged in found:
-            edit = write_merged(merged, self.stores, suffix)
+            edit = write_merged(merged, self.run.stores, suffix)
             if edit is None:
                 continue
-            self.stores.sync()
+            self.run.stores.sync()
             self.engine.change(statements([edit]), expected_of(image))
             image = edited(image, [edit])
             self._note_rewritten(merged, diagnosis)
@@ -226,7 +222,7 @@ class _Heal:
         done = self.done
         done.rewritten += 1
         done.healed_files += 1
-        file = HealedFile(merged.place, diagnosis.name(merged.table_id), merged.code, MERGED)
+        file = HealedFile(place=merged.place, table=diagnosis.name(merged.table_id), code=merged.code, source=MERGED)
         done.healed = (*done.healed, file)[:_KEPT]
 
     def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
@@ -274,39 +270,36 @@ class _Heal:
     def _make_safe(self) -> None:
         if self.repository is not None and not self.done.safety_point:
             # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
-            point = make_safe(
-                str(self.lake), self.repository, data_path=self.root, jobs=self.jobs, only_new=False,
-                stores=self.stores, progress=self.progress, clock=self.clock,
-            )  # fmt: skip
+            point = make_safe(str(self.lake), self.repository, self.run, data_path=self.root, only_new=False)
             self.done.safety_point = point.point
 
     def _accept(self, unreadable: list[Unreadable]) -> None:
         with self.engine.read() as stored:
             image = in_dialect(stored, "duckdb")
             head, committed, _ = image.head()
-            edits = acceptance_edits(image, unreadable, max(self.clock(), committed))
+            edits = acceptance_edits(image, unreadable, max(self.run.now(), committed))
             self.engine.change(statements(edits), expected_of(image))
             self.done.accepted = head + 1
 
-    def _result(self, began: float, *, dry_run: bool) -> HealResult:
+    def _result(self, *, dry_run: bool) -> HealResult:
         done = self.done
         return HealResult(
-            str(self.lake),
-            self.root,
-            self.level,
-            tuple(done.steps),
-            dry_run,
-            done.safety_point,
-            done.healed,
-            done.healed_files,
-            done.healed_bytes,
-            tuple(done.repairs),
-            done.losses,
-            done.lost_files,
-            done.accepted,
-            round(time.monotonic() - began, 3),
-            self.findings.kept,
-            self.findings.counts,
+            lake=str(self.lake),
+            data_path=self.root,
+            level=self.level,
+            steps=tuple(done.steps),
+            dry_run=dry_run,
+            safety_point=done.safety_point,
+            healed=done.healed,
+            healed_files=done.healed_files,
+            healed_bytes=done.healed_bytes,
+            repairs=tuple(done.repairs),
+            losses=done.losses,
+            lost_files=done.lost_files,
+            accepted_snapshot=done.accepted,
+            seconds=self.run.seconds,
+            findings=self.findings.kept,
+            finding_counts=self.findings.counts,
         )
 
 

@@ -6,10 +6,8 @@ is worked out from files. What was committed after the point is not in it, and i
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 import duckdb
 import msgspec
@@ -27,18 +25,17 @@ from canvasback.errors import AccessDeniedError, CorruptError
 from canvasback.history.continuation import Verdict, judge
 from canvasback.history.moments import by_timeline, head_of
 from canvasback.history.points import image_of
-from canvasback.model.clock import now
 from canvasback.model.commit import Commit, CommitSummary
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName
 from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
-from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import find_point, list_points, read_point
 from canvasback.repository.repository import Repository
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import folder_url
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.identity import check_lake
 from canvasback.transfer.new_lake import Restoring, Target
@@ -47,7 +44,7 @@ from canvasback.transfer.previous_point import read_previous
 _SNAPSHOTS = "ducklake_snapshot"
 
 
-class FastForward(msgspec.Struct, frozen=True):
+class FastForward(msgspec.Struct, frozen=True, kw_only=True):
     """A point that continues a live catalog, or one to bring back where there is none.
 
     Attributes:
@@ -82,7 +79,7 @@ def plan_fast_forward(
     findings: Findings,
     *,
     data_path: str | None = None,
-    jobs: int | None = None,
+    jobs: int = 1,
 ) -> FastForward | Divergence | None:
     """Find the newest point whose history continues that of a live catalog. Changes nothing.
 
@@ -92,7 +89,7 @@ def plan_fast_forward(
         repository: The repository.
         findings: Told about points that cannot be read: an older one is taken.
         data_path: Where the files are, if neither the catalog nor the point is right about it.
-        jobs: How many chunks are checked at a time; None for what suits the storage.
+        jobs: How many chunks are checked at a time.
 
     Returns:
         The point. Or where the catalog parted from the newest point that has commits which it has not. Or None where
@@ -109,7 +106,15 @@ def plan_fast_forward(
             if found is not None:
                 manifest, commits = found
                 root = folder_url(data_path) if data_path is not None else manifest.data_root
-                return FastForward(lake, repository, manifest, None, root, commits, None)
+                return FastForward(
+                    lake=lake,
+                    repository=repository,
+                    manifest=manifest,
+                    head=None,
+                    root=root,
+                    commits=commits,
+                    expected=None,
+                )
         return None
     live = in_dialect(live, "duckdb")
     refuse_incomplete(live, str(lake))
@@ -128,72 +133,91 @@ def plan_fast_forward(
                 continue
             if verdict.kind != "continues":
                 if verdict.kind == "diverged" and parted is None:
-                    parted = Divergence(manifest.id, verdict.common, head, manifest.snapshot_id, manifest.snapshot_time)
+                    parted = Divergence(
+                        point=manifest.id,
+                        snapshot_id=verdict.common,
+                        live_snapshot=head,
+                        point_snapshot=manifest.snapshot_id,
+                        point_time=manifest.snapshot_time,
+                    )
                 break  # so do all of this timeline
             found = points.opened(manifest.id, head)
             if found is None:
                 continue
             root = find_data_root(live, lake, data_path, manifest.data_root)
             remarks = _remarks(live, manifest, root, proved=verdict.proved)
-            return FastForward(lake, repository, manifest, head, root, found[1], expected_of(live), remarks)
+            return FastForward(
+                lake=lake,
+                repository=repository,
+                manifest=manifest,
+                head=head,
+                root=root,
+                commits=found[1],
+                expected=expected_of(live),
+                remarks=remarks,
+            )
     return parted
 
 
 def fast_forward(
-    plan: FastForward,
-    *,
-    level: RestoreLevel = RestoreLevel.EXISTS,
-    dry_run: bool = False,
-    jobs: int | None = None,
-    stores: Stores | None = None,
-    progress: Progress = SILENT,
-    clock: Callable[[], datetime] = now,
+    plan: FastForward, run: Run, *, level: RestoreLevel = RestoreLevel.EXISTS, dry_run: bool = False
 ) -> FastForwardResult:
     """Put the catalog of the point into the place of the live one, which is moved aside, and files that are missing.
 
     Args:
         plan: What `plan_fast_forward` found.
+        run: Opens the places, and is told how the work goes on.
         level: What counts as a damaged file: ``exists``, a wrong size; ``checksum``, other bytes.
         dry_run: Change nothing.
-        jobs: How many files are worked on at a time; None for what suits the storage.
-        stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
-        progress: Told how the work goes on.
-        clock: Tells the time.
 
     Raises:
         LockedError: Somebody has the catalog open (``catalog-in-use``), or changed it meanwhile
             (``catalog-changed``); it was not touched.
         RefusedError: There is a catalog where there was none, or the lost one is alive elsewhere (``shares-files``).
     """
-    began = time.monotonic()
     manifest = plan.manifest
     engine = open_to_change(plan.lake)
     replace = plan.expected is not None
     aside = engine.prepare(replace=replace)
-    target = Target(plan.lake, engine, plan.root, plan.root != manifest.data_root, aside, replace)
+    target = Target(
+        lake=plan.lake,
+        engine=engine,
+        root=plan.root,
+        moving=plan.root != manifest.data_root,
+        aside=aside,
+        replace=replace,
+    )
     commit = Commit(manifest.snapshot_id, manifest.snapshot_time)
     sharing = None
     if not replace and same_place(plan.root, manifest.data_root):
         sharing = find_sharing(plan.repository.store, manifest, plan.lake, engine)
-    run = Restoring(
-        target, plan.repository, manifest, commit, level, jobs, stores or Stores(), progress, clock,
-        checked=True, newer=False, guard=lambda: _see_unchanged(engine, plan), sharing=sharing,
-    )  # fmt: skip
-    done = run.restore(began, dry_run=dry_run)
+    restoring = Restoring(
+        target=target,
+        opened=plan.repository,
+        manifest=manifest,
+        commit=commit,
+        level=level,
+        run=run,
+        checked=True,
+        newer=False,
+        guard=lambda: _see_unchanged(engine, plan),
+        sharing=sharing,
+    )
+    done = restoring.restore(dry_run=dry_run)
     return FastForwardResult(
-        manifest.id,
-        plan.head,
-        manifest.snapshot_id,
-        manifest.snapshot_time,
-        plan.root,
-        plan.commits,
-        (*plan.remarks, *done.steps),
-        dry_run,
-        done.kept_files,
-        done.restored_files,
-        done.restored_bytes,
-        done.findings,
-        done.finding_counts,
+        point=manifest.id,
+        from_snapshot=plan.head,
+        snapshot_id=manifest.snapshot_id,
+        snapshot_time=manifest.snapshot_time,
+        data_path=plan.root,
+        commits=plan.commits,
+        steps=(*plan.remarks, *done.steps),
+        dry_run=dry_run,
+        kept_files=done.kept_files,
+        placed_files=done.restored_files,
+        placed_bytes=done.restored_bytes,
+        findings=done.findings,
+        finding_counts=done.finding_counts,
     )
 
 
@@ -228,10 +252,10 @@ class _UnreadableError(Exception):
 class _Points:
     """The points of a repository, of which those that cannot be read are left out and told of once."""
 
-    def __init__(self, store: Store, findings: Findings, jobs: int | None) -> None:
+    def __init__(self, store: Store, findings: Findings, jobs: int) -> None:
         self._store = store
         self._findings = findings
-        self._jobs = jobs or store.jobs
+        self._jobs = jobs
         self._manifests: dict[str, Manifest] = {}
         self.ids = self._list()
 

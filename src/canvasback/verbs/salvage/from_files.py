@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
 from datetime import datetime
 
 from canvasback.catalog.blank import blank_catalog
@@ -17,27 +15,19 @@ from canvasback.catalog.writing.edits import edited, statements
 from canvasback.catalog.writing.unchanged import expected_of
 from canvasback.datapath.data_root import find_data_root
 from canvasback.errors import RefusedError, UsageError
-from canvasback.model.clock import now
 from canvasback.model.finding import Finding, Findings
-from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.lake import LakeName
 from canvasback.model.moment import in_utc
 from canvasback.model.plurals import many
-from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.salvage import SalvageResult
-from canvasback.storage.locations import Stores, folder_url
+from canvasback.storage.locations import folder_url
+from canvasback.storage.run import Run
 from canvasback.storage.temporary import make_folder
 from canvasback.verbs.salvage.plan import SalvagePlan, plan_salvage
 
 
 def salvage_files(
-    lake: str,
-    *,
-    new_catalog: bool = False,
-    data_path: str | None = None,
-    dry_run: bool = False,
-    stores: Stores | None = None,
-    progress: Progress = SILENT,
-    clock: Callable[[], datetime] = now,
+    name: LakeName, run: Run, *, new_catalog: bool = False, data_path: str | None = None, dry_run: bool = False
 ) -> SalvageResult:
     """Make snapshots again of commits whose files storage holds, and that the catalog does not know.
 
@@ -46,13 +36,11 @@ def salvage_files(
     transaction. Whoever has the lake attached meanwhile has to attach it again.
 
     Args:
-        lake: The lake, as in ATTACH.
+        name: The lake.
+        run: Opens the data path, and is told how the work goes on.
         new_catalog: Make the catalog, which is lost altogether; ``data_path`` says where the files are.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
-        stores: How to reach object stores; by each cloud's own configuration if None.
-        progress: Told how the work goes on.
-        clock: Tells the time.
 
     Raises:
         UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
@@ -60,17 +48,14 @@ def salvage_files(
         LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
         LakeError: There is no catalog, or it cannot be read.
     """
-    began = time.monotonic()
-    name = parse_lake(lake)
-    stores = stores or Stores()
     engine = open_to_change(name)
     if new_catalog:
-        return _make(name, engine, data_path, began, stores, progress, clock, dry_run=dry_run)
+        return _make(name, engine, data_path, run, dry_run=dry_run)
     with engine.read() as stored:
         image = in_dialect(stored, "duckdb")
         refuse_incomplete(image, str(name))
         root = find_data_root(image, name, data_path, None)
-        plan = plan_salvage(image, root, stores.open(root), progress)
+        plan = plan_salvage(image, root, run.stores.open(root), run.progress)
         findings = Findings()
         if plan.commits:
             for client in engine.clients():
@@ -84,16 +69,13 @@ def salvage_files(
                     )
                 )
             if not dry_run:
-                progress.begin("changing the catalog")
+                run.progress.begin("changing the catalog")
                 engine.change(statements(plan.edits), expected_of(image))
-                progress.end()
-        return result_of(name, root, plan, findings, began, dry_run=dry_run)
+                run.progress.end()
+        return result_of(name, root, plan, findings, run, dry_run=dry_run)
 
 
-def _make(
-    name: LakeName, engine: Engine, data_path: str | None, began: float, stores: Stores, progress: Progress,
-    clock: Callable[[], datetime], *, dry_run: bool,
-) -> SalvageResult:  # fmt: skip
+def _make(name: LakeName, engine: Engine, data_path: str | None, run: Run, *, dry_run: bool) -> SalvageResult:
     if data_path is None:
         raise UsageError(
             "no-data-path",
@@ -104,22 +86,21 @@ def _make(
     root = folder_url(data_path)
     folder = make_folder()
     try:
-        first = datetime.fromtimestamp(0, tz=clock().tzinfo)
+        first = datetime.fromtimestamp(0, tz=run.now().tzinfo)
         with blank_catalog(connect(folder), root, first) as image:
-            plan = plan_salvage(image, root, stores.open(root), progress)
+            plan = plan_salvage(image, root, run.stores.open(root), run.progress)
             if not plan.recent:
-                return _write(name, engine, image, root, plan, began, progress, clock, dry_run=dry_run)
+                return _write(name, engine, image, root, plan, run, dry_run=dry_run)
         with blank_catalog(connect(folder), root, first, version="1.0") as image:
-            plan = plan_salvage(image, root, stores.open(root), progress)
-            return _write(name, engine, image, root, plan, began, progress, clock, dry_run=dry_run)
+            plan = plan_salvage(image, root, run.stores.open(root), run.progress)
+            return _write(name, engine, image, root, plan, run, dry_run=dry_run)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(
-    name: LakeName, engine: Engine, image: Image, root: str, plan: SalvagePlan, began: float, progress: Progress,
-    clock: Callable[[], datetime], *, dry_run: bool,
-) -> SalvageResult:  # fmt: skip
+    name: LakeName, engine: Engine, image: Image, root: str, plan: SalvagePlan, run: Run, *, dry_run: bool
+) -> SalvageResult:
     findings = Findings()
     if not plan.commits:  # an empty catalog would only be in the way of the right one
         findings.add(
@@ -132,10 +113,10 @@ def _write(
             )
         )
     elif not dry_run:
-        progress.begin("writing the catalog")
-        engine.write(in_dialect(edited(image, plan.edits), name.engine), clock(), replace=False)
-        progress.end()
-    return result_of(name, root, plan, findings, began, dry_run=dry_run)
+        run.progress.begin("writing the catalog")
+        engine.write(in_dialect(edited(image, plan.edits), name.engine), run.now(), replace=False)
+        run.progress.end()
+    return result_of(name, root, plan, findings, run, dry_run=dry_run)
 
 
 def refuse_taken(engine: Engine) -> None:
@@ -148,23 +129,23 @@ def refuse_taken(engine: Engine) -> None:
 
 
 def result_of(
-    name: LakeName, root: str, plan: SalvagePlan, findings: Findings, began: float, *, dry_run: bool
+    name: LakeName, root: str, plan: SalvagePlan, findings: Findings, run: Run, *, dry_run: bool
 ) -> SalvageResult:
     """What was done, or would be."""
     return SalvageResult(
-        str(name),
-        plan.head,
-        plan.snapshot,
-        root,
-        _steps(plan),
-        dry_run,
-        plan.commits,
-        plan.left,
-        plan.losses,
-        plan.tables,
-        round(time.monotonic() - began, 3),
-        findings.kept,
-        findings.counts,
+        lake=str(name),
+        from_snapshot=plan.head,
+        snapshot_id=plan.snapshot,
+        data_path=root,
+        steps=_steps(plan),
+        dry_run=dry_run,
+        commits=plan.commits,
+        left=plan.left,
+        losses=plan.losses,
+        tables=plan.tables,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
     )
 
 

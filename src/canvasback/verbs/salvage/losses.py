@@ -27,18 +27,18 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
     """
     found = [
         SalvageLoss(
-            table,
-            "row-ids",
-            "files of it were begun in the same millisecond, or stand in for others, or came after some that are gone: "
-            "their rows are all there, but the row ids may be others than they were",
+            table=table,
+            kind="row-ids",
+            message="files of it were begun in the same millisecond, or stand in for others, or came after some that "
+            "are gone: their rows are all there, but the row ids may be others than they were",
         )
         for table in sorted(outcome.unordered)
     ]
     found += [
         SalvageLoss(
-            table.table,
-            "definitions",
-            "the catalog did not know it: 128-bit integers are floating-point numbers now, times with seconds "
+            table=table.table,
+            kind="definitions",
+            message="the catalog did not know it: 128-bit integers are floating-point numbers now, times with seconds "
             "have microseconds, and its default values and NOT NULL are gone",
         )
         for table in outcome.tables
@@ -46,29 +46,40 @@ def losses(outcome: Outcome, files: list[Evidence], generated: dict[str, str], h
     ]
     found += [
         SalvageLoss(
-            table,
-            "contradiction",
-            "files that it has been compacted into, or from, are gone, so that what these files changed cannot be "
-            f"told: {', '.join(names)}; rows may be missing, shown as "
-            "they were before, or shown although they were deleted",
+            table=table,
+            kind="contradiction",
+            message="files that it has been compacted into, or from, are gone, so that what these files changed cannot "
+            f"be told: {', '.join(names)}; rows may be missing, shown as they were before, or shown although they were "
+            "deleted",
         )
         for table, names in sorted(outcome.doubtful.items())
     ]
     found += [
         SalvageLoss(
-            table,
-            "missing-file",
-            f"{name} is gone or not readable, and no other file has its rows: the table is not readable until heal "
-            "puts it back, or leaves it out",
+            table=table,
+            kind="missing-file",
+            message=f"{name} is gone or not readable, and no other file has its rows: the table is not readable until "
+            "heal puts it back, or leaves it out",
         )
         for table, name in outcome.missing
     ]
     for name, folder in generated.items():
-        found.append(SalvageLoss(name, "name", f"its name is not known: it is called so for what lies in {folder}"))
+        found.append(
+            SalvageLoss(
+                table=name, kind="name", message=f"its name is not known: it is called so for what lies in {folder}"
+            )
+        )
     for file in files:
         if file.kind == "encrypted":
-            found.append(SalvageLoss("", "encrypted-file", f"{file.name} is encrypted, and its key was in the catalog"))
+            found.append(
+                SalvageLoss(
+                    table="", kind="encrypted-file", message=f"{file.name} is encrypted, and its key was in the catalog"
+                )
+            )
         elif file.kind == "unreadable":
-            found.append(SalvageLoss("", "unreadable-file", f"{file.name} {file.reason}"))
-    found += [SalvageLoss("", kind, message.format(head=f"snapshot {head}")) for kind, message in _ANYWHERE.items()]
+            found.append(SalvageLoss(table="", kind="unreadable-file", message=f"{file.name} {file.reason}"))
+    found += [
+        SalvageLoss(table="", kind=kind, message=message.format(head=f"snapshot {head}"))
+        for kind, message in _ANYWHERE.items()
+    ]
     return tuple(found)

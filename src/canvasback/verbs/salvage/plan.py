@@ -21,7 +21,7 @@ from canvasback.verbs.salvage.replay import Replay
 _LOOKED_AT = "is older than commits that an earlier salvage brought back, which left it or did not see it"
 
 
-class SalvagePlan(msgspec.Struct):
+class SalvagePlan(msgspec.Struct, kw_only=True):
     """What is to become of a catalog.
 
     Attributes:
@@ -61,16 +61,16 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
     head = image.head()[0]
     territory = Territory(image, known_tables(image, root, store, {file.folder for file in files}))
     outcome = Replay(image, territory, files).run()
-    looked_at = [LeftFile(file.name, _LOOKED_AT) for file in every if file.moment <= settled]
+    looked_at = [LeftFile(name=file.name, reason=_LOOKED_AT) for file in every if file.moment <= settled]
     return SalvagePlan(
-        head,
-        outcome.snapshot,
-        outcome.edits,
-        tuple(outcome.commits),
-        tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
-        losses(outcome, files, territory.generated, head),
-        tuple(outcome.tables),
-        any(file.recent for file in files),
+        head=head,
+        snapshot=outcome.snapshot,
+        edits=outcome.edits,
+        commits=tuple(outcome.commits),
+        left=tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
+        losses=losses(outcome, files, territory.generated, head),
+        tables=tuple(outcome.tables),
+        recent=any(file.recent for file in files),
     )
 
 

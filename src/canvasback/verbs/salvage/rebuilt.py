@@ -78,14 +78,14 @@ class Ledger:
         self._adoption.commit(MESSAGE + ", ".join(dict.fromkeys(what)))
         self._commits.append(
             SalvagedCommit(
-                self._adoption.snapshot,
-                self._adoption.time,
-                tuple(self._touched),
-                tuple(dict.fromkeys(what)),
-                len(files),
-                sum(file.rows for file in files if file.kind == "data"),
-                sureness,
-                why,
+                snapshot_id=self._adoption.snapshot,
+                time=self._adoption.time,
+                tables=tuple(self._touched),
+                what=tuple(dict.fromkeys(what)),
+                files=len(files),
+                rows=sum(file.rows for file in files if file.kind == "data"),
+                sureness=sureness,
+                why=why,
             )
         )
 

@@ -20,7 +20,7 @@ _NEAR = 20_000
 """Microseconds between files that one commit wrote, where it wrote several."""
 
 
-class Outcome(msgspec.Struct):
+class Outcome(msgspec.Struct, kw_only=True):
     """What came of a replay."""
 
     edits: list[Edit]
@@ -71,14 +71,17 @@ class Replay(Ledger):
         next_row_ids = {id_: table.next_row_id for id_, table in self._filled.items()}
         edits = self._adoption.finish(next_row_ids) if self._commits else []
         return Outcome(
-            edits,
-            self._commits,
-            [LeftFile(name, reason) for name, reason in sorted(self._left.items())],
-            [SalvagedTable(t.full_name, t.id, t.created, t.files, t.rows) for t in tables],
-            self._unordered,
-            self._doubtful,
-            self._territory.missing(),
-            self._adoption.snapshot,
+            edits=edits,
+            commits=self._commits,
+            left=[LeftFile(name=name, reason=reason) for name, reason in sorted(self._left.items())],
+            tables=[
+                SalvagedTable(table=t.full_name, table_id=t.id, created=t.created, files=t.files, rows=t.rows)
+                for t in tables
+            ],
+            unordered=self._unordered,
+            doubtful=self._doubtful,
+            missing=self._territory.missing(),
+            snapshot=self._adoption.snapshot,
         )
 
     # Inserts

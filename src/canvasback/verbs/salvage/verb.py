@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,12 +19,15 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.model.results.salvage import SalvageResult
 from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote
+from canvasback.storage.run import Run
 from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
 from canvasback.verbs.salvage.from_files import refuse_taken, result_of, salvage_files
 from canvasback.verbs.salvage.plan import plan_salvage
 
 
+@translates_errors
 def salvage(
     lake: str,
     repository: str | None = None,
@@ -64,33 +66,30 @@ def salvage(
         LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
         LakeError: There is no catalog, or it cannot be read.
     """
-    began = time.monotonic()
-    stores = stores or Stores()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     name = parse_lake(lake)
     findings = Findings()
     if data_path is not None and (repository is None or not new_catalog):
-        _refuse_absent(stores, data_path)
+        _refuse_absent(run.stores, data_path)
     planned = None
     if repository is not None:
-        planned = _plan(name, repository, stores, findings, data_path, jobs, new_catalog=new_catalog)
+        planned = _plan(name, repository, run, findings, data_path, new_catalog=new_catalog)
     forwarded: FastForwardResult | None = None
     if isinstance(planned, FastForward):
-        forwarded = fast_forward(planned, dry_run=dry_run, jobs=jobs, stores=stores, progress=progress, clock=clock)
+        forwarded = fast_forward(planned, run, dry_run=dry_run)
     if isinstance(planned, FastForward) and dry_run:
         with planned.image() as stored:
-            plan = plan_salvage(in_dialect(stored, "duckdb"), planned.root, stores.open(planned.root), progress)
-            result = result_of(name, planned.root, plan, Findings(), began, dry_run=True)
+            plan = plan_salvage(in_dialect(stored, "duckdb"), planned.root, run.stores.open(planned.root), run.progress)
+            result = result_of(name, planned.root, plan, Findings(), run, dry_run=True)
     else:
         result = salvage_files(
-            lake,
+            name,
+            run,
             new_catalog=new_catalog and forwarded is None,
             data_path=planned.root if isinstance(planned, FastForward) else data_path,
             dry_run=dry_run,
-            stores=stores,
-            progress=progress,
-            clock=clock,
         )
-    return _together(result, forwarded, planned if isinstance(planned, Divergence) else None, findings, began)
+    return _together(result, forwarded, planned if isinstance(planned, Divergence) else None, findings, run)
 
 
 def _refuse_absent(stores: Stores, data_path: str) -> None:
@@ -111,19 +110,18 @@ def _refuse_absent(stores: Stores, data_path: str) -> None:
 def _plan(
     name: LakeName,
     repository: str,
-    stores: Stores,
+    run: Run,
     findings: Findings,
     data_path: str | None,
-    jobs: int | None,
     *,
     new_catalog: bool,
 ) -> FastForward | Divergence | None:
     engine = open_to_change(name)
-    opened = open_repository(stores.open(repository))
+    opened = open_repository(run.stores.open(repository))
     if new_catalog:
         refuse_taken(engine)
     with contextlib.nullcontext() if new_catalog else engine.read() as live:
-        return plan_fast_forward(live, name, opened, findings, data_path=data_path, jobs=jobs)
+        return plan_fast_forward(live, name, opened, findings, data_path=data_path, jobs=run.jobs_for(opened.store))
 
 
 def _together(
@@ -131,7 +129,7 @@ def _together(
     forwarded: FastForwardResult | None,
     parted: Divergence | None,
     findings: Findings,
-    began: float,
+    run: Run,
 ) -> SalvageResult:
     if parted is not None:
         at = "no snapshot" if parted.snapshot_id is None else f"snapshot {parted.snapshot_id}"
@@ -147,7 +145,7 @@ def _together(
         result,
         from_snapshot=result.from_snapshot if forwarded is None else forwarded.from_snapshot or 0,
         steps=(*(forwarded.steps if forwarded else ()), *result.steps),
-        seconds=round(time.monotonic() - began, 3),
+        seconds=run.seconds,
         findings=findings.kept,
         finding_counts=findings.counts,
         forwarded=forwarded,

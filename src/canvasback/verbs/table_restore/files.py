@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -19,12 +18,11 @@ from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import many
-from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.parquet.cut import cut_files, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
 from canvasback.parquet.new_file import put_parquet
-from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.transfer.destinations import list_places
@@ -36,12 +34,11 @@ class TableFiles:
     """Plans where the files of some tables of a point go, and puts them there.
 
     Args:
+        run: Opens the places, and is told about every file.
         source: The point's image, with the types that a catalog in DuckDB has.
         snapshot: The snapshot as of which.
         store: The repository.
         manifest: The point.
-        stores: Opens the places.
-        progress: Told about every file.
 
     Attributes:
         count: Files to copy.
@@ -50,21 +47,12 @@ class TableFiles:
         deletes: What the delete files among them say of the snapshot.
     """
 
-    def __init__(
-        self,
-        source: Image,
-        snapshot: int,
-        store: Store,
-        manifest: Manifest,
-        stores: Stores,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, run: Run, source: Image, snapshot: int, store: Store, manifest: Manifest) -> None:
+        self._run = run
         self._source = source
         self._snapshot = snapshot
         self._store = store
         self._manifest = manifest
-        self._stores = stores
-        self._progress = progress
         self._folders: dict[int, str] = {}
         self.count = 0
         self.bytes = 0
@@ -144,14 +132,12 @@ class TableFiles:
             with temporary_folder() as folder:
                 self._write_inlined(table, os.path.join(folder, "rows.parquet"))
 
-    def copy(self, tables: Sequence[NewTable], root: str, jobs: int | None, moment: datetime) -> list[NewTable]:
+    def copy(self, tables: Sequence[NewTable], root: str) -> list[NewTable]:
         """Copy the files: until a commit names them nobody knows of them.
 
         Args:
             tables: The tables.
             root: The lake's data path.
-            jobs: How many files are copied at a time; None for what suits the storage.
-            moment: The time.
 
         Returns:
             The tables with their files.
@@ -161,8 +147,8 @@ class TableFiles:
         """
         connection = self._source.connection
         findings = Findings()
-        placer = Placer(connection, self._stores, self._store, jobs, self._progress, findings)
-        placer.execute(placer.plan_new(root), moment)
+        placer = Placer(self._run, connection, self._store, findings)
+        placer.execute(placer.plan_new(root), self._run.now())
         if findings.kept:
             raise CorruptError(
                 "table-incomplete",
@@ -176,8 +162,7 @@ class TableFiles:
             self._source,
             self._snapshot,
             cutting,
-            self._stores,
-            self._progress,
+            self._run,
             self.deletes.commits,
             numbered=False,  # the table is new to the lake, and all of it of one snapshot
         )
@@ -190,7 +175,7 @@ class TableFiles:
             self._with_files(table, [row[1:] for row in placed if row[0] == table.source.table_id], changed)
             for table in tables
         ]
-        self._stores.sync()
+        self._run.stores.sync()
         return found
 
     def _with_files(
@@ -216,7 +201,7 @@ class TableFiles:
             written = self._write_inlined(table, local)
             if written is None:
                 return None, ()
-            put = put_parquet(self._stores, local, self._folders[table.source.table_id])
+            put = put_parquet(self._run.stores, local, self._folders[table.source.table_id])
         row: dict[str, Value] = {
             "path": put.name,
             "path_is_relative": True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -32,17 +31,21 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import many
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.table_restore import RestoredTable, TableRestoreResult
+from canvasback.model.table_state import TableState
 from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
 from canvasback.verbs.table_restore.files import TableFiles
 
 _ATTEMPTS = 5
 
 
+@translates_errors
 def restore_tables(
+    lake: str,
     repository: str,
-    to: str,
     table: str,
     point: str | None = None,
     *,
@@ -62,8 +65,8 @@ def restore_tables(
     then. Its files are copied to fresh names: DuckLake's expiry and cleanup could delete shared ones twice.
 
     Args:
+        lake: The live lake, as in ATTACH.
         repository: The repository.
-        to: The live lake, as in ATTACH.
         table: ``schema.table``, a table of ``main``, or a schema.
         point: An id, a unique beginning of one, or ``latest``, which is what None means where no moment is given;
             else the oldest point that holds the moment.
@@ -83,25 +86,36 @@ def restore_tables(
         LockedError: Somebody has the catalog open, or commits all the time; the lake was not changed.
         CorruptError: Files of it could not be restored (``table-incomplete``); the lake was not changed.
     """
-    began = time.monotonic()
-    lake = parse_lake(to)
-    stores = stores or Stores()
-    opened, manifest, then = open_moment(stores, repository, point, moment_of(at_snapshot, at_time, clock()))
-    with image_of(opened.store, manifest, check_with=jobs or opened.store.jobs) as stored:
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    name = parse_lake(lake)
+    opened, manifest, then = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
+    with image_of(opened.store, manifest, check_with=run.jobs_for(opened.store)) as stored:
         source = in_dialect(readable(stored), "duckdb")
         found = find_tables(source, then.snapshot, table, f"point {manifest.id}")
-        files = TableFiles(source, then.snapshot, opened.store, manifest, stores, progress)
+        files = TableFiles(run, source, then.snapshot, opened.store, manifest)
         names = _renamed(found, as_name)
-        run = _Run(lake, open_to_change(lake), opened, manifest, then, source, names, data_path, files, clock)
-        run.look()
+        returning = _Returning(
+            run=run,
+            lake=name,
+            engine=open_to_change(name),
+            repository=opened,
+            manifest=manifest,
+            then=then,
+            source=source,
+            names=names,
+            data_path=data_path,
+            files=files,
+        )
+        returning.look()
         if not dry_run:
-            run.engine.change(())  # who is locked out need not wait for the files to hear of it
-            run.tables = run.files.copy(run.tables, run.root, jobs, clock())
-            run.add()
-        return run.result(began, dry_run=dry_run)
+            returning.engine.change(())  # who is locked out need not wait for the files to hear of it
+            returning.tables = returning.files.copy(returning.tables, returning.root)
+            returning.add()
+        return returning.result(dry_run=dry_run)
 
 
-class _Run(msgspec.Struct):
+class _Returning(msgspec.Struct, kw_only=True):
+    run: Run
     lake: LakeName
     engine: Engine
     repository: Repository
@@ -111,7 +125,6 @@ class _Run(msgspec.Struct):
     names: dict[LakeTable, tuple[str, str]]
     data_path: str | None
     files: TableFiles
-    clock: Callable[[], datetime]
     root: str = ""
     folders: dict[int, str] = {}
     tables: list[NewTable] = []
@@ -140,7 +153,7 @@ class _Run(msgspec.Struct):
                     f"canvasback restored {', '.join(str(table) for table in self.names)} as of snapshot "
                     f"{self.then.snapshot} from point {self.manifest.id}"
                 )
-                moment = max(self.clock(), head[1])
+                moment = max(self.run.now(), head[1])
                 if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
                     raise changed(str(self.lake))  # the files lie in another folder than that schema's
                 edits = graft_edits(self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message)
@@ -154,17 +167,12 @@ class _Run(msgspec.Struct):
             else:
                 return
 
-    def result(self, began: float, *, dry_run: bool) -> TableRestoreResult:
+    def result(self, *, dry_run: bool) -> TableRestoreResult:
         """What was done, or would be."""
         states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
         restored = tuple(
-            RestoredTable(
-                str(old), f"{schema}.{name}", states[old.table_id].rows, states[old.table_id].rows_exact,
-                states[old.table_id].files, states[old.table_id].bytes, states[old.table_id].fewest,
-                states[old.table_id].most,
-            )
-            for old, (schema, name) in self.names.items()
-        )  # fmt: skip
+            _told(old, f"{schema}.{name}", states[old.table_id]) for old, (schema, name) in self.names.items()
+        )
         steps = [f"point {self.manifest.id}: {self.then}"]
         steps += [f"the schema {schema.name} is made, which the lake lacks" for schema in self.schemas]
         copied = f"{many(self.files.count, 'file')} ({self.files.bytes} bytes)"
@@ -176,16 +184,16 @@ class _Run(msgspec.Struct):
         findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
         findings.extend(self.files.deletes.findings)
         return TableRestoreResult(
-            self.manifest.id,
-            self.then.snapshot,
-            str(self.lake),
-            self.snapshot_id,
-            restored,
-            tuple(steps),
-            dry_run,
-            round(time.monotonic() - began, 3),
-            findings.kept,
-            findings.counts,
+            point=self.manifest.id,
+            snapshot_id=self.then.snapshot,
+            lake=str(self.lake),
+            new_snapshot_id=self.snapshot_id,
+            tables=restored,
+            steps=tuple(steps),
+            dry_run=dry_run,
+            seconds=self.run.seconds,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
     def _check(self, target: Image) -> None:
@@ -237,6 +245,19 @@ class _Run(msgspec.Struct):
             inside = known[schema.lower()]
             absolute = inside.startswith("/") or "://" in inside
             self.folders[old.table_id] = ("" if absolute else self.root) + inside + folder
+
+
+def _told(old: LakeTable, restored_as: str, state: TableState) -> RestoredTable:
+    return RestoredTable(
+        table=str(old),
+        restored_as=restored_as,
+        rows=state.rows,
+        exact=state.rows_exact,
+        files=state.files,
+        bytes=state.bytes,
+        fewest=state.fewest,
+        most=state.most,
+    )
 
 
 def _renamed(found: list[LakeTable], as_name: str | None) -> dict[LakeTable, tuple[str, str]]:

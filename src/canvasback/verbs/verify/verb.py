@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 import duckdb
@@ -28,8 +27,10 @@ from canvasback.repository.reach import reach_of
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
+from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, is_remote
-from canvasback.storage.parallel import Stop, each, in_parallel
+from canvasback.storage.parallel import Stop, each
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.verify.row_counts import check_rows
@@ -71,6 +72,7 @@ class Expected(msgspec.Struct, frozen=True):
         return f"{self.points} points need it, from {self.point} to {self.last}"
 
 
+@translates_errors
 def verify(
     repository: str,
     point: str = "latest",
@@ -99,28 +101,35 @@ def verify(
     Raises:
         UsageError: There is no such level (``unknown-level``).
     """
-    began = time.monotonic()
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress)
     level = VerifyLevel.of(level)
-    store = open_repository((stores or Stores()).open(repository)).store
+    store = open_repository(run.stores.open(repository)).store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
-    workers = jobs or store.jobs
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         manifests = list(_readable(store, ids, findings))
         sound = _collect(connection, store, manifests, findings)
-        objects, bytes_ = _check_present(connection, store, progress, findings)
+        objects, bytes_ = _check_present(connection, store, run.progress, findings)
         if level is VerifyLevel.EXISTS:
             bytes_ = 0
         else:
-            _check_content(connection, store, workers, progress, findings)
+            _check_content(connection, store, run, findings)
     for manifest in sound:
         if has_lost_types(manifest):
             with image_of(store, manifest) as image:
                 findings.extend(lost_types(image, manifest))
     if level is VerifyLevel.ROWS:
         for manifest in sound:
-            _check_rows(store, manifest, findings, progress)
-    return VerifyResult(ids, level, objects, bytes_, round(time.monotonic() - began, 3), findings.kept, findings.counts)
+            _check_rows(store, manifest, findings, run.progress)
+    return VerifyResult(
+        points=ids,
+        level=level,
+        objects=objects,
+        bytes=bytes_,
+        seconds=run.seconds,
+        findings=findings.kept,
+        finding_counts=findings.counts,
+    )
 
 
 def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: Progress) -> None:
@@ -218,13 +227,11 @@ def _check_present(
     return int(count), int(bytes_)
 
 
-def _check_content(
-    connection: duckdb.DuckDBPyConnection, store: Store, jobs: int, progress: Progress, findings: Findings
-) -> None:
+def _check_content(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, findings: Findings) -> None:
     """Read every object that is there with its size, and compare its checksum."""
     sound = "FROM memory.expected e JOIN memory.present p USING (name) WHERE p.size = e.size"
     files, bytes_ = one_row(connection, f"SELECT count(*), coalesce(sum(e.size), 0) {sound}")
-    progress.begin("reading objects", files=files, bytes_=bytes_)
+    run.progress.begin("reading objects", files=files, bytes_=bytes_)
 
     def check(expected: Expected, stop: Stop) -> Finding | None:
         try:
@@ -233,7 +240,7 @@ def _check_content(
             message = f"cannot be read: {error}; {expected.needed}"
             return Finding("object-unreadable", "error", expected.name, message, _CURE)
         finally:
-            progress.advance(files=1, bytes_=expected.size)
+            run.progress.advance(files=1, bytes_=expected.size)
         if same:
             return None
         code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
@@ -242,9 +249,9 @@ def _check_content(
 
     cursor = connection.cursor()
     cursor.execute(f"SELECT e.name, e.size, e.checksum, e.point, e.last, e.points {sound} ORDER BY e.name")
-    with in_parallel(_expected(cursor), each(check), jobs, lambda expected: expected.size, store.batch) as checked:
+    with run.in_parallel(_expected(cursor), each(check), store, size=lambda expected: expected.size) as checked:
         findings.extend(finding for finding in checked if finding is not None)
-    progress.end()
+    run.progress.end()
 
 
 def _has(store: Store, expected: Expected, stop: Stop) -> bool:
