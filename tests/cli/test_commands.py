@@ -18,7 +18,7 @@ import typer.main
 import canvasback
 from canvasback.cli.app import app
 from canvasback.model import checking, difference, healing, results, rewinding, salvaging
-from tests.cli.running import Place, Ran, clean, finish, tree
+from tests.cli.running import Place, Ran, clean, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
@@ -74,8 +74,8 @@ def test_help_documents_each_command(place: Place) -> None:
 
 
 def test_help_of_each_command(place: Place) -> None:
-    for command, process in [(command, place.start(command, "--help")) for command in COMMANDS]:
-        ran = finish(process)
+    for command in COMMANDS:
+        ran = place.run(command, "--help")
         assert (ran.code, ran.err) == (0, "")
         declared = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
         for parameter in declared.params:
