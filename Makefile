@@ -3,8 +3,9 @@ PYTHON ?= python3
 NEWEST := 2.0.1
 ORACLES := 1.3.0 1.3.2
 MOTO := 5.2.5
-# Tests of one file share what they set up, so a file is one process's.
 JOBS ?= 2
+# In the order of tests/conftest.py, which also says which tests share what they set up and stay together.
+SPREAD := --numprocesses=$(JOBS) --dist=loadgroup --no-loadscope-reorder
 
 VENV := .venv/stamp
 VENV_PREVIOUS := .venv-0.3/stamp
@@ -27,13 +28,13 @@ demo: $(VENV)  ## Lose a lake and bring it back
 	.venv/bin/python -m demo.demo
 
 quick: $(VENV)  ## Run what needs no lake and no server: under a minute
-	.venv/bin/python -m pytest tests/unit tests/contract/test_store.py -k "unit or memory" --numprocesses=$(JOBS)
+	.venv/bin/python -m pytest tests/unit tests/contract/test_store.py -k "unit or memory" $(SPREAD)
 
 test: $(VENV) $(VENV_PREVIOUS) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run all tests, with DuckLake 1.0, 0.3 and the newest duckdb
-	.venv/bin/python -m pytest tests --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder --durations=50
-	.venv-0.3/bin/python -m pytest tests -m 'versions or previous' --numprocesses=$(JOBS) --dist=loadfile
-	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py
-	.venv-newest/bin/python -m pytest tests/lake -m newest --numprocesses=$(JOBS) --dist=loadfile
+	.venv/bin/python -m pytest tests $(SPREAD) --durations=50 --cpu
+	.venv-0.3/bin/python -m pytest tests -m 'versions or previous' $(SPREAD)
+	.venv-newest/bin/python -m pytest tests/unit tests/contract/test_engine.py $(SPREAD)
+	.venv-newest/bin/python -m pytest tests/lake -m newest $(SPREAD)
 
 cross-check: $(VENV) $(AZURITE) $(VENV_MOTO) $(CEPH)  ## Run what is promised of S3 against two more servers: moto, Ceph
 	@failed=0; for server in moto rgw; do \
@@ -54,7 +55,7 @@ bench: $(VENV)  ## Measure against rclone, restic, pg_dump and others
 
 soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a long time
 	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_load.py tests/lake/test_rewind.py \
-		tests/lake/test_watch_load.py --hypothesis-profile=soak --timeout=0
+		tests/lake/test_watch_load.py --hypothesis-profile=soak --every-step --timeout=0
 
 # The floors are what was measured: raise them when there is more, and never lower them.
 coverage: $(VENV) $(VENV_ORACLES) $(AZURITE)  ## Run all tests of .venv, and show what of the package they run

@@ -1,4 +1,4 @@
-"""What every test may rely on: the markers, and the length of `make soak`."""
+"""What every test may rely on: the markers, their order, and what `make soak` does more."""
 
 from __future__ import annotations
 
@@ -6,27 +6,36 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.costs import Costs
 from tests.object_servers import Azurite, FakeGcs, Ministack, azurite, fake_gcs, ministack
+from tests.oracle import READERS
 from tests.other_servers import ceph_rgw, moto
 from tests.postgres import Server, running
 
 settings.register_profile("soak", max_examples=5000, deadline=None)
 
 TESTS = Path(__file__).parent
+ORDER = ("crash", "property", "lake", "golden", "cli", "contract", "test_docs.py", "unit")
+"""The folders, those with the longest tests first, and those that fill the last gaps at the end."""
 S3_SERVERS = {"ministack": ministack, "moto": moto, "rgw": ceph_rgw}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make cross-check` choose another server than the usual one."""
+    """Let `make cross-check` choose another server than the usual one, `make soak` all steps, `make test` the costs."""
     parser.addoption("--s3-server", choices=S3_SERVERS, default="ministack", help="what the tests of S3 run against")
+    parser.addoption("--every-step", action="store_true", help="kill at every step, not at some of them")
+    parser.addoption("--cpu", action="store_true", help="print how many seconds of CPU the tests of each folder took")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, as unknown ones are errors, and let the scripts that tests start import `tests`."""
+    if config.getoption("--cpu"):
+        config.pluginmanager.register(Costs(config))
     searched = [str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(searched))
     config.addinivalue_line(
@@ -43,10 +52,25 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, lest one process works on it alone at the end."""
-    longest = [TESTS / "property", TESTS / "crash"]
-    items.sort(key=lambda item: not any(folder in item.path.parents for folder in longest))
+    """Begin with what takes longest, lest one process works on it alone at the end, and keep together what shares."""
+    place = {name: number for number, name in enumerate(ORDER)}
+    items.sort(key=lambda item: place.get(item.path.relative_to(TESTS).parts[0], 0))
+    for item in items:
+        if _shares(item) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
+
+
+def pytest_sessionfinish() -> None:
+    """End what the oracle keeps running: a worker of pytest-xdist is not always given the time to."""
+    READERS.close()
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether a test uses what its module makes once: in another process it would be made once more."""
+    known: dict[str, Any] = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixtures[-1].scope == "module" for fixtures in known.values())
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: in a process of its own, with nothing of this one's settings."""
+"""The command line as a user runs it: with nothing of this process's settings, in a process of its own if need be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from canvasback.repository.leases import find_newest
 from canvasback.storage.local.store import LocalStore
+from tests.cli.in_process import AT_START, run_here
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,12 @@ class Place:
         """The ids of the points that the repository names, oldest first."""
         return sorted(path.stem for path in self.repo.glob("points/*.json"))
 
-    def run(self, *arguments: object, **options: Any) -> Ran:
-        """Run a command in the folder."""
-        return finish(self.start(*arguments, **options))
+    def run(self, *arguments: object, preexec: Callable[[], None] | None = None, **environment: str) -> Ran:
+        """Run a command in the folder: in this process, unless another has to be prepared for it."""
+        if preexec is not None:
+            return finish(self.start(*arguments, preexec=preexec, **environment))
+        assert not [name for name in environment if name.startswith(AT_START)], "it takes a process of its own"
+        return Ran(*run_here([*map(str, arguments)], self.folder, clean(self.folder) | environment))
 
     def start(self, *arguments: object, preexec: Callable[[], None] | None = None, **environment: str) -> Running:
         """Start a command in the folder, as a terminal does: the interrupt key reaches it."""
@@ -124,11 +128,10 @@ def fails(place: Place, exit_code: int, code: str, *arguments: object, **options
 
 
 def fail(place: Place, exit_code: int, code: str, commands: Sequence[Sequence[object]], **options: Any) -> list[str]:
-    """The same for several commands that do not get into each other's way: they run at once."""
+    """The same for several commands that do not get into each other's way."""
     before = tree(place.folder)
-    started = [place.start(*arguments, "--json", **options) for arguments in commands]
     said = []
-    for ran in [finish(process) for process in started]:
+    for ran in [place.run(*arguments, "--json", **options) for arguments in commands]:
         assert "Traceback" not in ran.err, ran.err
         assert ran.code == exit_code, ran
         document = ran.document

@@ -696,8 +696,8 @@ def test_usage(place: Place) -> None:
         ["backup", "lake/main.ducklake", "-r", "repo", "--recheck", "-1"],
         ["backup", "lake/main.ducklake", "-r"],
     ]
-    for command, process in [(command, place.start(*command)) for command in commands]:
-        ran = finish(process)
+    for command in commands:
+        ran = place.run(*command)
         assert (ran.code, ran.out) == (2, ""), command
         assert "Usage: " in ran.err or "Error" in ran.err
         assert "Traceback" not in ran.err

@@ -19,7 +19,7 @@ import canvasback
 from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
 from canvasback.model.results.run import RunResult
-from tests.cli.running import Place, Ran, clean, finish, tree
+from tests.cli.running import Place, Ran, clean, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
@@ -75,8 +75,8 @@ def test_help_documents_each_command(place: Place) -> None:
 
 
 def test_help_of_each_command(place: Place) -> None:
-    for command, process in [(command, place.start(command, "--help")) for command in COMMANDS]:
-        ran = finish(process)
+    for command in COMMANDS:
+        ran = place.run(command, "--help")
         assert (ran.code, ran.err) == (0, "")
         declared = typer.main.get_command(parser_of([command])).commands[command]  # type: ignore[attr-defined]
         for parameter in declared.params:

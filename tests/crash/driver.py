@@ -1,15 +1,18 @@
-"""Runs one operation again and again, killed at every step in turn, and looks at what is left.
+"""Runs one operation again and again, killed at one step after the other, and looks at what is left.
 
 A process of its own that never opens a database itself, so that it may fork: `python driver.py REQUEST`,
-where REQUEST is JSON; the answer on stdout is JSON too. Two workers share the steps, each with a lake and a
-repository of its own. States that were seen before are not looked at again, as what follows from a state
-follows from nothing else.
+where REQUEST is JSON; the answer on stdout is JSON too. The steps are all, which two workers share, each with a lake
+and a repository of its own, or those that `stride.py` chooses. States that were seen before are not looked at again, as
+what follows from a state follows from nothing else.
 """
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import json
 import os
+import pkgutil
 import re
 import shutil
 import sys
@@ -18,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import canvasback.operations
 import duckdb
 from blake3 import blake3
 
@@ -27,12 +31,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.cli.running import is_free
 from tests.crash.killer import Killer
+from tests.crash.stride import chosen
 from tests.oracle.reader import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-WORKERS = 2
 STAGED = ".canvasback-staged"
 RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\.)[0-9a-f]+(?=\.)|[0-9]{8}T[0-9]+Z")
 Problems = list[str]
@@ -43,14 +47,17 @@ def main() -> None:
     from tests.crash.heals import HEALS  # noqa: PLC0415 - they need what stands below
     from tests.crash.rewinds import REWINDS  # noqa: PLC0415
 
+    for name in [*_modules_of(canvasback.operations), "pytz", "_strptime"]:
+        importlib.import_module(name)  # or each child would
     request = json.loads(sys.argv[1])
     scenario = {**SCENARIOS, **REWINDS, **HEALS}[request["scenario"]]
-    pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(WORKERS)]
+    pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(_workers(request))]
     answers = [_gather(*pipe) for pipe in pipes]
     json.dump(
         {
             "steps": answers[0]["steps"],
             "log": answers[0]["log"],
+            "chosen": list(chosen(answers[0]["steps"], request["every"])),
             "killed": sum(one["killed"] for one in answers),
             "states": sum(one["states"] for one in answers),
             "problems": [problem for one in answers for problem in one["problems"]],
@@ -58,6 +65,14 @@ def main() -> None:
         },
         sys.stdout,
     )
+
+
+def _modules_of(package: Any) -> Iterable[str]:
+    return (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+
+
+def _workers(request: dict[str, Any]) -> int:
+    return 2 if request["every"] == 1 else 1
 
 
 def _work(scenario: type[Scenario], request: dict[str, Any], worker: int) -> dict[str, Any]:
@@ -112,7 +127,7 @@ class Scenario:
         self.stages = {name: Path(path) for name, path in request["stages"].items()}
         self.truth: dict[str, Any] = json.loads(Path(request["truth"]).read_text())
         self.work = Path(request["scratch"]) / f"worker-{worker}"
-        self.worker = worker
+        self.worker, self.workers = worker, _workers(request)
         self.lake = self.work / "lake"
         self.catalog = self.lake / "main.ducklake"
         self.repo = self.work / "repo"
@@ -120,7 +135,7 @@ class Scenario:
         self.base = self.work / "base"
 
     def run(self) -> dict[str, Any]:
-        """Kill at every step that is this worker's, until the operation comes through."""
+        """Kill at the steps that are this worker's, or until the operation comes through."""
         self.prepare()
         self.reset()
         steps, log = in_child(partial(self._operate, 0))
@@ -128,8 +143,7 @@ class Scenario:
         litter: set[str] = set()
         seen: set[str] = set()
         killed = 0
-        at = self.worker + 1
-        while True:
+        for at in self._steps(steps):
             self.reset()
             if in_child(partial(self._operate, at)) is not None:
                 break
@@ -144,7 +158,6 @@ class Scenario:
                 except RuntimeError as error:
                     found = [str(error)]
                 problems += [f"killed at step {at}, {label}: {problem}" for problem in found]
-            at += WORKERS
         return {
             "steps": steps,
             "log": log,
@@ -153,6 +166,12 @@ class Scenario:
             "problems": problems,
             "litter": sorted(litter),
         }
+
+    def _steps(self, steps: list[str]) -> Iterable[int]:
+        """At which steps to kill: of all there may be more than in a run that nothing disturbs."""
+        if self.every > 1:
+            return chosen(steps, self.every)
+        return itertools.count(self.worker + 1, self.workers)
 
     def _operate(self, at: int) -> tuple[list[str], list[str]]:
         killer = Killer(str(self.work), at, self.every)

@@ -1,4 +1,4 @@
-"""heal, killed by SIGKILL at every step by which it changes the lake."""
+"""heal, killed by SIGKILL at the steps by which it changes the lake: see `test_killed.py`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from tests.postgres import Server
 
 
 @pytest.mark.versions
-def test_heal(tmp_path: Path) -> None:
+def test_heal(tmp_path: Path, every: int) -> None:
     (tmp_path / "truth.json").write_text("{}")
-    answer = run("heal", Stages({}, {}, tmp_path), tmp_path / "truth.json", tmp_path / "scratch", Server(tmp_path))
+    nothing = Stages({}, {}, tmp_path)
+    answer = run("heal", nothing, tmp_path / "truth.json", tmp_path / "scratch", Server(tmp_path), every)
     assert answer["problems"] == []
     assert answer["litter"] == []
     steps, log = answer["steps"], answer["log"]

@@ -1,14 +1,14 @@
 """What real DuckLake extensions see in a lake, and lakes that real DuckLake writers left behind.
 
-Each DuckLake version lives in an environment of its own, which `make test` creates. A helper starts
-`reader.py` with that environment's Python, so a test never loads the extension into its own process.
+Each DuckLake version lives in an environment of its own, which `make test` creates; `readers.py` asks a process of
+that environment. The version of the test's own environment is asked in another process too: what the extension sees
+then owes nothing to what the test has attached, locked or cached, and a crash of it is an answer.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tarfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+
+from tests.oracle.readers import Died, Readers
 
 __all__ = [
     "FIXTURES",
@@ -43,6 +45,8 @@ PYTHONS: dict[Version, Path] = {
 
 OWN: Version = next((version for version in PYTHONS if version == duckdb.__version__), "1.5.5")
 """The version that tests of this environment write with; that of users where it has no extension."""
+
+READERS = Readers(ROOT)
 
 WITHOUT_OVERRIDE: set[Version] = {"1.3.0", "1.3.2"}
 
@@ -223,32 +227,25 @@ def conflict(
 def _ask(
     action: Json, attach: str, version: Version, data_path: str | None, *, read_only: bool, cwd: Path | None
 ) -> Json:
-    """Run one action in the environment of `version` and return its answer."""
+    """Have one action run in the environment of `version` and return its answer."""
     python = PYTHONS[version]
     if not python.exists():
         message = f"no environment with duckdb {version} at {python.relative_to(ROOT)}: `make test` creates it"
         raise OracleError(message)
     request = {
+        "cwd": os.path.abspath(cwd or "."),
         "attach": attach,
         "data_path": data_path,
         "override": data_path is not None and version not in WITHOUT_OVERRIDE,
         "read_only": read_only,
         "actions": [action],
     }
-    process = subprocess.run(
-        [python, "-m", "tests.oracle.reader"],
-        input=json.dumps(request),
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # cwd is the lake's folder
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        # A crash of the extension (0.3 crashes on some bad catalogs) ends the process without an answer.
-        message = f"duckdb {version} ended with status {process.returncode} on {attach}: {process.stderr}"
-        raise OracleError(message)
-    answer = json.loads(process.stdout)
+    try:
+        answer = READERS.ask(python, request)
+    except Died as error:
+        # 0.3 crashes on some bad catalogs.
+        message = f"duckdb {version} {error} on {attach}"
+        raise OracleError(message) from error
     if "error" in answer:
         message = f"duckdb {version} on {attach}: {answer['error']}"
         raise OracleError(message)

@@ -1,18 +1,21 @@
 """Asks the real DuckLake extension of this Python's DuckDB what it sees in a lake.
 
-Run as `python -m tests.oracle.reader`: one JSON request on stdin, one JSON answer on stdout. It needs the standard
-library, duckdb and the extension, because it runs in environments that hold nothing else.
+Run as `python -m tests.oracle.reader`: one JSON request a line on stdin, one JSON answer a line on stdout, until stdin
+ends. It needs the standard library, duckdb and the extension, because it runs in environments that hold nothing else.
 
-    {"attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false, "read_only": true,
+    {"cwd": "/path", "attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false, "read_only": true,
      "actions": [{"do": "read"}, {"do": "write"}, {"do": "conflict", "kind": "delete"}]}
 
-The answer is {"duckdb": version, "answers": [one per action]} or, when the extension raised, {"error": text}.
+The answer is {"duckdb": version, "answers": [one per action]} or, when the extension raised, {"error": text}. No
+request finds anything of the one before: each opens its own DuckDBs and closes them, and one that met an error of
+DuckDB, which may keep a file open, is the last that its process answers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,9 +33,14 @@ Head = dict[str, dict[str, Any]]
 
 
 class Lake:
-    """How to attach one lake, as `lake`."""
+    """How to attach one lake, as `lake`.
+
+    Attributes:
+        failed: Whether an error ended a session with it.
+    """
 
     def __init__(self, request: Json) -> None:
+        self.failed = False
         self._uri: str = request["attach"]
         self._options = ["READ_ONLY"] if request["read_only"] else []
         if request["data_path"] is not None:
@@ -53,6 +61,9 @@ class Lake:
             # After a commit that lost a race, 1.4.4 keeps the catalog's file open past close() and no later
             # attach of this process succeeds; only DETACH lets go of it.
             connection.execute("DETACH lake")
+        except BaseException:
+            self.failed = True
+            raise
         finally:
             connection.close()
 
@@ -297,14 +308,34 @@ def conflict(lake: Lake, action: Json) -> Json:
 
 def answer(request: Json) -> Json:
     """Carry out the actions of a request in their order."""
-    lake = Lake(request)
-    actions = {"read": read, "write": write, "conflict": conflict}
+    return carry_out(Lake(request), request["actions"])
+
+
+def carry_out(lake: Lake, actions: list[Json]) -> Json:
+    """Carry out actions in their order."""
+    known = {"read": read, "write": write, "conflict": conflict}
     try:
-        answers = [actions[action["do"]](lake, action) for action in request["actions"]]
+        answers = [known[action["do"]](lake, action) for action in actions]
     except (duckdb.Error, RuntimeError) as error:
         return {"error": str(error)}
     return {"duckdb": duckdb.__version__, "answers": answers}
 
 
+def serve() -> None:
+    """Answer requests until there are no more, or until one met an error."""
+    # Only answers go to what was stdout; the extension, which is no part of this program, finds stderr there.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    home = os.open(".", os.O_RDONLY)
+    for line in sys.stdin:
+        request = json.loads(line)
+        lake = Lake(request)
+        os.chdir(request["cwd"])  # a relative data path is relative to the process
+        print(json.dumps(carry_out(lake, request["actions"]) | {"last": lake.failed}), file=answers, flush=True)
+        os.fchdir(home)
+        if lake.failed:
+            break
+
+
 if __name__ == "__main__":
-    json.dump(answer(json.load(sys.stdin)), sys.stdout)
+    serve()

@@ -244,7 +244,7 @@ class History:
 
 @given(histories)
 @settings(
-    settings() if SOAK else settings(max_examples=4, derandomize=True, phases=[Phase.generate]),
+    settings() if SOAK else settings(max_examples=3, derandomize=True, phases=[Phase.generate]),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

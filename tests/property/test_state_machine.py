@@ -634,7 +634,7 @@ class LakeLifeInPostgres(LakeLife):
     engine = "postgres"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _server(postgres: Server) -> Iterator[None]:
     LakeLife.server = postgres
     yield
@@ -655,8 +655,8 @@ def _settings(examples: int, soaked_steps: int) -> settings:
 
 
 TestLakeLife = LakeLife.TestCase
-TestLakeLife.settings = _settings(8, 5_000)
+TestLakeLife.settings = _settings(5, 5_000)
 TestLakeLifeInSqlite = LakeLifeInSqlite.TestCase
-TestLakeLifeInSqlite.settings = _settings(3, 2_000)
+TestLakeLifeInSqlite.settings = _settings(2, 2_000)
 TestLakeLifeInPostgres = LakeLifeInPostgres.TestCase
-TestLakeLifeInPostgres.settings = _settings(3, 2_000)
+TestLakeLifeInPostgres.settings = _settings(2, 2_000)
