@@ -31,8 +31,8 @@ Files keep 128-bit integers as floats, so of those DuckLake itself cannot tell n
 
 _OPERATORS = {"low": ("=", "<=", ">"), "high": ("=", ">=", "<"), "middle": ("=", "<=", ">"), "below": "=", "above": "="}
 """By place of a sample among the values, the comparisons with it that statistics could answer wrongly."""
-_FEW = {"low": ("=", "<="), "high": ("=", ">="), "middle": ("=",)}
-"""Those that find most of it."""
+_FEW = dict.fromkeys(("low", "high", "middle"), "=")
+"""Those that find each bound that leaves a value out: what is equal to a value lies on neither side of a bound."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,23 @@ def _wrong(connection: duckdb.DuckDBPyConnection, table: str, name: str, *, thor
         return
     copy = f"temp.{_COPY}"
     columns = connection.execute(f"DESCRIBE {copy}").fetchall()
-    questions = ["SELECT count(*) FROM {}"]
+    questions, sums = ["(SELECT count(*) FROM {})"], list[str]()
     for column, type_, *_ in columns:
         for asked in _parts(connection, _Asked(_quoted(column), type_)):
-            questions += _questions(connection, asked, thorough=thorough)
+            questions += [f"({question})" for question in _questions(connection, asked, thorough=thorough)]
+            sums += _sums(asked)
     for start in range(0, len(questions), 32):
         yield from _compared(connection, table, name, questions[start : start + 32])
+    yield from _compared(connection, table, name, sums, " FROM {}")  # all of a table are one scan of it
     connection.execute(f"DROP TABLE {copy}")
 
 
-def _compared(connection: duckdb.DuckDBPyConnection, table: str, name: str, questions: list[str]) -> Iterator[str]:
+def _compared(
+    connection: duckdb.DuckDBPyConnection, table: str, name: str, questions: list[str], rest: str = ""
+) -> Iterator[str]:
     def ask(of: str, some: list[str]) -> tuple[object, ...]:
-        shown = ", ".join(f"CAST(({question.format(of)}) AS VARCHAR)" for question in some)
-        [answers] = connection.execute(f"SELECT {shown}").fetchall()
+        shown = ", ".join(f"CAST({question.format(of)} AS VARCHAR)" for question in some)
+        [answers] = connection.execute(f"SELECT {shown}{rest.format(of)}").fetchall()
         return tuple(answers)
 
     right = ask(f"temp.{_COPY}", questions)
@@ -103,7 +107,7 @@ def _compared(connection: duckdb.DuckDBPyConnection, table: str, name: str, ques
     except duckdb.Error:
         given = ()
     for place, question in enumerate(questions):
-        shown = question.format(name).replace("{", "").replace("}", "")
+        shown = (question + rest).format(name).replace("{", "").replace("}", "")
         if given:
             answer = given[place]
         else:  # one of them fails: which does?
@@ -115,9 +119,16 @@ def _compared(connection: duckdb.DuckDBPyConnection, table: str, name: str, ques
             yield f"{name}: {shown}: {answer} for {right[place]}"
 
 
+def _sums(asked: _Asked) -> Iterator[str]:
+    """What is counted and added of all rows: statistics say whether there are NULLs, and whether a sum may overflow."""
+    value = _escaped(asked.sql)
+    yield f"count({value})"
+    if asked.type.endswith("INT") or asked.type == "INTEGER":
+        yield f"sum({value})"
+
+
 def _questions(connection: duckdb.DuckDBPyConnection, asked: _Asked, *, thorough: bool) -> Iterator[str]:
     value = _escaped(asked.sql)
-    yield f"SELECT count({value}) FROM {{}}"
     yield f"SELECT count(*) FROM {{}} WHERE {value} IS NULL"
     if not asked.ordered:
         if asked.type == "GEOMETRY":
@@ -126,8 +137,6 @@ def _questions(connection: duckdb.DuckDBPyConnection, asked: _Asked, *, thorough
     yield f"SELECT min({value}) FROM {{}}"
     yield f"SELECT max({value}) FROM {{}}"
     yield f"SELECT count(*) FROM (SELECT {value} FROM {{}} GROUP BY 1)"
-    if asked.type.endswith("INT") or asked.type == "INTEGER":
-        yield f"SELECT sum({value}) FROM {{}}"
     for place, sample in _samples(connection, asked).items():
         for operator in (_OPERATORS if thorough else _FEW).get(place, ()):
             yield f"SELECT count(*) FROM {{}} WHERE {value} {operator} {_escaped(sample)}"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lake.builder import Lake
+from tests.lake.saved import Saved, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.postgres import Server
 
 
 @pytest.fixture
@@ -37,6 +41,22 @@ def lake(tmp_path: Path) -> Lake:
 def new_lake(tmp_path: Path) -> Lake:
     """A lake that does not exist yet."""
     return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def saved_once(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Callable[[str], Saved]:
+    """Save a lake of tests/fixtures the first time that it is asked for."""
+    return cache(lambda name: save(name, tmp_path_factory.mktemp("saved"), postgres))
+
+
+@pytest.fixture
+def saved(request: pytest.FixtureRequest, saved_once: Callable[[str], Saved]) -> Saved:
+    """The lake of the parameter's name, saved: for tests that change neither it nor its repository.
+
+    `tests.lake.saved.together` makes the parameter, so that all of a lake's tests run where it was saved.
+    """
+    once: Saved = saved_once(request.param)
+    return once
 
 
 @pytest.fixture

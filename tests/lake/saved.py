@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,12 @@ def answers_rightly(fixture: Fixture) -> bool:
 def read_here(*names: str) -> list[str | ParameterSet]:
     """Lakes as parameters, each for the environment whose extension reads it in the test's own process."""
     return [name if "-1.0" in name else pytest.param(name, marks=pytest.mark.previous) for name in names]
+
+
+def together(name: str, *others: object, marks: Iterable[pytest.MarkDecorator] = ()) -> ParameterSet:
+    """The name of a lake, and whatever else a test takes, as its parameters: all such tests of a lake run together."""
+    shown = "-".join([name, *map(str, others)])
+    return pytest.param(name, *others, id=shown, marks=[pytest.mark.xdist_group(f"saved {name}"), *marks])
 
 
 @dataclass(frozen=True)

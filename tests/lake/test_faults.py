@@ -59,17 +59,38 @@ def faulty(direct: Cloud, proxy: FaultProxy) -> Stores:
     return Stores({"s3://": options})
 
 
+class Written:
+    """A lake."""
+
+    def __init__(self, direct: Cloud, folder: Path, data_path: str) -> None:
+        self.attach = f"ducklake:{folder}/main.ducklake"
+        self.data_path = data_path
+        self.truth: Truth = write(direct, folder / "main.ducklake", data_path, HISTORY[:6])
+
+
+@pytest.fixture(scope="module")
+def once() -> dict[str, Written]:
+    """By where their files are: lakes that are written once, as no backup changes what it reads."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where those are."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "other").mkdir()
+    return folder
+
+
 class Copies:
     """A lake and a repository on either side of the proxy, and what must hold whatever happens."""
 
-    def __init__(self, direct: Cloud, faulty: Stores, folder: Path, *, lake: str, repository: str) -> None:
+    def __init__(self, direct: Cloud, faulty: Stores, folder: Path, lake: Written, repository: str) -> None:
         self.direct, self.stores = direct, direct.stores()
         self.faulty = faulty
         self.folder = folder
-        self.attach = f"ducklake:{folder}/main.ducklake"
-        self.data_path = lake
+        self.attach, self.data_path, self.truth = lake.attach, lake.data_path, lake.truth
         self.repository = repository
-        self.truth: Truth = write(direct, folder / "main.ducklake", lake, HISTORY[:6])
         canvasback.init(self.attach, repository, stores=self.stores)
 
     def backup(self) -> canvasback.BackupResult:
@@ -98,15 +119,19 @@ class Copies:
 
 
 @pytest.fixture
-def up(direct: Cloud, faulty: Stores, tmp_path: Path) -> Copies:
+def up(direct: Cloud, faulty: Stores, once: dict[str, Written], tmp_path: Path, kept: Path) -> Copies:
     """From a disk to a bucket."""
-    return Copies(direct, faulty, tmp_path, lake=f"{tmp_path}/data/", repository=f"{direct.bucket()}repo")
+    if "disk" not in once:
+        once["disk"] = Written(direct, kept, f"{kept}/data/")
+    return Copies(direct, faulty, tmp_path, once["disk"], f"{direct.bucket()}repo")
 
 
 @pytest.fixture
-def down(direct: Cloud, faulty: Stores, tmp_path: Path) -> Copies:
+def down(direct: Cloud, faulty: Stores, once: dict[str, Written], tmp_path: Path, kept: Path) -> Copies:
     """From a bucket to a disk."""
-    return Copies(direct, faulty, tmp_path, lake=f"{direct.bucket()}lake/", repository=f"{tmp_path}/repo")
+    if "bucket" not in once:
+        once["bucket"] = Written(direct, kept / "other", f"{direct.bucket()}lake/")
+    return Copies(direct, faulty, tmp_path, once["bucket"], f"{tmp_path}/repo")
 
 
 SLOW_DOWN = status(503, s3_error("SlowDown"))
@@ -190,8 +215,12 @@ def test_a_backup_to_a_bucket_that_cannot_get_over_it_ends_clearly(fault: str, u
     up.restores()
 
 
-def test_a_watch_waits_for_a_bucket_that_does_not_answer(up: Copies, proxy: FaultProxy) -> None:
+def test_a_watch_waits_for_a_bucket_that_does_not_answer(
+    direct: Cloud, faulty: Stores, proxy: FaultProxy, tmp_path: Path
+) -> None:
     """Nor does the lease that it could not give back keep it off afterwards."""
+    lake = Written(direct, tmp_path, f"{tmp_path}/data/")  # which is committed to
+    up = Copies(direct, faulty, tmp_path, lake, f"{direct.bucket()}repo")
     stop = threading.Event()
     kinds = []
 

@@ -10,16 +10,13 @@ import canvasback
 from tests.extension import DUCKLAKE
 from tests.lake.bookkeeping import judged
 from tests.lake.builder import Lake, read, session
-from tests.lake.saved import ENGINES, LAKES, Engine, attach_string, save
+from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string, together
 from tests.oracle import load_fixture
 from tests.postgres import Server
 
 
-@pytest.mark.parametrize("name", LAKES)
-def test_a_sound_lake_has_no_finding(
-    name: str, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saved = save(name, tmp_path, postgres)
+@pytest.mark.parametrize("saved", [together(name) for name in LAKES], indirect=True)
+def test_a_sound_lake_has_no_finding(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(saved.fixture.path)  # a relative data path is relative to the process
     for level in ("catalog", "checksum"):
         assert canvasback.check(saved.attach, saved.repository, level=level).findings == ()

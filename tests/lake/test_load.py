@@ -34,7 +34,7 @@ SCRIPT = Path(__file__).with_name("busy_writers.py")
 
 
 def seconds() -> float:
-    return 60.0 if settings.get_current_profile_name() == "soak" else 6.0
+    return 60.0 if settings.get_current_profile_name() == "soak" else 4.0
 
 
 def work(attach: str, data: Path, writers: int, meanwhile: Callable[[], object]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def test_backups_while_writers_write(
     assert [result.findings for result in results if result.findings] == []
     assert canvasback.verify(repository, all_points=True, level="rows").finding_counts == {}
     seen = dict.fromkeys(truth["tables"], 0)
-    step = max(1, len(results) // 12)
+    step = max(1, len(results) // 6)
     for number, result in enumerate(results[::step]):
         to = f"ducklake:{tmp_path}/back {number}/main.ducklake"
         canvasback.restore(to, repository, result.point, data_path=str(tmp_path / f"back {number}" / "files"))

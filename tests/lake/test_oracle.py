@@ -7,12 +7,16 @@ from typing import Literal
 
 import duckdb
 import pytest
+from hypothesis import settings
 
 from tests import oracle
-from tests.lake.saved import answers_rightly
 from tests.oracle import FIXTURES, OTHER_ENGINES, OracleError, conflict, load_fixture, read_lake, write_lake
 
 READABLE = [name for name, _ in FIXTURES]
+EACH_VERSION = ["duckdb-0.1", "duckdb-0.2", "duckdb-0.3-maintained", "duckdb-1.0-maintained"]
+"""A lake of each version, for what is asked of the extension; test_fixtures.py writes to every lake that came back."""
+SAMPLES = 10_000 if settings.get_current_profile_name() == "soak" else 20
+"""Of so many snapshots it is seen what the extension shows: archives and extensions are pinned, so none changes."""
 
 
 def version_of(name: str) -> oracle.Version:
@@ -30,21 +34,21 @@ def test_reader_sees_what_the_writer_saw(name: str, tmp_path: Path) -> None:
     fixture = load_fixture(name, tmp_path)
     before = fixture.catalog.read_bytes()
 
-    fixture.check(read_lake(fixture.attach, version_of(name), cwd=fixture.path))
+    fixture.check(read_lake(fixture.attach, version_of(name), cwd=fixture.path, at=fixture.some(SAMPLES)))
     assert fixture.catalog.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", READABLE)
+@pytest.mark.parametrize("name", EACH_VERSION)
 def test_writes_show_and_leave_history_alone(name: str, tmp_path: Path) -> None:
     fixture = load_fixture(name, tmp_path)
     version = version_of(name)
 
-    judged = answers_rightly(fixture)
-    result = write_lake(fixture.attach, version, cwd=fixture.path, judged=judged)
+    result = write_lake(fixture.attach, version, cwd=fixture.path)
     assert result["ok"], result
     assert [step["step"] for step in result["steps"]] == ["create", "insert", "delete", "alter"]
 
-    after = read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(5), judged=judged)["snapshots"]
+    # What was judged after the last write is not asked again.
+    after = read_lake(fixture.attach, version, cwd=fixture.path, at=fixture.some(5), judged=False)["snapshots"]
     assert {at: seen for at, seen in after.items() if int(at) <= fixture.head} == {
         str(at): fixture.shown[str(at)] for at in fixture.some(5)
     }
@@ -52,7 +56,7 @@ def test_writes_show_and_leave_history_alone(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["delete", "alter"])
-@pytest.mark.parametrize("name", READABLE)
+@pytest.mark.parametrize("name", EACH_VERSION)
 def test_one_of_two_conflicting_commits_succeeds(name: str, kind: Literal["delete", "alter"], tmp_path: Path) -> None:
     fixture = load_fixture(name, tmp_path)
 

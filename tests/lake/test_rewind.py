@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import canvasback
-from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, attach_string, save
+from tests.lake.saved import ENGINES, IN_DUCKDB_ONLY, LAKES, Engine, Saved, attach_string, together
 from tests.oracle import OWN, Version, read_lake
 from tests.postgres import Server
 
@@ -21,17 +21,11 @@ LOOKED_AT = 10_000 if SOAK else 3
 
 HERE = [name for name in LAKES if name != "duckdb-1.0-encrypted"]  # its files cannot be cut, see test_rewind_1_0.py
 PLACES = [
-    pytest.param(name, engine, id=f"{name}-{engine}")
+    together(name, engine)
     for name in HERE
     for engine in ENGINES
     if engine == "duckdb" or name not in IN_DUCKDB_ONLY  # see test_engines.py
 ]
-
-
-@pytest.fixture(scope="module")
-def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Saved:
-    """The fixture of the parameter's name, saved."""
-    return save(request.param, tmp_path_factory.mktemp("saved"), postgres)
 
 
 def forgotten(saved: Saved, snapshot: int) -> set[str]:
@@ -86,8 +80,11 @@ def test_a_rewound_lake_shows_what_it_was(saved: Saved, engine: Engine, tmp_path
         check(saved, to, snapshot)
 
 
-@pytest.mark.parametrize(("saved", "engine"), PLACES, indirect=["saved"])
+@pytest.mark.parametrize(
+    ("saved", "engine"), [together(name, name.partition("-")[0]) for name in HERE], indirect=["saved"]
+)
 def test_a_moment_of_a_point_restores(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
+    """In the engine of the lake: the moment is made of an image, and what other engines do with one is seen above."""
     snapshot = chosen(saved, engine)[-1]
     to = attach_string(engine, tmp_path, postgres)
 
@@ -99,7 +96,7 @@ def test_a_moment_of_a_point_restores(saved: Saved, engine: Engine, tmp_path: Pa
 
 
 # 1.4.4 wants to migrate what is only to be read, and the older extensions know no catalog in SQLite.
-@pytest.mark.parametrize("saved", [name for name in HERE if name != "sqlite-0.2"], indirect=True)
+@pytest.mark.parametrize("saved", [together(name) for name in HERE if name != "sqlite-0.2"], indirect=True)
 def test_a_moment_of_a_point_can_be_looked_at(saved: Saved, tmp_path: Path) -> None:
     for snapshot in chosen(saved, "duckdb"):
         attached = canvasback.attach(saved.repository, at_snapshot=snapshot, out=str(tmp_path / f"{snapshot}.ducklake"))

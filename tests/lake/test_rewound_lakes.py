@@ -24,6 +24,12 @@ from tests.lake.values import literal
 from tests.postgres import Server
 
 
+def newest(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest snapshot of the attached lake."""
+    [(head,)] = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchall()
+    return int(head)
+
+
 @dataclass
 class Life:
     """A lake whose truth is captured at each commit."""
@@ -39,7 +45,8 @@ class Life:
             options = (f"DATA_PATH {literal(f'{self.data}/')}", f"DATA_INLINING_ROW_LIMIT {self.inlined}")
             with session(self.attach, *options) as connection:
                 connection.execute(statement)
-            self.truths[self.head] = self.read()
+            with session(self.attach, "READ_ONLY") as connection:
+                self.truths[newest(connection)] = contents(connection)
 
     def read(self) -> Contents:
         """What a fresh client sees."""
@@ -49,8 +56,7 @@ class Life:
     def head(self) -> int:
         """The newest snapshot."""
         with session(self.attach, "READ_ONLY") as connection:
-            [(head,)] = connection.execute("SELECT max(snapshot_id) FROM ducklake_snapshots('lake')").fetchall()
-        return int(head)
+            return newest(connection)
 
     def at(self, snapshot: int) -> Contents:
         """What the extension shows of a snapshot."""

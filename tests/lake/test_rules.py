@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -65,6 +67,7 @@ class Damage:
         table: The lake's table of which it is said.
         sql: What does it. ``{inlined}`` is the table of inlined rows of the lake's table.
         also: What else is said, as it cannot be otherwise.
+        round: With which others it is made where many are made at once: of one round, none hides another.
     """
 
     code: str
@@ -72,6 +75,13 @@ class Damage:
     table: str
     sql: str
     also: frozenset[str] = frozenset()
+    round: int = 0
+
+    @property
+    def cured(self) -> bool:
+        """Whether its rule has a repair."""
+        (rule,) = (rule for rule in RULES if rule.kind.code == self.code)
+        return rule.repair is not None
 
 
 NO_KEY = frozenset({"primary-key-missing"})
@@ -151,13 +161,13 @@ DAMAGES = [
     Damage("row-ids-overlap", "data file 1", "main.t",
            "UPDATE ducklake_data_file SET row_id_start = 19 WHERE data_file_id = 1"),
     Damage("table-stats-missing", "ducklake_table_stats", "main.t",
-           f"DELETE FROM ducklake_table_stats WHERE table_id = {table('t')}"),
+           f"DELETE FROM ducklake_table_stats WHERE table_id = {table('t')}", round=1),
     Damage("column-stats-missing", "ducklake_table_column_stats", "main.t",
            f"DELETE FROM ducklake_table_column_stats WHERE table_id = {table('t')}"),
     Damage("table-bounds-unfit", "column 1", "main.t", "UPDATE ducklake_table_column_stats SET max_value = 'zebra' "
-           f"WHERE table_id = {table('t')} AND column_id = 1"),
+           f"WHERE table_id = {table('t')} AND column_id = 1", round=1),
     Damage("table-bounds-hide-rows", "column 1", "main.t", "UPDATE ducklake_table_column_stats SET max_value = '3' "
-           f"WHERE table_id = {table('t')} AND column_id = 1"),
+           f"WHERE table_id = {table('t')} AND column_id = 1", round=2),
     Damage("file-bounds-unfit", "data file 1", "main.t", "UPDATE ducklake_file_column_stats SET min_value = 'zebra' "
            "WHERE data_file_id = 1 AND column_id = 1"),
     Damage("file-bounds-unfit", "data file 5", "main.u", "UPDATE ducklake_file_column_stats SET min_value = '9999' "
@@ -165,7 +175,8 @@ DAMAGES = [
     Damage("inlined-table-missing", "{inlined}", "main.u", "DROP TABLE {inlined}"),
     Damage("inlined-table-twice", "{inlined}", "main.t", "INSERT INTO ducklake_inlined_data_tables "
            "SELECT * FROM ducklake_inlined_data_tables WHERE table_name = '{inlined}'"),
-    Damage("inlined-columns-differ", "{inlined}", "main.u", "ALTER TABLE {inlined} RENAME COLUMN n TO other"),
+    Damage("inlined-columns-differ", "{inlined}", "main.u", "ALTER TABLE {inlined} RENAME COLUMN n TO other",
+           round=1),
     Damage("inlined-table-unknown", "{inlined}", "main.t",
            "DELETE FROM ducklake_inlined_data_tables WHERE table_name = '{inlined}'"),
 ]  # fmt: skip
@@ -202,10 +213,20 @@ class Sound:
         return f"ducklake:postgres:{string}"
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Sound:
+@pytest.fixture(scope="module")
+def sound_once(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Callable[[Engine], Sound]:
+    """Make the lake in an engine the first time that it is asked for."""
+    return cache(lambda engine: make(engine, tmp_path_factory, postgres))
+
+
+@pytest.fixture(params=ENGINES)
+def sound(request: pytest.FixtureRequest, sound_once: Callable[[Engine], Sound]) -> Sound:
     """A lake with all that rules speak of."""
-    engine: Engine = request.param
+    return sound_once(request.param)
+
+
+def make(engine: Engine, tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Sound:
+    """Write and save it."""
     lake = Lake(tmp_path_factory.mktemp("sound") / "lake", options=("DATA_INLINING_ROW_LIMIT 2",))
     lake.elsewhere = attach_string(engine, lake.folder, postgres)
     lake.run(*HISTORY)
@@ -231,25 +252,43 @@ def ask(attach: str, query: str, postgres: Server) -> str:
     return str(answer[0]) if answer else ""
 
 
+def do(damage: Damage, attach: str, sound: Sound, postgres: Server) -> None:
+    """Damage a copy of the catalog."""
+    ask(attach, damage.sql.replace("{inlined}", sound.inlined.get(damage.table, "")), postgres)
+
+
+def are_named(damages: list[Damage], attach: str, sound: Sound) -> None:
+    """See that check names these damages, and no others."""
+    found = canvasback.check(attach, level="catalog").findings
+    assert {finding.code for finding in found} == {code for damage in damages for code in (damage.code, *damage.also)}
+    told = {(finding.code, finding.where, finding.table or "") for finding in found}
+    for damage in damages:
+        assert (
+            damage.code,
+            damage.where.replace("{inlined}", sound.inlined.get(damage.table, "")),
+            damage.table,
+        ) in told
+
+
 @pytest.mark.parametrize(
-    "damage",
-    [*DAMAGES, *(pytest.param(damage, marks=pytest.mark.previous) for damage in OF_OLD)],
-    ids=lambda d: f"{d.code}: {d.sql[:40]}",
+    ("sound", "damage"),
+    [
+        pytest.param(engine, damage, marks=marks, id=f"{engine}-{damage.code}: {damage.sql[:40]}")
+        for damages, marks in ((DAMAGES, ()), (OF_OLD, pytest.mark.previous))
+        for engine in ENGINES
+        for damage in damages
+        if engine == "duckdb" or damage in OF_OLD or not damage.cured
+    ],
+    indirect=["sound"],
 )
 def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Path, postgres: Server) -> None:
     attach = sound.copy(tmp_path, postgres)
-    inlined = sound.inlined.get(damage.table, "")
-    ask(attach, damage.sql.replace("{inlined}", inlined), postgres)
+    do(damage, attach, sound, postgres)
 
-    result = canvasback.check(attach, level="catalog")
+    are_named([damage], attach, sound)
 
-    assert {finding.code for finding in result.findings} == {damage.code, *damage.also}
-    found = [f for f in result.findings if f.code == damage.code]
-    assert (damage.where.replace("{inlined}", inlined), damage.table) in [(f.where, f.table or "") for f in found]
-
-    (rule,) = (rule for rule in RULES if rule.kind.code == damage.code)
     repository = sound.lake.repository
-    if rule.repair is not None:
+    if damage.cured:
         # The point that it makes before is the same whatever the engine.
         healed = canvasback.heal(attach, repository if sound.engine == "duckdb" else None, level="catalog")
         assert {repair.code for repair in healed.repairs} == {damage.code}
@@ -257,7 +296,26 @@ def test_a_damage_is_named_and_cured(damage: Damage, sound: Sound, tmp_path: Pat
         canvasback.restore(attach, repository, sound.point, replace=True, shares_files=True)
     else:
         return  # how a catalog comes back is not the rule's
-    left = damage.also & NO_KEY if rule.repair else set()  # a key comes back with the catalog alone
+    left = damage.also & NO_KEY if damage.cured else set()  # a key comes back with the catalog alone
+    assert {finding.code for finding in canvasback.check(attach).findings} == left
+    assert read(attach) == sound.truth
+
+
+@pytest.mark.parametrize("round_", range(3))
+@pytest.mark.parametrize("sound", [engine for engine in ENGINES if engine != "duckdb"], indirect=True)
+def test_many_damages_are_named_and_cured_at_once(round_: int, sound: Sound, tmp_path: Path, postgres: Server) -> None:
+    """In each other engine all that has a repair: there it is new how a damage looks, and how what cures it is said."""
+    damages = [damage for damage in DAMAGES if damage.cured and damage.round == round_]
+    assert damages
+    attach = sound.copy(tmp_path, postgres)
+    for damage in damages:
+        do(damage, attach, sound, postgres)
+
+    are_named(damages, attach, sound)
+    healed = canvasback.heal(attach, level="catalog")
+
+    assert {repair.code for repair in healed.repairs} == {damage.code for damage in damages}
+    left = {code for damage in damages for code in damage.also & NO_KEY}
     assert {finding.code for finding in canvasback.check(attach).findings} == left
     assert read(attach) == sound.truth
 

@@ -14,32 +14,25 @@ from canvasback import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.catalog.engines import open_engine
 from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, contents, read, session
-from tests.lake.saved import ENGINES, LAKES, Engine, Saved, attach_string
-from tests.lake.test_rewind import saved
+from tests.lake.saved import LAKES, Engine, Saved, attach_string, together
 from tests.lake.test_rewound_lakes import KEEPS, Life, in_duckdb, life
 from tests.lake.values import literal
 from tests.oracle.reader import fingerprint, name
 from tests.postgres import Server
 
-__all__ = ["in_duckdb", "life", "saved"]
-
-
-ALONE = {"duckdb-1.0", "duckdb-1.0-encrypted", "duckdb-1.0-migrated"}
-"""Lakes with inlined VARIANTs, which no other engine than DuckDB holds; `test_postgres_names` has the refusal."""
+__all__ = ["in_duckdb", "life"]
 
 
 @pytest.mark.parametrize(
     ("saved", "engine"),
     [
-        pytest.param(name, engine, marks=pytest.mark.previous if "-1.0" not in name else ())
+        together(name, name.partition("-")[0], marks=[pytest.mark.previous] if "-1.0" not in name else [])
         for name in sorted({*LAKES} - {"duckdb-0.1", "duckdb-0.2"})
-        for engine in ENGINES
-        if engine == "duckdb" or name not in ALONE
     ],
     indirect=["saved"],
 )
 def test_every_table_of_a_moment_comes_back(saved: Saved, engine: Engine, tmp_path: Path, postgres: Server) -> None:
-    """Beside what the lake is now, of which nothing changes."""
+    """Beside what the lake is now, of which nothing changes; in the engine of the lake, which is each of them."""
     to = attach_string(engine, tmp_path, postgres)
     canvasback.restore(to, saved.repository, data_path=str(tmp_path / "files"))
     at = saved.snapshots[len(saved.snapshots) * 2 // 3]

@@ -20,7 +20,7 @@ RATE = 20.0
 
 
 def seconds() -> float:
-    return 60.0 if settings.get_current_profile_name() == "soak" else 4.0
+    return 60.0 if settings.get_current_profile_name() == "soak" else 2.5
 
 
 def test_twenty_commits_a_second(tmp_path: Path) -> None:
