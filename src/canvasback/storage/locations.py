@@ -168,7 +168,7 @@ class Stores:
         scheme, _, rest = root.partition("://")
         module = _SCHEMES[scheme]
         try:
-            found = importlib.import_module(f"canvasback.storage.bucket.service.{module}")
+            found = importlib.import_module(f"canvasback.storage.bucket.{module}")
         except ModuleNotFoundError as error:
             raise UsageError(
                 "extra-missing",
