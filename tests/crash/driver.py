@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import canvasback.operations
 import duckdb
 from blake3 import blake3
 
 import canvasback
+import canvasback.verbs
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -47,7 +47,7 @@ def main() -> None:
     from tests.crash.heals import HEALS  # noqa: PLC0415 - they need what stands below
     from tests.crash.rewinds import REWINDS  # noqa: PLC0415
 
-    for name in [*_modules_of(canvasback.operations), "pytz", "_strptime"]:
+    for name in [*_modules_of(canvasback.verbs), "pytz", "_strptime"]:
         importlib.import_module(name)  # or each child would
     request = json.loads(sys.argv[1])
     scenario = {**SCENARIOS, **REWINDS, **HEALS}[request["scenario"]]
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _modules_of(package: Any) -> Iterable[str]:
-    return (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+    return (module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
 
 
 def _workers(request: dict[str, Any]) -> int:

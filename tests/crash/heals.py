@@ -114,7 +114,7 @@ class Heal(Scenario):
 
     def spare(self, killer: Killer) -> None:
         """The scenarios of backup have the steps of the safety point, those of rewind the ones of a transaction."""
-        safety.backup = killer.spares(safety.backup)  # type: ignore[attr-defined]
+        safety.back_up = killer.spares(safety.back_up)  # type: ignore[attr-defined]
         DuckDBEngine.change = killer.spares(DuckDBEngine.change)  # type: ignore[method-assign]
         if self.every > 1:
             step = killer.step

@@ -107,7 +107,7 @@ class Rewind(Scenario):
 
     def spare(self, killer: Killer) -> None:
         """The scenarios of backup have the steps of the safety point."""
-        safety.backup = killer.spares(safety.backup)  # type: ignore[attr-defined]
+        safety.back_up = killer.spares(safety.back_up)  # type: ignore[attr-defined]
 
     def operate(self) -> None:
         """Go back."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_PUBLISHES = re.compile(r"after (link|fsync|syncfs|rename|replace|change|backup|statement (BEGIN|COMMIT)\b)")
+_PUBLISHES = re.compile(r"after (link|fsync|syncfs|rename|replace|change|back_up|statement (BEGIN|COMMIT)\b)")
 """What makes something durable or visible: a lease, a manifest, a file in its place, a catalog, a transaction."""
 _HALF = re.compile(r"half of \w+ [^/]*/[^/]*")
 

@@ -28,7 +28,7 @@ def test_heal(tmp_path: Path, every: int) -> None:
     placed = positions(log, "after store.place_new lake/data/")
     synced = positions(log, "after store.sync None")
     changed = positions(log, "after change")
-    [saved] = positions(log, "after backup")
+    [saved] = positions(log, "after back_up")
     assert [n < synced[1] for n in placed] == [True, True, False][:new]
     if MERGED_AGAIN:
         assert changed.pop(0) < saved < placed[2]  # it only looks whether the catalog can be changed

@@ -140,7 +140,7 @@ def test_rewind(scenario: str, kill_everywhere: Run) -> None:
     assert positions(steps, "half of write lake/data/")
     assert len(positions(steps, "after statement ")) >= 6
     # Nothing is changed before there is a safety point, and the catalog names the new file once it is durable.
-    [saved] = positions(log, "after backup")
+    [saved] = positions(log, "after back_up")
     [placed] = positions(log, "after store.copy_new lake/data/")
     synced = positions(log, "after syncfs lake/")[-1]
     changed = min(

@@ -61,7 +61,7 @@ def _of_the_disk(error: OSError) -> CanvasbackError:
 
 
 def _of_duckdb(error: duckdb.Error) -> CanvasbackError:
-    """What the engines and the operations could not foresee of a catalog or of a damaged point."""
+    """What the engines and the verbs could not foresee of a catalog or of a damaged point."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "No space left" in reason:
         return NoSpaceError("a temporary file")
