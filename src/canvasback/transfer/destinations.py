@@ -45,7 +45,7 @@ def list_places(
         f"ELSE {literal(manifest.relative_to)} || path END"
     )
     connection.execute(
-        f"CREATE TABLE memory.{table} AS SELECT kind, file_id, "
+        f"CREATE OR REPLACE TABLE memory.{table} AS SELECT kind, file_id, "
         f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
         "name, size, checksum, etag, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
         f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
