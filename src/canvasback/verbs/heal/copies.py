@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.checks import check_files
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import MISSING, UNREADABLE
-from canvasback.checks.repository_files import refuse_damaged_lists, unused_point
+from canvasback.checks.repository_files import refuse_damaged_lists
 from canvasback.datapath.damaged_file import aside_suffix
-from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
+from canvasback.errors import CorruptError, ObjectExistsError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import CheckLevel, RestoreLevel
-from canvasback.model.manifest import Manifest
+from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import HealedFile
-from canvasback.repository.points import list_points, read_point
+from canvasback.repository.points import read_point
+from canvasback.repository.readable_points import Damage, ReadablePoints, unused_point
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
@@ -80,12 +82,11 @@ class Copies:
         self._connection = image.connection
         self._root = root
         self._stores = stores
-        self._repository = repository
+        self._points = None if repository is None else ReadablePoints(repository.store, self._pass_over)
         self._replica = replica
         self._jobs = jobs
         self._progress = progress
         self._findings = findings
-        self._passed_over: set[str] = set()
         create_table(self._connection, "memory.tried", _COPIES)
         create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
@@ -101,8 +102,8 @@ class Copies:
             Of how many files there is one; they are in ``memory.copies``.
         """
         create_table(self._connection, "memory.copies", _COPIES)
-        if self._repository is not None:
-            self._find_in_points(self._repository)
+        if self._points is not None:
+            self._find_in_points(self._points)
             self._leave_elsewhere()
         if self._replica is not None:
             self._find_in_replica(self._replica, level)
@@ -153,26 +154,26 @@ class Copies:
         told = tuple(HealedFile(place, diagnosis.name(table_id), *row) for place, table_id, *row in rows)
         return told, int(files), int(bytes_)
 
-    def _find_in_points(self, repository: Repository) -> None:
+    def _pass_over(self, point: str, damage: Damage) -> None:
+        self._findings.add(unused_point(point, damage))
+
+    def _find_in_points(self, points: ReadablePoints) -> None:
         """Newest first: a file never changes, so any point that holds it will do."""
-        seen = None
-        for point in reversed(list_points(repository.store)):
-            if not self._unsourced():
-                return
-            try:
-                manifest = read_point(repository.store, point)
-                if manifest.files == seen:
-                    continue
-                seen = manifest.files
-                refuse_damaged_lists(self._connection, repository.store, manifest)
-                self._list_held(repository.store, manifest)
-            except (CorruptError, RefusedError) as error:
-                if point not in self._passed_over:
-                    self._passed_over.add(point)
-                    self._findings.add(unused_point(point, error))
-                continue
+        seen: tuple[StoredTable, ...] = ()
+
+        def list_held(manifest: Manifest) -> Manifest | None:
+            nonlocal seen
+            if manifest.files == seen:
+                return None
+            seen = manifest.files
+            refuse_damaged_lists(self._connection, points.store, manifest)
+            self._list_held(points.store, manifest)
+            return manifest
+
+        wanting = takewhile(lambda _: self._unsourced(), reversed(points.ids))
+        for manifest in points.each(wanting, list_held):
             self._connection.execute(
-                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
+                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(manifest.id)}, h.checksum "
                 "FROM memory.damaged d JOIN memory.held_places h ON h.target = d.place AND h.kind = d.file_kind "
                 f"WHERE h.checksum IS NOT NULL AND d.lost AND {UNSOURCED} "
                 # What was saved may be as damaged as what is there: then an older copy may help.
@@ -240,8 +241,8 @@ class Copies:
         )
 
     def _put_from_point(self, point: str, moment: datetime) -> None:
-        assert self._repository is not None  # copies were found in it
-        store = self._repository.store
+        assert self._points is not None  # copies were found in them
+        store = self._points.store
         manifest = read_point(store, point)
         placer = Placer(
             self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True

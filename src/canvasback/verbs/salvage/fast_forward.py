@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 
 import duckdb
 import msgspec
@@ -25,7 +27,7 @@ from canvasback.datapath.data_root import find_data_root
 from canvasback.datapath.sharing import find_sharing, same_place
 from canvasback.errors import AccessDeniedError, CorruptError
 from canvasback.history.continuation import Verdict, judge
-from canvasback.history.moments import by_timeline, head_of
+from canvasback.history.moments import head_of
 from canvasback.history.points import image_of
 from canvasback.model.clock import now
 from canvasback.model.commit import Commit, CommitSummary
@@ -36,7 +38,8 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.points import find_point, list_points
+from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import Stores, folder_url
 from canvasback.storage.store import Store
@@ -104,13 +107,12 @@ def plan_fast_forward(
     """
     points = _Points(repository.store, findings, jobs)
     if live is None:
-        for id_ in reversed(points.ids):
-            found = points.opened(id_, None)
-            if found is not None:
-                manifest, commits = found
-                root = folder_url(data_path) if data_path is not None else manifest.data_root
-                return FastForward(lake, repository, manifest, None, root, commits, None)
-        return None
+        newest = points.newest()
+        if newest is None:
+            return None
+        manifest, commits = newest
+        root = folder_url(data_path) if data_path is not None else manifest.data_root
+        return FastForward(lake, repository, manifest, None, root, commits, None)
     live = in_dialect(live, "duckdb")
     refuse_incomplete(live, str(lake))
     check_lake(
@@ -130,12 +132,12 @@ def plan_fast_forward(
                 if verdict.kind == "diverged" and parted is None:
                     parted = Divergence(manifest.id, verdict.common, head, manifest.snapshot_id, manifest.snapshot_time)
                 break  # so do all of this timeline
-            found = points.opened(manifest.id, head)
-            if found is None:
+            came = points.commits(manifest, head)
+            if came is None:
                 continue
             root = find_data_root(live, lake, data_path, manifest.data_root)
             remarks = _remarks(live, manifest, root, proved=verdict.proved)
-            return FastForward(lake, repository, manifest, head, root, found[1], expected_of(live), remarks)
+            return FastForward(lake, repository, manifest, head, root, came, expected_of(live), remarks)
     return parted
 
 
@@ -221,65 +223,49 @@ def _remarks(live: Image, manifest: Manifest, root: str, *, proved: bool) -> tup
     return tuple(remarks)
 
 
-class _UnreadableError(Exception):
-    """A point whose manifest is damaged; never leaves this module."""
-
-
 class _Points:
-    """The points of a repository, of which those that cannot be read are left out and told of once."""
+    """The points of a repository that may continue a catalog."""
 
     def __init__(self, store: Store, findings: Findings, jobs: int | None) -> None:
         self._store = store
         self._findings = findings
         self._jobs = jobs or store.jobs
-        self._manifests: dict[str, Manifest] = {}
-        self.ids = self._list()
+        self._readable = ReadablePoints(store, self._leave_out, self._list())
+
+    def newest(self) -> tuple[Manifest, tuple[CommitSummary, ...]] | None:
+        """The newest point whose chunks are all whole, with its commits."""
+        newest_first = reversed(self._readable.ids)
+        return next(self._readable.each(newest_first, lambda found: (found, self._checked(found, -1))), None)
 
     def timelines(self) -> list[list[str]]:
         """The ids of each timeline, oldest point first; the newest timeline first."""
-        while self.ids:
-            try:
-                return list(reversed(by_timeline(self.ids, lambda id_: self._manifest(id_).timeline).values()))
-            except _UnreadableError:
-                continue
-        return []
+        return list(reversed(self._readable.by_timeline().values()))
 
     def newer(self, ids: list[str], head: int) -> Iterator[Manifest]:
         """Those of a timeline that have later snapshots, newest first."""
-        for id_ in reversed(ids):
-            if head_of(id_) <= head:
-                return
-            try:
-                yield self._manifest(id_)
-            except _UnreadableError:
-                continue
+        return self._readable.manifests(takewhile(lambda id_: head_of(id_) > head, reversed(ids)))
 
     def judge(self, live: Image, manifest: Manifest, ids: list[str], head: int) -> Verdict | None:
         """See `judge`; None where the point cannot be read."""
         # Snapshots only ever expire: the first point after the catalog's head is the likeliest to have it.
         first = ids[bisect_left(ids, head, key=head_of)]
-        for used in dict.fromkeys([(manifest.id, first), (manifest.id,)]):
-            try:
-                return judge(live, [self._snapshots(live.connection, self._manifest(id_)) for id_ in used])
-            except _UnreadableError:
-                continue
-            except (CorruptError, duckdb.Error) as error:
-                if len(used) == 1:
-                    self._leave_out(manifest.id, error)
+        if first != manifest.id:
+            with suppress(UnreadablePointError, CorruptError, duckdb.Error):  # then the times tell
+                earlier = self._readable.manifest(first)
+                return judge(live, [self._snapshots(live.connection, point) for point in (manifest, earlier)])
+        with suppress(UnreadablePointError), self._readable.reading(manifest.id):
+            return judge(live, [self._snapshots(live.connection, manifest)])
         return None
 
-    def opened(self, id_: str, after: int | None) -> tuple[Manifest, tuple[CommitSummary, ...]] | None:
-        """A point whose chunks are all whole, and its commits after a snapshot; else None."""
-        try:
-            manifest = self._manifest(id_)
-            with image_of(self._store, manifest, check_with=self._jobs) as image:
-                duck = in_dialect(image, "duckdb")
-                return manifest, commits_between(duck, -1 if after is None else after, manifest.snapshot_id)
-        except _UnreadableError:
-            return None
-        except CorruptError as error:
-            self._leave_out(id_, error)
-            return None
+    def commits(self, manifest: Manifest, after: int) -> tuple[CommitSummary, ...] | None:
+        """The commits of a point after a snapshot; None where not all of its chunks are whole."""
+        with suppress(UnreadablePointError), self._readable.reading(manifest.id):
+            return self._checked(manifest, after)
+        return None
+
+    def _checked(self, manifest: Manifest, after: int) -> tuple[CommitSummary, ...]:
+        with image_of(self._store, manifest, check_with=self._jobs) as image:
+            return commits_between(in_dialect(image, "duckdb"), after, manifest.snapshot_id)
 
     def _list(self) -> list[str]:
         try:
@@ -287,29 +273,18 @@ class _Points:
         except AccessDeniedError:
             return [find_point(self._store, "latest")]  # the leases know it
 
-    def _manifest(self, id_: str) -> Manifest:
-        if id_ not in self._manifests:
-            try:
-                self._manifests[id_] = read_point(self._store, id_)
-            except CorruptError as error:
-                self._leave_out(id_, error)
-                raise _UnreadableError from error
-        return self._manifests[id_]
-
     def _snapshots(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> str:
         table = next(table for table in manifest.tables if table.name == _SNAPSHOTS)
         chunks = read_chunks(connection, self._store, table)
         return relation_of(self._store, table.name, table.columns, chunks).select
 
-    def _leave_out(self, id_: str, error: CorruptError | duckdb.Error) -> None:
-        if id_ in self.ids:
-            self.ids = [other for other in self.ids if other != id_]
-            self._findings.add(
-                Finding(
-                    "repository-damaged",
-                    "error",
-                    id_,
-                    f"the point cannot be read, and an older one is looked at: {str(error).splitlines()[0]}",
-                    "Run verify --all to see which points are whole.",
-                )
+    def _leave_out(self, id_: str, damage: Damage) -> None:
+        self._findings.add(
+            Finding(
+                "repository-damaged",
+                "error",
+                id_,
+                f"the point cannot be read, and an older one is looked at: {str(damage).splitlines()[0]}",
+                "Run verify --all to see which points are whole.",
             )
+        )
