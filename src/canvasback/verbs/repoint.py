@@ -7,12 +7,11 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS, files_select
 from canvasback.catalog.writing.repoint import folders_elsewhere, repoint_statements
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import AccessDeniedError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
@@ -75,9 +74,9 @@ def repoint(
         relative = not is_remote(data_path) and not os.path.isabs(data_path.removeprefix("file://"))
     spelled = relative_folder(data_path) if relative else ""
     findings = Findings()
-    with engine.read() as stored:
-        image = in_dialect(stored, "duckdb")
-        old = find_data_root(image, name, None, None)
+    with open_lake(engine, name, may_be_incomplete=True) as live:
+        image = live.image
+        old = live.root()
         _list_files(image, old)
         elsewhere = [*folders_elsewhere(image, old), *_elsewhere(image)]
         if elsewhere and not keep_elsewhere:
@@ -102,7 +101,7 @@ def repoint(
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
-        statements = repoint_statements(stored, old, new, spelled)
+        statements = repoint_statements(live.stored, old, new, spelled)
     if not dry_run:
         engine.change(statements)
     steps = [

@@ -16,14 +16,13 @@ from itertools import takewhile
 import duckdb
 import msgspec
 
-from canvasback.catalog.completeness import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.commits import commits_between
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import OpenedLake
 from canvasback.datapath.sharing import find_sharing, same_place
 from canvasback.errors import AccessDeniedError, CorruptError
 from canvasback.history.continuation import Verdict, judge
@@ -79,7 +78,7 @@ class FastForward(msgspec.Struct, frozen=True):
 
 
 def plan_fast_forward(
-    live: Image | None,
+    live: OpenedLake | None,
     lake: LakeName,
     repository: Repository,
     findings: Findings,
@@ -90,11 +89,11 @@ def plan_fast_forward(
     """Find the newest point whose history continues that of a live catalog. Changes nothing.
 
     Args:
-        live: The catalog; None where there is none, and the newest point is wanted.
+        live: The lake; None where there is no catalog, and the newest point is wanted.
         lake: The catalog's name.
         repository: The repository.
         findings: Told about points that cannot be read: an older one is taken.
-        data_path: Where the files are, if neither the catalog nor the point is right about it.
+        data_path: Where the files of a lake without a catalog are, if the point is not right about it.
         jobs: How many chunks are checked at a time; None for what suits the storage.
 
     Returns:
@@ -113,19 +112,18 @@ def plan_fast_forward(
         manifest, commits = newest
         root = folder_url(data_path) if data_path is not None else manifest.data_root
         return FastForward(lake, repository, manifest, None, root, commits, None)
-    live = in_dialect(live, "duckdb")
-    refuse_incomplete(live, str(lake))
+    image = live.image
     check_lake(
-        live,
+        image,
         repository.store,
         repository.marker.lake_id,
-        read_previous(live.connection, repository, None, Findings()),
+        read_previous(image.connection, repository, None, Findings()),
     )
-    head = live.head()[0]
+    head = image.head()[0]
     parted: Divergence | None = None
     for ids in points.timelines():
         for manifest in points.newer(ids, head):
-            verdict = points.judge(live, manifest, ids, head)
+            verdict = points.judge(image, manifest, ids, head)
             if verdict is None:
                 continue
             if verdict.kind != "continues":
@@ -135,9 +133,9 @@ def plan_fast_forward(
             came = points.commits(manifest, head)
             if came is None:
                 continue
-            root = find_data_root(live, lake, data_path, manifest.data_root)
-            remarks = _remarks(live, manifest, root, proved=verdict.proved)
-            return FastForward(lake, repository, manifest, head, root, came, expected_of(live), remarks)
+            root = live.root(manifest.data_root)
+            remarks = _remarks(image, manifest, root, proved=verdict.proved)
+            return FastForward(lake, repository, manifest, head, root, came, expected_of(image), remarks)
     return parted
 
 
