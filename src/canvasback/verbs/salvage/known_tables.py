@@ -13,7 +13,7 @@ from canvasback.catalog.reading.files import files_select, prefixes_select
 from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import ROW_ID_FIELD
-from canvasback.model.relation import file_literal
+from canvasback.parquet.footers import field_ids_in
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import deleted_positions, row_ids
 
@@ -203,10 +203,7 @@ def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable)
 def _read_ids(connection: duckdb.DuckDBPyConnection, store: Store, place: str, holder: Holder) -> None:
     [holder.path] = store.local_paths([place])
     try:
-        ids = connection.execute(
-            f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID_FIELD}"
-        ).fetchall()
-        if ids:
+        if ROW_ID_FIELD in field_ids_in(connection, [holder.path]).get(holder.path, []):
             holder.ids = row_ids(connection, holder.path)
     except duckdb.Error:
         holder.missing, holder.path = True, ""
