@@ -13,7 +13,7 @@ import msgspec
 from canvasback import __about__
 from canvasback.catalog.engines import Reader, open_engine
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.rules.unreadable import unreadable
 from canvasback.catalog.spec import KNOWN_VERSIONS
 from canvasback.datapath.data_root import refuse_foreign, refuse_nesting
@@ -229,17 +229,12 @@ class Backup(msgspec.Struct):
 
     def _named(self, live: OpenedLake, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
         image, root = live.image, live.root()
-        named: set[tuple[str, bool]] = set()
-        for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
-            select = files_select(image, kind, root)
-            wanted = {"path": "VARCHAR"}
-            named.update(
-                image.connection.execute(
-                    f"SELECT path, elsewhere FROM ({select}) WHERE path IN ({rows_select(wanted)})",
-                    [rows_json(wanted, [(path,) for path, _ in missing])],
-                ).fetchall()
-            )
-        return missing & named
+        wanted = {"path": "VARCHAR"}
+        named = image.connection.execute(
+            f"SELECT path, elsewhere FROM ({named_files(image, root)}) WHERE path IN ({rows_select(wanted)})",
+            [rows_json(wanted, [(path,) for path, _ in missing])],
+        ).fetchall()
+        return missing.intersection(named)
 
     def _publish(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.writing.repoint import folders_elsewhere, repoint_statements
 from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import AccessDeniedError, RefusedError
@@ -129,10 +129,9 @@ def _places(elsewhere: Sequence[str]) -> str:
 
 def _list_files(image: Image, root: str) -> None:
     """Fill ``memory.files`` with the path, whereabouts and size of every file that the catalog names."""
-    selects = [files_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
     image.connection.execute(
         "CREATE TABLE memory.files AS SELECT DISTINCT path, elsewhere, expected, max(file_id) AS file_id "
-        f"FROM ({' UNION ALL '.join(selects)}) GROUP BY ALL"
+        f"FROM ({named_files(image, root)}) GROUP BY ALL"
     )
 
 

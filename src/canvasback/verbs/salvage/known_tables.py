@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import files_select, prefixes_select
+from canvasback.catalog.reading.files import named_files, prefixes_select
 from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import ROW_ID_FIELD
@@ -164,11 +164,9 @@ def _partitioning(image: Image, table_id: int, head: int) -> tuple[int, list[tup
 def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable) -> None:
     places = {
         (kind, int(file_id)): path
-        for kind in ("data", "delete")
-        for file_id, path, elsewhere in image.connection.execute(
-            f"SELECT file_id, path, elsewhere FROM ({files_select(image, kind, root)})"
+        for kind, file_id, path in image.connection.execute(
+            f"SELECT kind, file_id, path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
         ).fetchall()
-        if not elsewhere
     }
     for id_, path, rows, start, seen, encrypted in image.rows(
         f"SELECT data_file_id, path, record_count, row_id_start, {visible('f', head)}, {_ENCRYPTED} "
