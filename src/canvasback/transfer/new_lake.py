@@ -117,7 +117,7 @@ class Restoring(msgspec.Struct):
             if self.newer and listed:
                 named = past.named()
                 if target.moving:
-                    named = repoint(named, manifest.data_root, target.root, past.moved)
+                    named = repoint(named, manifest.data_root, target.root, past.moved(files.places))
                 findings.extend(newer_files(named, target.root, commit))
             steps = self._steps(files, past, blind=self.newer and not listed)
             if not dry_run:
@@ -125,7 +125,9 @@ class Restoring(msgspec.Struct):
                 rewound = fitting(past.image(self.stores, self.progress), target.lake.engine)
                 rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
-                    rewound = repoint(rewound, manifest.data_root, target.root, past.moved, target.spelled)
+                    rewound = repoint(
+                        rewound, manifest.data_root, target.root, past.moved(files.places), target.spelled
+                    )
                 self.guard()
                 steps = (*steps, *target.engine.write(rewound, self.clock(), replace=target.replace))
         return RestoreResult(

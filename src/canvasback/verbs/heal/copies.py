@@ -19,6 +19,7 @@ from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import HealedFile
+from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import read_point
 from canvasback.repository.readable_points import Damage, ReadablePoints, unused_point
 from canvasback.repository.repository import Repository
@@ -161,27 +162,26 @@ class Copies:
         """Newest first: a file never changes, so any point that holds it will do."""
         seen: tuple[StoredTable, ...] = ()
 
-        def list_held(manifest: Manifest) -> Manifest | None:
+        def held_by(manifest: Manifest) -> tuple[str, OwnTable] | None:
             nonlocal seen
             if manifest.files == seen:
                 return None
             seen = manifest.files
             refuse_damaged_lists(self._connection, points.store, manifest)
-            self._list_held(points.store, manifest)
-            return manifest
+            return manifest.id, self._held_by(points.store, manifest)
 
         wanting = takewhile(lambda _: self._unsourced(), reversed(points.ids))
-        for manifest in points.each(wanting, list_held):
+        for point, held in points.each(wanting, held_by):
             self._connection.execute(
-                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(manifest.id)}, h.checksum "
-                "FROM memory.damaged d JOIN memory.held_places h ON h.target = d.place AND h.kind = d.file_kind "
+                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
+                f"FROM memory.damaged d JOIN {held} h ON h.target = d.place AND h.kind = d.file_kind "
                 f"WHERE h.checksum IS NOT NULL AND d.lost AND {UNSOURCED} "
                 # What was saved may be as damaged as what is there: then an older copy may help.
                 "AND NOT EXISTS (FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
                 "AND t.checksum = h.checksum) "
                 "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY h.file_id) = 1"
             )
-            self._connection.execute("DROP TABLE memory.held_places")
+            held.drop()
 
     def _leave_elsewhere(self) -> None:
         """What is there outside of the data path may be somebody else's: it is not moved aside."""
@@ -247,10 +247,10 @@ class Copies:
         placer = Placer(
             self._connection, self._stores, store, self._jobs, self._progress, self._findings, passing_over=True
         )
-        self._list_held(store, manifest)
+        held = self._held_by(store, manifest)
         for moving in (False, True):
             wanted = (
-                "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c ON c.source = h.name "
+                f"SELECT DISTINCT h.kind, h.file_id FROM {held} h JOIN memory.copies c ON c.source = h.name "
                 f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
                 f"WHERE h.moved = {moving}"
             )
@@ -259,20 +259,21 @@ class Copies:
             # A damaged file may have the right size: its bytes tell.
             plan = placer.plan(manifest, self._root, RestoreLevel.CHECKSUM, moving=moving, wanted=wanted)
             placer.execute(plan, moment)
-            self._connection.execute("DROP TABLE memory.places")
-        self._connection.execute("DROP TABLE memory.held_places")
+            plan.drop()
+        held.drop()
 
-    def _list_held(self, store: Store, manifest: Manifest) -> None:
-        """Fill ``memory.held_places`` with the places of a point's files, and those that a restore gives them.
+    def _held_by(self, store: Store, manifest: Manifest) -> OwnTable:
+        """The places of a point's files, and those that a restore gives them, which are ``moved``.
 
         What lay outside of the data path lies inside of one that it was restored to.
         """
-        list_places(self._connection, store, manifest, self._root, moving=False, table="held_places")
-        self._connection.execute("ALTER TABLE memory.held_places ADD COLUMN moved BOOLEAN DEFAULT false")
+        held = list_places(self._connection, store, manifest, self._root, moving=False)
+        self._connection.execute(f"ALTER TABLE {held} ADD COLUMN moved BOOLEAN DEFAULT false")
         self._connection.execute(
-            f"INSERT INTO memory.held_places SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
-            "FROM memory.held_places WHERE elsewhere AND checksum IS NOT NULL"
+            f"INSERT INTO {held} SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
+            f"FROM {held} WHERE elsewhere AND checksum IS NOT NULL"
         )
+        return held
 
     def _put_from_replica(self, replica: str, moment: datetime) -> None:
         suffix = aside_suffix(moment)
