@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from blake3 import blake3
 
 import canvasback
 from canvasback.model.clock import now
@@ -73,6 +75,36 @@ def test_a_damaged_list_of_the_newest_point_stops_neither_heal_nor_check(lake: L
     healed = canvasback.heal(lake.attach, lake.repository)
     assert [(file.code, file.source) for file in healed.healed] == [("file-missing", f"point {lake.points[0]}")]
     assert [(f.code, f.where) for f in healed.findings] == [(code, lake.points[1])]
+    assert lake.read() == truth
+
+
+def test_a_forged_list_of_the_newest_point_does_not_stop_heal(lake: Lake) -> None:
+    """Its checksums fit, and it names a file that would lead out of the repository."""
+    truth = lake.read()
+    list_ = of_newest(lake, "data", lists=True)
+    forged = list_.with_suffix(".forged")
+    duckdb.sql(f"FROM '{list_}'").select("* REPLACE ('../' || path AS path)").write_parquet(str(forged))
+    content = forged.read_bytes()
+    hash_ = blake3(content).hexdigest()
+    named = Path(lake.repository) / layout.chunk_name(hash_)
+    named.parent.mkdir(exist_ok=True)
+    forged.rename(named)
+    point = Path(lake.repository) / layout.point_name(lake.points[1])
+    manifest = json.loads(point.read_bytes())
+    chunks = [chunk for table in manifest["files"] for chunk in table.get("chunks", ())]
+    [chunk] = [chunk for chunk in chunks if chunk["hash"] == list_.stem]
+    chunk.update(hash=hash_, bytes=len(content))
+    blank = "0" * 64
+    manifest["self"] = blank
+    text = json.dumps(manifest, separators=(",", ":")).encode()
+    point.chmod(0o644)
+    point.write_bytes(text.replace(blank.encode(), blake3(text).hexdigest().encode(), 1))
+    lake.files()[0].unlink()
+
+    healed = canvasback.heal(lake.attach, lake.repository)
+
+    assert [(file.code, file.source) for file in healed.healed] == [("file-missing", f"point {lake.points[0]}")]
+    assert [(f.code, f.where) for f in healed.findings] == [("unsafe-name", lake.points[1])]
     assert lake.read() == truth
 
 

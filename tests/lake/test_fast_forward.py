@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import LockedError, RefusedError
 from canvasback.model.clock import now
 from canvasback.model.finding import Findings
@@ -106,6 +106,10 @@ class Kept:
     def image(self) -> Image:
         return open_engine(parse_lake(self.attach)).read()
 
+    def live(self) -> OpenedLake:
+        name = parse_lake(self.attach)
+        return open_lake(open_engine(name), name)
+
     def put_back(self, snapshot: int) -> None:
         """Let the catalog be what it was."""
         open_engine(parse_lake(self.attach)).write(self.copies[snapshot], now(), replace=True)
@@ -113,7 +117,7 @@ class Kept:
     def plan(self, *, codes: tuple[str, ...] = ()) -> FastForward | Divergence | None:
         """What is planned for the catalog as it is."""
         findings = Findings()
-        with self.image() as live:
+        with self.live() as live:
             plan = plan_fast_forward(
                 live, parse_lake(self.attach), open_repository(Stores().open(self.repository)), findings
             )
@@ -351,9 +355,9 @@ def test_another_lake_is_refused(kept: Kept, tmp_path: Path, postgres: Server) -
     other = Kept(tmp_path / "other", "duckdb", postgres)
     other.folder.mkdir()
     other.do(*HISTORY[:1])
-    with other.image() as live, pytest.raises(RefusedError) as refused:
+    with other.live() as live, pytest.raises(RefusedError) as refused:
         plan_fast_forward(
-            in_dialect(live, "duckdb"),
+            live,
             parse_lake(other.attach),
             open_repository(Stores().open(kept.repository)),
             Findings(),

@@ -11,7 +11,7 @@ import msgspec
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.catalog.reading.lake_tables import LakeTable, table_names
-from canvasback.catalog.reading.table_states import files_select
+from canvasback.catalog.reading.table_states import shown_files
 from canvasback.catalog.rules import check_catalog
 from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.catalog.writing.loss_commit import accepted_select
@@ -217,7 +217,7 @@ def lost_rows(image: Image, head: int) -> dict[int, int]:
     """Rows that the newest snapshot shows and that lost data files had, by table."""
     return dict(
         image.rows(
-            f"SELECT f.table_id, sum(f.rows - f.deletes)::BIGINT FROM ({files_select(image, head)}) f "
+            f"SELECT f.table_id, sum(f.rows - f.deletes)::BIGINT FROM ({shown_files(image, head)}) f "
             "JOIN memory.damaged l ON l.file_kind = 'data' AND l.file_id = f.file_id AND l.lost GROUP BY 1"
         )
     )

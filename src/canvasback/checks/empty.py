@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.checks.kinds import MISSING
 from canvasback.model.relation import literal
 from canvasback.repository.rows import one_row
@@ -29,12 +29,7 @@ def is_empty(image: Image, root: str, stores: Stores) -> bool:
     [gone] = one_row(image.connection, f"SELECT count(*) FROM {missing}")
     if not gone:
         return False
-    selects = " UNION ALL ".join(
-        f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
-        for kind, (table, _) in KINDS.items()
-        if table in image.tables
-    )
-    [named] = one_row(image.connection, f"SELECT count(*) FROM ({selects})")
+    [named] = one_row(image.connection, f"SELECT count(*) FROM ({named_files(image, root)}) WHERE NOT elsewhere")
     if named != gone:
         return False
     folders = {

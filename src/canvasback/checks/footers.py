@@ -22,12 +22,10 @@ from canvasback.checks.presence import wrong_size
 from canvasback.checks.wanted import WantedFile
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.plurals import many
-from canvasback.model.relation import file_literal
+from canvasback.parquet.fields import RESERVED
 from canvasback.parquet.file_end import End
+from canvasback.parquet.footers import column_chunks, schemas
 from canvasback.repository.rows import rows_json, rows_select
-
-_RESERVED = 2_147_483_000
-"""Field ids from here on are DuckLake's own columns: row ids, snapshot ids, positions."""
 
 _FILES = {"path": "VARCHAR", "number": "BIGINT", "id": "BIGINT", "table_id": "BIGINT", "compare": "BOOLEAN"}
 
@@ -108,7 +106,7 @@ def delete_fault(file: WantedFile, fact: dict[str, Any]) -> str:
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> dict[int, dict[str, Any]]:
-    names = "[" + ", ".join(file_literal(end.path) for _, end in pairs) + "]"
+    paths = [end.path for _, end in pairs]
     rows = [
         (end.path, number, file.id, file.table_id, file.kind == "data" and not file.mapped)
         for number, (file, end) in enumerate(pairs)
@@ -116,7 +114,8 @@ def _facts(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> dict
     ids = [file.id for file, _ in pairs if file.kind == "data"] or [0]
     between = f"data_file_id BETWEEN {min(ids)} AND {max(ids)}"
     found = connection.execute(
-        _SQL.format(files=rows_select(_FILES), names=names, between=between), [rows_json(_FILES, rows)]
+        _SQL.format(files=rows_select(_FILES), schemas=schemas(paths), chunks=column_chunks(paths), between=between),
+        [rows_json(_FILES, rows)],
     ).fetchall()
     keys = ("rows", "last_page", "fields", "hidden", "partition", "last_pos", "target")
     return {number: dict(zip(keys, values, strict=True)) for number, *values in found}
@@ -132,10 +131,10 @@ _SQL = f"""
     schemas AS MATERIALIZED (
         SELECT f.number, f.table_id, f.compare, s.name, s.field_id, s.duckdb_type, s.num_children,
             {group_of("s.duckdb_type")} AS known
-        FROM parquet_schema({{names}}) s JOIN f ON f.path = s.file_name
+        FROM {{schemas}} s JOIN f ON f.path = s.file_name
     ),
     metas AS MATERIALIZED (
-        SELECT f.number, f.id, f.compare, m.* FROM parquet_metadata({{names}}) m JOIN f ON f.path = m.file_name
+        SELECT f.number, f.id, f.compare, m.* FROM {{chunks}} m JOIN f ON f.path = m.file_name
     ),
     counted AS (
         SELECT number, sum(n)::BIGINT AS rows, max(last) AS last_page FROM (
@@ -153,7 +152,7 @@ _SQL = f"""
                 || array_to_string(clashes[:5], ', ')
             END AS fault
         FROM (
-            SELECT s.number, list(s.field_id) FILTER (s.field_id > h.highest AND s.field_id < {_RESERVED}) AS strange,
+            SELECT s.number, list(s.field_id) FILTER (s.field_id > h.highest AND s.field_id < {RESERVED}) AS strange,
                 count(c.column_id) AS known,
                 list(s.name || ' is ' || s.duckdb_type) FILTER (
                     s.num_children IS NULL AND s.known IS NOT NULL AND NOT c.open

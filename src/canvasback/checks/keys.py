@@ -8,7 +8,7 @@ from canvasback.checks.footers import judge
 from canvasback.checks.kinds import KEY
 from canvasback.checks.wanted import WantedFile
 from canvasback.datapath.damaged_file import DamagedFile
-from canvasback.parquet.encryption import read_call
+from canvasback.parquet.encryption import UndecipheredError, count_rows
 from canvasback.parquet.file_end import End
 
 
@@ -24,9 +24,7 @@ def key_fault(file: WantedFile, end: End) -> DamagedFile | None:
 def compare_encrypted(connection: duckdb.DuckDBPyConnection, file: WantedFile, end: End) -> DamagedFile | None:
     """Compare an encrypted file, whose footer tells no more than its number of rows."""
     try:
-        found = connection.execute(f"SELECT count(*) FROM {read_call(end.path, file.key)}").fetchone()
-    except duckdb.Error as error:
-        # DuckDB's message may quote the statement, and with it the key: keep its first words only.
-        reason = str(error).splitlines()[0].partition(":")[0]
-        return file.damaged(KEY, f"cannot be decrypted with the catalog's key: {reason}")
-    return judge(file, end, {"rows": found[0] if found else 0})
+        rows = count_rows(connection, end.path, file.key)
+    except UndecipheredError as error:
+        return file.damaged(KEY, f"cannot be decrypted with the catalog's key: {error}")
+    return judge(file, end, {"rows": rows})

@@ -5,15 +5,15 @@ from __future__ import annotations
 import duckdb
 
 from canvasback.catalog.image import Image
-from canvasback.errors import CorruptError, RefusedError, UsageError
-from canvasback.model.finding import Finding, Findings
+from canvasback.errors import RefusedError, UsageError
+from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName
 from canvasback.model.level import CheckLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.relation import Relation
 from canvasback.repository.chunks import check_objects, read_chunks
 from canvasback.repository.filelist import CHECKSUM, files_relation
-from canvasback.repository.points import list_points, read_point
+from canvasback.repository.readable_points import ReadablePoints, unused_point
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
@@ -60,12 +60,6 @@ def refuse_damaged_lists(connection: duckdb.DuckDBPyConnection, store: Store, ma
     check_objects(store, [(chunk.hash, chunk.bytes) for chunk in lists], store.jobs)
 
 
-def unused_point(point: str, error: CorruptError | RefusedError) -> Finding:
-    """That a point does not help, because it is damaged itself."""
-    message = f"this point was passed over, and older ones were used: {error.message}"
-    return Finding(error.code, "error", point, message, error.hint)
-
-
 def held_files(image: Image, opened: Repository, findings: Findings) -> Relation | None:
     """The ``kind``, ``file_id``, ``path`` and ``checksum`` of all files that the newest readable point holds.
 
@@ -74,19 +68,19 @@ def held_files(image: Image, opened: Repository, findings: Findings) -> Relation
         opened: Its repository.
         findings: Told which newer points cannot be read.
     """
-    for point in reversed(list_points(opened.store)):
-        try:
-            manifest = read_point(opened.store, point)
-            refuse_damaged_lists(image.connection, opened.store, manifest)
-        except CorruptError as error:
-            findings.add(unused_point(point, error))
-            continue
-        files = files_relation(image.connection, opened.store, manifest)
-        # What lay outside of the data path lies inside of one that it was restored to, under the object's name.
-        select = (
-            f"SELECT kind, file_id, unnest(CASE WHEN elsewhere THEN [path, object] ELSE [path] END) AS path, "
-            f"{CHECKSUM} AS checksum FROM ({files.select})"
-        )
-        names = ("kind", "file_id", "path", "checksum")
-        return Relation("held", tuple(column for column in files.columns if column.name in names), select)
-    return None
+
+    def read(manifest: Manifest) -> Relation:
+        refuse_damaged_lists(image.connection, opened.store, manifest)
+        return files_relation(image.connection, opened.store, manifest)
+
+    points = ReadablePoints(opened.store, lambda point, damage: findings.add(unused_point(point, damage)))
+    files = next(points.each(reversed(points.ids), read), None)
+    if files is None:
+        return None
+    # What lay outside of the data path lies inside of one that it was restored to, under the object's name.
+    select = (
+        f"SELECT kind, file_id, unnest(CASE WHEN elsewhere THEN [path, object] ELSE [path] END) AS path, "
+        f"{CHECKSUM} AS checksum FROM ({files.select})"
+    )
+    names = ("kind", "file_id", "path", "checksum")
+    return Relation("held", tuple(column for column in files.columns if column.name in names), select)

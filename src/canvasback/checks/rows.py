@@ -15,8 +15,9 @@ from canvasback.checks.wanted import WantedFile
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.errors import CanvasbackError
 from canvasback.model.plurals import many
-from canvasback.model.relation import identifier, literal
+from canvasback.model.relation import identifier
 from canvasback.parquet.encryption import read_call
+from canvasback.parquet.footers import schemas
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.parallel import Stop
 
@@ -132,7 +133,7 @@ def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) 
         SELECT l.name, l.known, s.low, s.high, s.nulls, s.no_nan
         FROM (
             SELECT name, any_value(field_id) AS id, any_value({group_of("duckdb_type")}) AS known
-            FROM parquet_schema({literal(path)}) WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
+            FROM {schemas([path])} WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
         ) l
         JOIN memory.noted_columns c ON c.table_id = {file.table_id} AND c.column_id = l.id AND c.top
         JOIN memory.noted_statistics s ON s.data_file_id = {file.id} AND s.column_id = l.id

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.finding import FindingKind
 from canvasback.model.relation import Relation, literal
@@ -133,12 +133,12 @@ def _select(image: Image, kind: str, root: str) -> str:
     )
     return f"""
         SELECT {literal(kind)} AS kind, x.{key} AS id, x.table_id,
-            CASE WHEN f.elsewhere THEN f.path ELSE {literal(root)} || f.path END AS place, f.path, f.elsewhere,
+            f.place, f.path, f.elsewhere,
             x.file_size_bytes AS size, x.footer_size, x.{"record_count" if data else "delete_count"} AS rows,
             x.encryption_key AS key, {mapped} AS mapped,
             lower(x.{"file_format" if data else "format"}) = 'parquet' AS parquet, {target},
             {"x.row_id_start" if data else "NULL::BIGINT"} AS row_id_start, n.next_row_id
-        FROM ({image.tables[table].select}) x JOIN ({files_select(image, kind, root)}) f ON f.file_id = x.{key} {join}
+        FROM ({image.tables[table].select}) x JOIN ({named_files(image, root, kind)}) f ON f.file_id = x.{key} {join}
         LEFT JOIN (SELECT table_id, max(next_row_id) AS next_row_id
             FROM ({image.tables["ducklake_table_stats"].select}) GROUP BY table_id) n ON n.table_id = x.table_id
     """

@@ -6,7 +6,7 @@ import os
 from urllib.parse import unquote
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.errors import AccessDeniedError, RefusedError, StorageError
 from canvasback.model.lake import LakeName
 from canvasback.storage.locations import Stores, folder_url, is_remote
@@ -73,10 +73,8 @@ def names_root(spelled: str, root: str) -> bool:
 
 
 def _holds_files(image: Image, place: str) -> bool:
-    for kind, (table, _) in KINDS.items():
-        if table not in image.tables:
-            continue
-        select = files_select(image, kind, place)
+    for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
+        select = named_files(image, place, kind)
         sample = image.connection.execute(
             f"SELECT path FROM ({select}) WHERE NOT elsewhere ORDER BY file_id DESC LIMIT {_SAMPLE}"
         ).fetchall()
@@ -98,13 +96,9 @@ def refuse_foreign(image: Image, root: str, stores: Stores) -> None:
     Raises:
         RefusedError: None of many files of the lake is there (``data-path-empty``).
     """
-    selects = [
-        f"SELECT path, file_id FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
-        for kind, (table, _) in KINDS.items()
-        if table in image.tables
-    ]
     paths = image.connection.execute(
-        f"WITH files AS ({' UNION ALL '.join(selects)}), numbered AS (SELECT path, "
+        f"WITH files AS (SELECT path, file_id FROM ({named_files(image, root)}) WHERE NOT elsewhere), "
+        "numbered AS (SELECT path, "
         "row_number() OVER (ORDER BY file_id DESC) AS newest, row_number() OVER (ORDER BY file_id) AS oldest, "
         f"row_number() OVER (ORDER BY hash(path)) AS some_of FROM files) SELECT path FROM numbered "
         f"WHERE least(newest, oldest, some_of) <= {_SAMPLE} ORDER BY newest"

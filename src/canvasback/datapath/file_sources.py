@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
 from canvasback.repository.filelist import HELD, files_relation, refuse_unsafe_names
@@ -61,11 +61,10 @@ class LakeFiles:
         if not ids:
             return []
         rows = self._image.connection.execute(
-            f"SELECT file_id, path, elsewhere FROM ({files_select(self._image, kind, self._root)}) "
+            f"SELECT file_id, place FROM ({named_files(self._image, self._root, kind)}) "
             f"WHERE file_id IN ({', '.join(map(str, ids))}) ORDER BY 1"
         ).fetchall()
-        places = [(file_id, path if elsewhere else self._root + path) for file_id, path, elsewhere in rows]
-        return [FileSource(kind, file_id, *self._stores.locate(place), place) for file_id, place in places]
+        return [FileSource(kind, file_id, *self._stores.locate(place), place) for file_id, place in rows]
 
 
 class PointFiles:

@@ -8,10 +8,9 @@ import socket
 
 import duckdb
 
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_engine
 from canvasback.catalog.image import Image
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import CanvasbackError, RefusedError
 from canvasback.model.finding import Finding
 from canvasback.model.lake import LakeName
@@ -81,8 +80,8 @@ def _look(origin: Origin, manifest: Manifest, lake: LakeName, engine: Engine) ->
         old = open_engine(there)
         if there.engine == lake.engine and old.place() == engine.place():
             return None  # it is the old place, and what is there is moved aside
-        with old.read() as image:
-            alive = _has_files_of(in_dialect(image, "duckdb"), there, manifest)
+        with open_lake(old, there, may_be_incomplete=True) as found:
+            alive = _has_files_of(found, manifest)
     except CanvasbackError as error:
         if error.code not in _GONE:
             return _unknown(origin, error.message)
@@ -103,12 +102,12 @@ def _look(origin: Origin, manifest: Manifest, lake: LakeName, engine: Engine) ->
     )
 
 
-def _has_files_of(image: Image, lake: LakeName, manifest: Manifest) -> bool:
-    if manifest.lake_id not in image.schema_uuids().values():
+def _has_files_of(found: OpenedLake, manifest: Manifest) -> bool:
+    if manifest.lake_id not in found.image.schema_uuids().values():
         return False
-    if image.data_path == manifest.data_path:
+    if found.image.data_path == manifest.data_path:
         return True
-    return same_place(find_data_root(image, lake, None, manifest.data_root), manifest.data_root)
+    return same_place(found.root(manifest.data_root), manifest.data_root)
 
 
 def same_place(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.model.progress import Progress
 from canvasback.model.relation import literal
 from canvasback.repository.rows import create_table, insert_rows
@@ -57,11 +57,7 @@ def unknown_files(image: Image, root: str) -> Iterator[UnknownFile]:
         image: The catalog, whose connection has ``memory.listed``, see `list_data_path`.
         root: The data path as an absolute folder or URL that ends in a slash.
     """
-    named = " UNION ALL ".join(
-        f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
-        for kind, (table, _) in KINDS.items()
-        if table in image.tables
-    )
+    named = f"SELECT path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
     scheduled = _scheduled_select(image, root)
     rows = image.connection.execute(
         f"SELECT name, size, modified_ns FROM memory.listed WHERE name NOT IN ({named} UNION ALL {scheduled}) "

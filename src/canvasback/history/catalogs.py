@@ -15,8 +15,8 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.deletes import late_deletes
-from canvasback.datapath.data_root import find_data_root
 from canvasback.datapath.file_sources import FileSources, LakeFiles, PointFiles
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.history.moments import Held, find_commit, find_held
 from canvasback.history.points import image_of
@@ -77,6 +77,7 @@ class Catalogs:
         self._repository = repository
         self._now = run.now()
         self._opened: Repository | None = None
+        self._live: OpenedLake | None = None
         self._images: dict[str, Image] = {}
         self._manifests: dict[str, Manifest] = {}
         self._open = ExitStack()
@@ -116,10 +117,11 @@ class Catalogs:
         if self._lake is None:
             raise UsageError("no-lake", "no lake is named, and only a lake has a now", hint="Name one with --lake.")
         name = parse_lake(self._lake)
-        if NOW not in self._images:
-            image = self._open.enter_context(open_engine(name, self._stores).read())
-            self._images[NOW] = in_dialect(image, "duckdb")
-        image = self._images[NOW]
+        if self._live is None:
+            self._live = self._open.enter_context(
+                open_lake(open_engine(name, self._stores), name, may_be_incomplete=True)
+            )
+        image = self._live.image
         if moment is None:
             snapshot, time, _ = image.head()
         else:
@@ -172,8 +174,8 @@ class Catalogs:
         manifest = self._manifests.get(viewed.side.source)
         if manifest is not None:
             return PointFiles(viewed.image, self._opened_repository().store, manifest)
-        root = find_data_root(viewed.image, parse_lake(self._lake or ""), None, None)
-        return LakeFiles(viewed.image, root, self._stores)
+        assert self._live is not None  # what is of no point is of the live lake
+        return LakeFiles(viewed.image, self._live.root(), self._stores)
 
     def timeline(self, viewed: Viewed) -> int | None:
         """The timeline of a side: that of the newest point, if the live lake goes on from there; None if unknown."""

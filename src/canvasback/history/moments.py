@@ -7,8 +7,8 @@ merging, flushing and expiry did later has not touched what it says.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import duckdb
@@ -16,13 +16,14 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
-from canvasback.errors import CorruptError, RefusedError
+from canvasback.errors import RefusedError
 from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment, spelled
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.points import find_point, read_point
 from canvasback.repository.reach import reach_of
+from canvasback.repository.readable_points import ReadablePoints, UnreadablePointError
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 
@@ -100,56 +101,26 @@ def _chosen(commits: list[Commit], moment: Moment, known_until: datetime) -> Com
     return None if gone else earlier[-1]
 
 
-def by_timeline(ids: list[str], timeline_of: Callable[[str], int]) -> dict[int, list[str]]:
-    """Ids of points by timeline, in order. Timelines only count up, so few manifests tell where each begins.
-
-    Args:
-        ids: The ids, oldest first; not empty.
-        timeline_of: Reads the manifest of a point.
-    """
-    first, last = timeline_of(ids[0]), timeline_of(ids[-1])
-    if first == last:
-        return {first: ids}
-    middle = len(ids) // 2
-    found = by_timeline(ids[:middle], timeline_of)
-    for timeline, more in by_timeline(ids[middle:], timeline_of).items():
-        found.setdefault(timeline, []).extend(more)
-    return found
-
-
-class _UnreadableError(Exception):
-    """A point whose manifest or snapshots are damaged; never leaves this module."""
-
-    def __init__(self, id_: str) -> None:
-        super().__init__(id_)
-        self.id = id_
-
-
 class _History:
     """The points of a repository as timelines, read as far as is needed."""
 
     def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection) -> None:
         self._store = store
         self._connection = connection
-        self._manifests: dict[str, Manifest] = {}
+        self._points = ReadablePoints(store)
 
     def find(self, moment: Moment) -> Held:
         """See `find_held`."""
-        ids = list_points(self._store)
-        if not ids:
+        if not self._points.ids:
             find_point(self._store, "latest")  # says that there is none
-        while True:
-            try:
-                timelines = self._timelines(ids)
+        while timelines := self._points.by_timeline():
+            with suppress(UnreadablePointError):  # another may hold it too
                 return self._at_time(timelines, moment) if moment.time else self._at_snapshot(timelines, moment)
-            except _UnreadableError as error:
-                ids = [id_ for id_ in ids if id_ != error.id]  # another may hold it too
-                if not ids:
-                    raise RefusedError(
-                        "moment-not-held",
-                        f"no point of {self._store.url} can be read",
-                        hint="Run verify --all to see what is damaged.",
-                    ) from error
+        raise RefusedError(
+            "moment-not-held",
+            f"no point of {self._store.url} can be read",
+            hint="Run verify --all to see what is damaged.",
+        )
 
     def commits(self, manifest: Manifest) -> list[Commit]:
         """The snapshots that a point holds, in their order."""
@@ -209,22 +180,13 @@ class _History:
     def _known_until(self, timelines: dict[int, list[str]]) -> datetime:
         return self._manifest(list(timelines.values())[-1][-1]).created
 
-    def _timelines(self, ids: list[str]) -> dict[int, list[str]]:
-        return by_timeline(ids, lambda id_: self._manifest(id_).timeline)
-
     def _manifest(self, id_: str) -> Manifest:
-        if id_ not in self._manifests:
-            try:
-                self._manifests[id_] = read_point(self._store, id_)
-            except CorruptError as error:
-                raise _UnreadableError(id_) from error
-        return self._manifests[id_]
+        return self._points.manifest(id_)
 
     def _commits_of(self, id_: str) -> list[Commit]:
-        try:
-            return self.commits(self._manifest(id_))
-        except (CorruptError, duckdb.Error) as error:
-            raise _UnreadableError(id_) from error
+        manifest = self._manifest(id_)
+        with self._points.reading(id_):
+            return self.commits(manifest)
 
 
 @contextmanager

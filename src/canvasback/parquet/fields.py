@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from canvasback.parquet.footers import Node
+
 
 class Field(msgspec.Struct, frozen=True):
     """A column, or a part of a nested one.
@@ -27,19 +29,6 @@ class Field(msgspec.Struct, frozen=True):
     parent: int | None
     path: str
     repeated: bool
-
-
-class Node(NamedTuple):
-    """A row of ``parquet_schema``."""
-
-    name: str
-    type: str | None
-    children: int | None
-    converted: str | None
-    logical: str | None
-    id: int | None
-    scale: int | None
-    precision: int | None
 
 
 FILE_PATH = 2_147_483_646
@@ -83,7 +72,7 @@ def widens(old: str, new: str) -> bool:
 
 
 def fields_of(nodes: list[Node]) -> list[Field]:
-    """The columns with an id of a file; nodes come in the order of ``parquet_schema``, the root first."""
+    """The columns with an id of a file; nodes come in the order of `nodes_in`."""
     found: list[Field] = []
     rest = iter(nodes)
     for column in _group(next(rest), rest).inside:

@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from canvasback.catalog.connections import connect
+from canvasback.parquet.file_end import footer_bytes
 from canvasback.storage.locations import Stores
 
 
@@ -44,10 +45,3 @@ def put_parquet(stores: Stores, path: str, folder: str, suffix: str = ".parquet"
     with open(path, "rb") as file:
         store.copy_new(object_, file, size)
     return NewParquet(name, size, footer_bytes(path))
-
-
-def footer_bytes(path: str) -> int:
-    """The length of a local Parquet file's footer."""
-    with open(path, "rb") as file:
-        file.seek(-8, os.SEEK_END)  # the footer's length, then four letters
-        return int.from_bytes(file.read(4), "little")

@@ -9,11 +9,12 @@ Source: the extension's `GetFieldIdValue` and `DuckLakeInsert::GetCopyOptions`, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import duckdb
 
-from canvasback.model.relation import file_literal, identifier, literal
+from canvasback.model.relation import identifier, literal
+from canvasback.parquet.footers import nodes_in, note_in
 
 _REPEATED = {"LIST": ("element",), "MAP": ("key", "value")}
 _GEO = "geo"
@@ -21,40 +22,35 @@ _GEO = "geo"
 
 def field_ids(connection: duckdb.DuckDBPyConnection, path: str) -> dict[str, str]:
     """The field ids of a file, by column, as COPY takes them: a number, or a struct of numbers."""
-    nodes = connection.execute(
-        f"SELECT name, coalesce(num_children, 0), field_id, converted_type FROM parquet_schema({file_literal(path)})"
-    ).fetchall()
+    nodes = nodes_in(connection, path)
     position = 0
 
     def read() -> tuple[str, str]:
         nonlocal position
-        name, children, id_, converted = nodes[position]
+        node = nodes[position]
         position += 1
-        names: Sequence[str] = ()
-        if converted in _REPEATED:  # what repeats is a group in between that has no name in SQL
-            names, children = _REPEATED[converted], nodes[position][1]
+        names, children = _REPEATED.get(node.converted or "", ()), node.children or 0
+        if names:  # what repeats is a group in between that has no name in SQL
+            children = nodes[position].children or 0
             position += 1
         inner = [read() for _ in range(children)]
         if names:
             inner = [(shown, spec) for shown, (_, spec) in zip(names, inner, strict=True)]
         parts = [f"{identifier(child)}: {spec}" for child, spec in inner if spec]
         if not parts:  # a VARIANT's parts have none, however deep they are
-            return name, "" if id_ is None else str(id_)
-        own = [] if id_ is None else [f"__duckdb_field_id: {id_}"]
-        return name, "{" + ", ".join(own + parts) + "}"
+            return node.name, "" if node.id is None else str(node.id)
+        own = [] if node.id is None else [f"__duckdb_field_id: {node.id}"]
+        return node.name, "{" + ", ".join(own + parts) + "}"
 
     root = nodes[position]
     position += 1
-    found = dict(read() for _ in range(root[1]))
+    found = dict(read() for _ in range(root.children or 0))
     return {name: spec for name, spec in found.items() if spec}
 
 
 def geography(connection: duckdb.DuckDBPyConnection, path: str) -> str | None:
     """What a file notes beside its columns of those that are geometries; None where it has no such note."""
-    found = connection.execute(
-        f"SELECT decode(value) FROM parquet_kv_metadata({file_literal(path)}) WHERE key = '{_GEO}'::BLOB"
-    ).fetchall()
-    return str(found[0][0]) if found else None
+    return note_in(connection, path, _GEO)
 
 
 def knows_geometries(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -64,8 +60,7 @@ def knows_geometries(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def has_geometries(connection: duckdb.DuckDBPyConnection, path: str) -> bool:
     """Whether a file has columns of that type."""
-    nodes = f"FROM parquet_schema({file_literal(path)}) WHERE starts_with(logical_type, 'GeometryType')"
-    return bool(connection.execute(f"SELECT 1 {nodes}").fetchall())
+    return any((node.logical or "").startswith("GeometryType") for node in nodes_in(connection, path))
 
 
 def write_parquet(

@@ -10,7 +10,8 @@ import duckdb
 from canvasback.catalog.logical import scalar_type
 from canvasback.catalog.writing.file_commit import ColumnStats
 from canvasback.model.relation import file_literal, identifier
-from canvasback.parquet.fields import RESERVED, Field, Node, fields_of, stored_as
+from canvasback.parquet.fields import RESERVED, Field, fields_of, stored_as
+from canvasback.parquet.footers import column_chunks, nodes_in
 
 _UNBOUNDED = frozenset({"boolean", "interval", "timetz", "int128", "uint128", "list", "map", "struct"})
 """Types whose bounds DuckLake does not note, or that are stored as something that has no order of theirs.
@@ -19,17 +20,6 @@ Of truth values 1.0 notes digits; 0.3 notes none, and where it finds some it fin
 """
 
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|(.)", re.DOTALL)
-
-
-def nodes_in(connection: duckdb.DuckDBPyConnection, path: str) -> list[Node]:
-    """The schema of a Parquet file, the root first."""
-    return [
-        Node(*row)
-        for row in connection.execute(
-            "SELECT name, type, num_children, converted_type, logical_type, field_id, scale, precision "
-            f"FROM parquet_schema({file_literal(path)})"
-        ).fetchall()
-    ]
 
 
 def fields_in(connection: duckdb.DuckDBPyConnection, path: str) -> list[Field]:
@@ -53,7 +43,7 @@ def column_stats(
     rows = connection.execute(
         "SELECT path_in_schema, num_values, stats_min_value, stats_max_value, stats_null_count, total_compressed_size, "
         "coalesce(min_is_exact, true) AND coalesce(max_is_exact, true) "
-        f"FROM parquet_metadata({file_literal(path)})"
+        f"FROM {column_chunks([path])}"
     ).fetchall()
     found = []
     for name, field in leaves.items():

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 import duckdb
 
-from canvasback.errors import CorruptError, RefusedError
+from canvasback.errors import RefusedError
 from canvasback.model.manifest import Chunk, Manifest
 from canvasback.model.relation import Column, Relation, literal
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.layout import DATA, copy_name
-from canvasback.repository.points import list_points, read_point
 from canvasback.repository.ranges import Range
+from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import rows_json, rows_select
 from canvasback.storage.store import Store
@@ -130,16 +130,17 @@ def recorded_checksums(
     wanted = {"path": "VARCHAR"}
     wanted_paths = rows_json(wanted, [(path,) for path in paths])
     recorded: dict[tuple[str, bool], set[str]] = {}
-    for id_ in list_points(repository.store):
-        try:
-            found = connection.execute(
-                f"SELECT path, elsewhere, {CHECKSUM}, object FROM "
-                f"({files_relation(connection, repository.store, read_point(repository.store, id_)).select}) "
-                f"WHERE {HELD} AND path IN ({rows_select(wanted)})",
-                [wanted_paths],
-            ).fetchall()
-        except (CorruptError, duckdb.Error):
-            continue  # nobody can restore what such a point names
+
+    def read(manifest: Manifest) -> list[tuple[str, bool, str, str | None]]:
+        return connection.execute(
+            f"SELECT path, elsewhere, {CHECKSUM}, object FROM "
+            f"({files_relation(connection, repository.store, manifest).select}) "
+            f"WHERE {HELD} AND path IN ({rows_select(wanted)})",
+            [wanted_paths],
+        ).fetchall()
+
+    points = ReadablePoints(repository.store)  # nobody can restore what a damaged one names
+    for found in points.each(points.ids, read):
         for path, elsewhere, checksum, object_ in found:
             if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
                 recorded.setdefault((path, elsewhere), set()).add(checksum)

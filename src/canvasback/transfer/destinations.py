@@ -8,6 +8,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.repository.own_table import OwnTable
 from canvasback.storage.store import Store
 
 
@@ -19,9 +20,8 @@ def list_places(
     *,
     moving: bool,
     wanted: str | None = None,
-    table: str = "places",
-) -> None:
-    """Fill ``memory.places``: the files of the point with the objects that hold them and their places.
+) -> OwnTable:
+    """The files of the point with the objects that hold them and their places.
 
     Args:
         connection: Where the point can be read.
@@ -30,7 +30,13 @@ def list_places(
         root: The data path.
         moving: Whether it is another than the lake had.
         wanted: A SELECT of ``kind`` and ``file_id`` of the files; None for all.
-        table: Another name for the table.
+
+    Returns:
+        A table of ``kind``, ``file_id``, ``target`` (the absolute place), ``name`` (the object's), ``size``,
+        ``checksum`` (NULL where the point does not hold the file), ``etag``, ``modified_ns`` and ``elsewhere``.
+
+    Raises:
+        RefusedError: A path of the point leads out of its place (``unsafe-name``).
     """
     files = f"({files_relation(connection, store, manifest).select})"
     if wanted:
@@ -44,17 +50,20 @@ def list_places(
         else "CASE WHEN path[1] = '/' OR regexp_matches(path, '^[a-z0-9]+://') THEN path "
         f"ELSE {literal(manifest.relative_to)} || path END"
     )
-    connection.execute(
-        f"CREATE TABLE memory.{table} AS SELECT kind, file_id, "
+    places = OwnTable(
+        connection,
+        "places",
+        "SELECT kind, file_id, "
         f"CASE WHEN elsewhere THEN {outside} ELSE {literal(root)} || path END AS target, "
         "name, size, checksum, etag, coalesce(modified_ns, 0) AS modified_ns, elsewhere FROM "
         f"(SELECT kind, file_id, path, elsewhere, size, modified_ns, {CHECKSUM} AS checksum, "
-        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM {files})"
+        f"coalesce(etag, '') AS etag, coalesce(object, {literal(layout.DATA)} || path) AS name FROM {files})",
     )
     # A legitimate odd path has an object of its own; what is left could lead anywhere. One that the point does not hold
     # leads nowhere: nothing is written there.
     refuse_unsafe_names(
         connection,
-        f"FROM memory.{table}",
+        f"FROM {places}",
         also="checksum IS NOT NULL AND (ends_with(target, '/') OR list_contains(string_split(target, '/'), '..'))",
     )
+    return places

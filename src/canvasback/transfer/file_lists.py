@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, StoredTable
 from canvasback.model.relation import Relation, literal
@@ -204,7 +204,7 @@ class FileLists:
             if not chunks or table not in self._image.tables:
                 continue
             window = self._held[kind].only(chunks).relation()
-            named = files_select(self._image, kind, self.root)
+            named = named_files(self._image, self.root, kind)
             where = in_ranges("file_id", [_range(chunk) for chunk in chunks])
             ids = []
             for file_id, path, elsewhere, size, checksum, object_, modified_ns in self._connection.execute(
@@ -231,7 +231,7 @@ class FileLists:
             f"INSERT INTO memory.listing SELECT {literal(kind)}, n.file_id, n.path, n.elsewhere, n.expected, "
             "{'size': h.size, 'blake3': h.blake3, 'object': h.object, 'modified_ns': h.modified_ns, "
             "'checksum': h.checksum, 'etag': h.etag} "
-            f"FROM (SELECT * FROM ({files_select(self._image, kind, self.root)}) WHERE {condition}) n "
+            f"FROM (SELECT * FROM ({named_files(self._image, self.root, kind)}) WHERE {condition}) n "
             f"LEFT JOIN ({self._held[kind].relation(affected).select}) h "
             "ON h.file_id = n.file_id AND h.path = n.path AND h.elsewhere = n.elsewhere AND h.size = n.expected"
         )

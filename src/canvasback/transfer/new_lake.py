@@ -109,7 +109,7 @@ class Restoring(msgspec.Struct, kw_only=True):
             if self.newer and listed:
                 named = past.named()
                 if target.moving:
-                    named = repoint(named, manifest.data_root, target.root, past.moved)
+                    named = repoint(named, manifest.data_root, target.root, past.moved(files.places))
                 findings.extend(newer_files(named, target.root, commit))
             steps = self._steps(files, past, blind=self.newer and not listed)
             if not dry_run:
@@ -117,7 +117,9 @@ class Restoring(msgspec.Struct, kw_only=True):
                 rewound = fitting(past.image(self.run), target.lake.engine)
                 rewound = in_dialect(rewound, target.lake.engine)
                 if target.moving:
-                    rewound = repoint(rewound, manifest.data_root, target.root, past.moved, target.spelled)
+                    rewound = repoint(
+                        rewound, manifest.data_root, target.root, past.moved(files.places), target.spelled
+                    )
                 self.guard()
                 steps = (*steps, *target.engine.write(rewound, self.run.now(), replace=target.replace))
         return RestoreResult(

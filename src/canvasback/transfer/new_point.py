@@ -8,13 +8,13 @@ import duckdb
 import msgspec
 
 from canvasback import __about__
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Reader, open_engine
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.rules.unreadable import unreadable
 from canvasback.catalog.spec import KNOWN_VERSIONS
-from canvasback.datapath.data_root import find_data_root, refuse_foreign, refuse_nesting
+from canvasback.datapath.data_root import refuse_foreign, refuse_nesting
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.datapath.sharing import origin_of
 from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding, Findings
@@ -121,35 +121,36 @@ class Backup(msgspec.Struct, kw_only=True):
         Returns:
             The point, and whether it was made; else it is the newest one, which has it all.
         """
-        image = self.engine.read()
+        live = self._open()
         try:
             for attempt in range(1, _ATTEMPTS + 1):
                 findings = Findings()
                 findings.extend(self.damage)
+                image = live.stored
                 previous = read_previous(image.connection, self.repository, lease.latest, findings, trust=self.trust)
                 held = self._held(image, previous, findings)
                 if held is not None and not held.totals.absent:
                     return held, False
                 try:
                     saved = self._save(image, previous)
-                    lists = self._copy(image, previous, saved)
+                    lists = self._copy(live, previous, saved)
                 except (duckdb.Error, CorruptError) as error:
                     if attempt == _ATTEMPTS or not self._can_go_on(error):
                         raise
-                    image.close()
-                    image = self.engine.read()
+                    live.close()
+                    live = self._open()
                     continue
                 if not lists.missing:
                     break
                 # A file can vanish because it was expired and cleaned up meanwhile: then the catalog of
                 # now no longer names it, and what the catalog of now names is what we want.
-                again = self.engine.read()
+                again = self._open()
                 still = self._named(again, lists.missing)
                 if still == lists.missing:
                     again.close()
                     break
-                image.close()
-                image = again
+                live.close()
+                live = again
                 if attempt == _ATTEMPTS:
                     raise LockedError(
                         "catalog-busy",
@@ -162,9 +163,13 @@ class Backup(msgspec.Struct, kw_only=True):
             if held is not None and not self.earlier_files + lists.new_files:
                 return held, False
             lists.report(findings)
-            return self._publish(image, previous, saved, lists, findings, lease), True
+            return self._publish(live.stored, previous, saved, lists, findings, lease), True
         finally:
-            image.close()
+            live.close()
+
+    def _open(self) -> OpenedLake:
+        """Read the catalog: it is saved as it is, whatever it lacks."""
+        return open_lake(self.engine, self.lake, data_path=self.data_path, may_be_incomplete=True)
 
     def _held(self, image: Image, previous: Previous, findings: Findings) -> Manifest | None:
         """The newest point, if nobody asks for another one with the same head. Damage asks for one."""
@@ -197,10 +202,9 @@ class Backup(msgspec.Struct, kw_only=True):
         self.run.progress.end()
         return saved
 
-    def _copy(self, image: Image, previous: Previous, saved: SavedCatalog) -> FileLists:
-        image = in_dialect(image, "duckdb")
-        last = previous.manifest.data_root if previous.manifest else None
-        root = find_data_root(image, self.lake, self.data_path, last)
+    def _copy(self, live: OpenedLake, previous: Previous, saved: SavedCatalog) -> FileLists:
+        image = live.image
+        root = live.root(last=previous.manifest.data_root if previous.manifest else None)
         refuse_nesting(self.repository.store.url, root)
         if self.data_path is not None:
             refuse_foreign(image, root, self.run.stores)
@@ -214,20 +218,14 @@ class Backup(msgspec.Struct, kw_only=True):
         stem = root.rstrip("/").removesuffix(spelled)
         return stem if spelled and stem != root.rstrip("/") and stem else os.getcwd() + "/"
 
-    def _named(self, image: Image, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
-        image = in_dialect(image, "duckdb")
-        root = find_data_root(image, self.lake, self.data_path, None)
-        named: set[tuple[str, bool]] = set()
-        for kind in (kind for kind, (table, _) in KINDS.items() if table in image.tables):
-            select = files_select(image, kind, root)
-            wanted = {"path": "VARCHAR"}
-            named.update(
-                image.connection.execute(
-                    f"SELECT path, elsewhere FROM ({select}) WHERE path IN ({rows_select(wanted)})",
-                    [rows_json(wanted, [(path,) for path, _ in missing])],
-                ).fetchall()
-            )
-        return missing & named
+    def _named(self, live: OpenedLake, missing: frozenset[tuple[str, bool]]) -> frozenset[tuple[str, bool]]:
+        image, root = live.image, live.root()
+        wanted = {"path": "VARCHAR"}
+        named = image.connection.execute(
+            f"SELECT path, elsewhere FROM ({named_files(image, root)}) WHERE path IN ({rows_select(wanted)})",
+            [rows_json(wanted, [(path,) for path, _ in missing])],
+        ).fetchall()
+        return missing.intersection(named)
 
     def _publish(
         self,

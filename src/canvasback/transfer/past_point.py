@@ -16,6 +16,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.parquet.cut import cut_files, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
+from canvasback.repository.own_table import OwnTable
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
@@ -33,14 +34,10 @@ class Past:
     Attributes:
         wanted: A SELECT of kind and id of the files that are needed as they are; None for all.
         straddlers: Kind and id of the files of which only a part is needed.
-        moved: A SELECT of ``kind``, ``file_id`` and ``location`` of the files whose place does not follow from the
-            data path; see `canvasback.catalog.writing.repoint.repoint`.
 
     Raises:
         RefusedError: A file cannot be cut (``cannot-cut``).
     """
-
-    moved = "SELECT kind, file_id, target AS location FROM memory.places WHERE elsewhere"
 
     def __init__(self, image: Image, store: Store, manifest: Manifest, snapshot: int) -> None:
         self._image = image
@@ -50,6 +47,8 @@ class Past:
         self.wanted: str | None = None
         self.straddlers: list[tuple[str, int]] = []
         self._deletes = DeletesThen()
+        self._to_cut: OwnTable | None = None
+        self._cut: OwnTable | None = None
         if snapshot < manifest.snapshot_id:
             duck = in_dialect(image, "duckdb")
             self.straddlers = straddling(duck, snapshot)
@@ -65,15 +64,21 @@ class Past:
         if self.straddlers:
             listed = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers)
             wanted = f"SELECT * FROM (VALUES {listed}) v(kind, file_id)"
-            list_places(
-                self._image.connection,
-                self._store,
-                self._manifest,
-                root,
-                moving=moving,
-                wanted=wanted,
-                table="straddlers",
-            )
+            connection = self._image.connection
+            self._to_cut = list_places(connection, self._store, self._manifest, root, moving=moving, wanted=wanted)
+
+    def moved(self, places: OwnTable) -> str:
+        """A SELECT of ``kind``, ``file_id`` and ``location`` of files whose place does not follow from the data path.
+
+        See `canvasback.catalog.writing.repoint.repoint`.
+
+        Args:
+            places: Those of the files that are needed as they are, see `list_places`.
+        """
+        tables = [places] if self._cut is None else [places, self._cut]
+        return " UNION ALL ".join(
+            f"SELECT kind, file_id, target AS location FROM {table} WHERE elsewhere" for table in tables
+        )
 
     def forgotten(self) -> list[Finding]:
         """What the point can no longer tell of the snapshot."""
@@ -115,18 +120,18 @@ class Past:
         connection = self._image.connection
         duck = in_dialect(self._image, "duckdb")
         files = []
-        if self.straddlers:
-            rows = connection.execute("SELECT kind, file_id, name, target FROM memory.straddlers ORDER BY ALL")
+        if self._to_cut is not None:
+            rows = connection.execute(f"SELECT kind, file_id, name, target FROM {self._to_cut} ORDER BY ALL")
             files = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows.fetchall()]
         cuts = cut_files(duck, self._snapshot, files, run, self._deletes.commits)
         if cuts:
             for cut in cuts:
                 connection.execute(
-                    "UPDATE memory.straddlers SET target = regexp_replace(target, '[^/]*$', '') || $1 "
+                    f"UPDATE {self._to_cut} SET target = regexp_replace(target, '[^/]*$', '') || $1 "
                     "WHERE kind = $2 AND file_id = $3",
                     [cut.name, cut.kind, cut.file_id],
                 )
-            self.moved += " UNION ALL SELECT kind, file_id, target FROM memory.straddlers WHERE elsewhere"
+            self._cut = self._to_cut
         return edited(self._image, rewind_edits(duck, self._snapshot, cuts))
 
     def _wanted(self, image: Image, kind: str) -> str:

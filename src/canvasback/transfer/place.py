@@ -24,7 +24,8 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
-from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
@@ -78,7 +79,7 @@ class Placer:
         wanted: str | None = None,
         listed: bool = False,
     ) -> FilePlan:
-        """Look at every place, and note in ``memory.planned`` what is to be done. Changes nothing.
+        """Look at every place, and note what is to be done. Changes nothing.
 
         Args:
             manifest: The point.
@@ -91,13 +92,12 @@ class Placer:
         Raises:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
         """
-        plan = FilePlan(root, moving)
-        list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
-        self._report_absent()
-        create_table(self._connection, "memory.planned", PLANNED)
+        places = list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
+        plan = FilePlan(root, moving, places, OwnTable(self._connection, "planned", PLANNED))
+        self._report_absent(places)
         files, bytes_ = one_row(
             self._connection,
-            "SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM memory.places)",
+            f"SELECT count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT target, size FROM {places})",
         )
         by_bytes = level is RestoreLevel.CHECKSUM
         self._run.progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
@@ -108,7 +108,7 @@ class Placer:
         def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
             return place, self._state(place, level, stop)
 
-        with self._run.in_parallel(self._places(root, listed=listed), each(look), target, size=sizes) as looked:
+        with self._run.in_parallel(self._places(plan, listed=listed), each(look), target, size=sizes) as looked:
             for place, state in looked:
                 plan.elsewhere += place.elsewhere
                 if state == "whole":
@@ -134,27 +134,27 @@ class Placer:
                 plan.damaged += state == "other"
                 planned.append(msgspec.structs.replace(place, damaged=state == "other"))
                 if len(planned) >= _BATCH:
-                    self._note(planned)
+                    self._note(plan, planned)
                     planned = []
-        self._note(planned)
+        self._note(plan, planned)
         self._run.progress.end()
         return plan
 
-    def plan_new(self, root: str) -> FilePlan:
-        """Plan every file of ``memory.places``, whose targets are names that nothing has."""
-        create_table(self._connection, "memory.planned", PLANNED)
+    def plan_new(self, root: str, places: OwnTable) -> FilePlan:
+        """Plan every file of places, whose targets are names that nothing has."""
+        planned = OwnTable(self._connection, "planned", PLANNED)
         self._connection.execute(
-            "INSERT INTO memory.planned SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
-            "FROM memory.places"
+            f"INSERT INTO {planned} SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
+            f"FROM {places}"
         )
-        files, bytes_ = one_row(self._connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.planned")
-        return FilePlan(root, moving=True, wanted=files, wanted_bytes=bytes_)
+        files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {planned}")
+        return FilePlan(root, moving=True, places=places, planned=planned, wanted=files, wanted_bytes=bytes_)
 
     def execute(self, plan: FilePlan, moment: datetime) -> None:
         """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
         suffix = aside_suffix(moment)
         for (folder,) in self._stream(
-            "SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM memory.places WHERE checksum IS NOT NULL"
+            f"SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM {plan.places} WHERE checksum IS NOT NULL"
         ):
             if not is_remote(folder):
                 sweep(folder)
@@ -166,7 +166,7 @@ class Placer:
             self._run.progress.advance(files=1, bytes_=place.size)
             return place, finding
 
-        planned = (Placement(*row) for row in self._stream("FROM memory.planned"))
+        planned = (Placement(*row) for row in self._stream(f"FROM {plan.planned}"))
         with self._run.in_parallel(planned, each(put), target, self._store, size=lambda place: place.size) as done:
             for place, finding in done:
                 if finding is not None:
@@ -232,9 +232,9 @@ class Placer:
             else:
                 return
 
-    def _report_absent(self) -> None:
+    def _report_absent(self, places: OwnTable) -> None:
         for (path,) in self._connection.execute(
-            "SELECT DISTINCT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL"
+            f"SELECT DISTINCT target FROM {places} WHERE checksum IS NULL ORDER BY ALL"
         ).fetchall():
             there = None
             with contextlib.suppress(CanvasbackError):  # its path may be no path, or lead where nobody can look
@@ -250,15 +250,15 @@ class Placer:
                     )
                 )
 
-    def _places(self, root: str, *, listed: bool) -> Iterator[Placement]:
+    def _places(self, plan: FilePlan, *, listed: bool) -> Iterator[Placement]:
         present, source = "NULL", ""
         if listed:
-            below = f"starts_with(target, {literal(root)})"
+            below = f"starts_with(target, {literal(plan.root)})"
             present = f"CASE WHEN {below} THEN coalesce(p.size, -1) END"
-            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(root) + 1})"
+            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(plan.root) + 1})"
         sql = f"""
             SELECT DISTINCT target, l.name, l.size, checksum, etag, l.modified_ns, elsewhere, {present}
-            FROM memory.places l {source} WHERE checksum IS NOT NULL
+            FROM {plan.places} l {source} WHERE checksum IS NOT NULL
         """
         return (Placement(*row) for row in self._stream(sql))
 
@@ -291,8 +291,8 @@ class Placer:
     def _locate(self, place: Placement) -> tuple[Store, str]:
         return (self._elsewhere if place.elsewhere else self._run.stores).locate(place.target)
 
-    def _note(self, places: list[Placement]) -> None:
-        insert_rows(self._connection, "memory.planned", PLANNED, [msgspec.structs.astuple(place) for place in places])
+    def _note(self, plan: FilePlan, found: list[Placement]) -> None:
+        insert_rows(self._connection, str(plan.planned), PLANNED, [msgspec.structs.astuple(place) for place in found])
 
     def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.cursor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.repository.own_table import OwnTable
 
 STATES = frozenset({"whole", "absent", "other"})
 """What can be at a place; ``other``: something else is there."""
@@ -47,7 +48,7 @@ PLANNED = {
     "present": "BIGINT",
     "damaged": "BOOLEAN",
 }
-"""The columns of ``memory.planned``: the fields of a `Placement`."""
+"""The columns of a table of planned placements: the fields of a `Placement`."""
 
 
 class FilePlan(msgspec.Struct):
@@ -56,6 +57,8 @@ class FilePlan(msgspec.Struct):
     Attributes:
         root: The data path, absolute.
         moving: Whether the files go to another data path than the original.
+        places: The places of all the files, see `list_places`.
+        planned: The `PLANNED` rows of those that are to be put there.
         kept: Files that are there and whole.
         wanted: Files to put there.
         wanted_bytes: Bytes of them.
@@ -67,6 +70,8 @@ class FilePlan(msgspec.Struct):
 
     root: str
     moving: bool
+    places: OwnTable
+    planned: OwnTable
     kept: int = 0
     wanted: int = 0
     wanted_bytes: int = 0
@@ -74,6 +79,11 @@ class FilePlan(msgspec.Struct):
     elsewhere: int = 0
     placed: int = 0
     placed_bytes: int = 0
+
+    def drop(self) -> None:
+        """Let go of the tables: nobody asks any more where the files are."""
+        self.places.drop()
+        self.planned.drop()
 
 
 def unreachable(place: Placement, reason: str) -> Finding:

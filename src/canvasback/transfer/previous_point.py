@@ -9,7 +9,8 @@ from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, Manifest, StoredTable
 from canvasback.repository.chunks import read_chunks
-from canvasback.repository.points import newest_points, read_point
+from canvasback.repository.points import newest_points
+from canvasback.repository.readable_points import Damage, ReadablePoints
 from canvasback.repository.repository import Repository
 
 
@@ -53,23 +54,25 @@ def read_previous(
         findings: Told about damage.
         trust: Whether its chunks may be relied on; if not, all is compared with what is there.
     """
-    latest = None
-    for id_ in newest_points(repository.store, known):
-        latest = latest or id_
-        try:
-            manifest = read_point(repository.store, id_)
-        except CorruptError as error:
-            findings.add(_damage(id_, error))
-            continue
-        if not trust:
-            return Previous(manifest, {}, {}, latest)
-        return Previous(
-            manifest,
-            _with_chunks(connection, repository, manifest.tables, findings),
-            _with_chunks(connection, repository, manifest.files, findings),
-            latest,
-        )
-    return Previous(None, {}, {}, latest)
+    passed_over: list[str] = []
+
+    def tell(id_: str, damage: Damage) -> None:
+        passed_over.append(id_)
+        findings.add(_damage(id_, damage))
+
+    points = ReadablePoints(repository.store, tell)
+    manifest = next(points.manifests(newest_points(repository.store, known)), None)
+    if manifest is None:
+        return Previous(None, {}, {}, passed_over[0] if passed_over else None)
+    latest = passed_over[0] if passed_over else manifest.id
+    if not trust:
+        return Previous(manifest, {}, {}, latest)
+    return Previous(
+        manifest,
+        _with_chunks(connection, repository, manifest.tables, findings),
+        _with_chunks(connection, repository, manifest.files, findings),
+        latest,
+    )
 
 
 def _with_chunks(
@@ -87,7 +90,7 @@ def _with_chunks(
     return found
 
 
-def _damage(where: str, error: CorruptError) -> Finding:
+def _damage(where: str, error: Damage) -> Finding:
     return Finding(
         "repository-damaged",
         "error",

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from canvasback.catalog.completeness import refuse_incomplete
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.lake_tables import find_tables
 from canvasback.catalog.reading.table_states import table_states
 from canvasback.checks.diagnosis import Diagnosis, Examiner, lost_rows
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
@@ -66,14 +64,13 @@ def check(
     level = CheckLevel.of(level)
     refuse_without_repository(level, repository)
     name = parse_lake(lake)
-    with open_engine(name, run.stores).read() as stored:
-        image = in_dialect(stored, "duckdb")
-        refuse_incomplete(image, str(name))
+    with open_lake(open_engine(name, run.stores), name, data_path=data_path) as live:
+        image = live.image
         snapshot, committed, _ = image.head()
         wanted = None
         if table is not None:
             wanted = frozenset(found.table_id for found in find_tables(image, snapshot, table, str(name)))
-        root = find_data_root(image, name, data_path, None)
+        root = live.root()
         opened = open_of_lake(image, run.stores, repository, name) if repository is not None else None
         examiner = Examiner(run, root, level, opened, moment)
         diagnosis = examiner.diagnose(image, wanted)
@@ -81,8 +78,8 @@ def check(
         findings.merge(examiner.passed_over)
         return CheckResult(
             lake=str(name),
-            engine=stored.record.engine,
-            ducklake_version=stored.record.version,
+            engine=live.stored.record.engine,
+            ducklake_version=live.stored.record.version,
             snapshot_id=snapshot,
             snapshot_time=committed,
             data_path=root,

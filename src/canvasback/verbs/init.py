@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
-from canvasback.datapath.data_root import find_data_root, refuse_nesting
+from canvasback.datapath.data_root import refuse_nesting
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.results.init import InitResult
@@ -37,8 +37,8 @@ def init(
     name = parse_lake(lake)
     run = Run.begin(stores=stores, clock=clock)
     store = run.stores.open(repository)
-    with open_engine(name, run.stores).read() as image:
-        id_ = lake_id(image)
-        refuse_nesting(store.url, find_data_root(in_dialect(image, "duckdb"), name, None, None))
+    with open_lake(open_engine(name, run.stores), name, may_be_incomplete=True) as live:
+        id_ = lake_id(live.stored)
+        refuse_nesting(store.url, live.root())
     created = create_repository(store, id_, run.now())
     return InitResult(repository=created.store.url, repository_id=created.marker.repository_id, lake_id=id_)

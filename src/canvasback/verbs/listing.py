@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.image import Image
-from canvasback.errors import CorruptError
 from canvasback.history.points import image_of, open_point
 from canvasback.model.manifest import Manifest
 from canvasback.model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
-from canvasback.repository.points import list_points as point_ids
-from canvasback.repository.points import read_point
+from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
@@ -19,12 +17,10 @@ from canvasback.storage.locations import Stores
 def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
     """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem."""
     store = open_repository((stores or Stores()).open(repository)).store
-    found = []
-    for id_ in point_ids(store):
-        try:
-            found.append(_summary(read_point(store, id_)))
-        except CorruptError as error:
-            found.append(PointSummary(point=id_, problem=error.message))
+    found: list[PointSummary] = []
+    points = ReadablePoints(store, lambda id_, damage: found.append(PointSummary(point=id_, problem=damage.message)))
+    for manifest in points.manifests(points.ids):
+        found.append(_summary(manifest))  # noqa: PERF401 - what is damaged comes between
     return ListResult(repository=store.url, points=tuple(found))
 
 

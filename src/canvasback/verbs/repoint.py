@@ -6,12 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.writing.repoint import folders_elsewhere, repoint_statements
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import AccessDeniedError, RefusedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import parse_lake
@@ -76,9 +75,9 @@ def repoint(
         relative = not is_remote(data_path) and not os.path.isabs(data_path.removeprefix("file://"))
     spelled = relative_folder(data_path) if relative else ""
     findings = Findings()
-    with engine.read() as stored:
-        image = in_dialect(stored, "duckdb")
-        old = find_data_root(image, name, None, None)
+    with open_lake(engine, name, may_be_incomplete=True) as live:
+        image = live.image
+        old = live.root()
         _list_files(image, old)
         elsewhere = [*folders_elsewhere(image, old), *_elsewhere(image)]
         if elsewhere and not keep_elsewhere:
@@ -103,7 +102,7 @@ def repoint(
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
         files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
-        statements = repoint_statements(stored, old, new, spelled)
+        statements = repoint_statements(live.stored, old, new, spelled)
     if not dry_run:
         engine.change(statements)
     steps = [
@@ -138,10 +137,9 @@ def _places(elsewhere: Sequence[str]) -> str:
 
 def _list_files(image: Image, root: str) -> None:
     """Fill ``memory.files`` with the path, whereabouts and size of every file that the catalog names."""
-    selects = [files_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
     image.connection.execute(
         "CREATE TABLE memory.files AS SELECT DISTINCT path, elsewhere, expected, max(file_id) AS file_id "
-        f"FROM ({' UNION ALL '.join(selects)}) GROUP BY ALL"
+        f"FROM ({named_files(image, root)}) GROUP BY ALL"
     )
 
 

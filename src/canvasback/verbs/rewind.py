@@ -7,8 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.completeness import refuse_incomplete
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected
 from canvasback.catalog.image import Image
@@ -20,8 +18,8 @@ from canvasback.catalog.writing.cleanup_schedule import abandoned_files, schedul
 from canvasback.catalog.writing.edits import statements
 from canvasback.catalog.writing.rewind import Cut, rewind_edits, straddling
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.datapath.data_root import find_data_root
 from canvasback.datapath.file_sources import LakeFiles
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import LockedError, UsageError
 from canvasback.history.moments import find_commit
 from canvasback.history.times import moment_of
@@ -102,9 +100,8 @@ def rewind(
     rewinding = _Rewind(name, open_to_change(name), moment, data_path, keep_files, run)
     made = ""
     for _ in range(_ATTEMPTS):
-        with rewinding.engine.read() as stored:
-            image = in_dialect(stored, "duckdb")
-            plan = rewinding.plan(image)
+        with open_lake(rewinding.engine, name, data_path=data_path) as live:
+            plan = rewinding.plan(live)
             if plan.nothing or dry_run:
                 return rewinding.result(plan, made, repository, dry_run=dry_run)
             if safety_point and repository is not None:
@@ -114,7 +111,7 @@ def rewind(
                 plan.findings.extend(point.findings)
                 if point.snapshot_id != plan.head.snapshot:
                     continue  # somebody committed meanwhile: what would be lost is another thing now
-            rewinding.execute(plan, image)
+            rewinding.execute(plan, live.image)
             return rewinding.result(plan, made, repository, dry_run=False)
     raise LockedError(
         "catalog-changed",
@@ -152,14 +149,12 @@ class _Rewind(msgspec.Struct):
     keep_files: bool
     run: Run
 
-    def plan(self, image: Image) -> _Plan:
+    def plan(self, live: OpenedLake) -> _Plan:
         """Look, and change nothing."""
-        refuse_incomplete(image, str(self.lake))
+        image = live.image
         snapshot, committed, _ = image.head()
         target = find_commit(image, self.moment, self.run.now())
-        plan = _Plan(
-            Commit(snapshot, committed), target, find_data_root(image, self.lake, self.data_path, None), Findings()
-        )
+        plan = _Plan(Commit(snapshot, committed), target, live.root(), Findings())
         if plan.nothing:
             return plan
         plan.straddlers = straddling(image, target.snapshot)

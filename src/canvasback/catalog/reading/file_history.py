@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.table_states import MARK, files_select, inlined_select
+from canvasback.catalog.reading.table_states import MARK, inlined_select, shown_files
 
 _COLUMNS = (
     "table_id, file_id, path, bytes, begins, last, rows, deletes, delete_mark, exact, anonymous, splits, merged, ends"
@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 class File(msgspec.Struct, frozen=True):
-    """A data file as a snapshot sees it; `table_states.files_select` tells of the attributes."""
+    """A data file as a snapshot sees it; `table_states.shown_files` tells of the attributes."""
 
     table_id: int
     file_id: int
@@ -129,7 +129,7 @@ def history(image: Image, before: int, after: int, *, held: bool, forgotten: Ite
     ended: dict[int, list[File]] = {}
     compacted = f"SELECT table_id FROM ({image.tables['ducklake_data_file'].select}) c WHERE row_id_start IS NULL"
     where = f"f.end_snapshot > {before} AND f.end_snapshot <= {after} AND f.table_id IN ({compacted})"
-    for row in image.rows(f"SELECT {_COLUMNS} FROM ({files_select(image, after, where)})"):
+    for row in image.rows(f"SELECT {_COLUMNS} FROM ({shown_files(image, after, where)})"):
         ended.setdefault(row[0], []).append(File(*row))
     inlined = image.rows(
         f"SELECT table_id, count(*) FROM ({inlined_select(image, after)}) WHERE begins > {before} GROUP BY 1"
@@ -151,7 +151,7 @@ def moved_files(image: Image, before: int, after: int) -> Moved:
     """The files of an image that its two snapshots do not see alike, or of which it cannot tell."""
     sides = [
         f"SELECT {', '.join(f'x.{name} AS {side}_{name}' for name in _COLUMNS.split(', '))} "
-        f"FROM ({files_select(image, snapshot)}) x"
+        f"FROM ({shown_files(image, snapshot)}) x"
         for side, snapshot in (("a", before), ("b", after))
     ]
     joined = f"FROM ({sides[0]}) a FULL JOIN ({sides[1]}) b ON a_file_id = b_file_id"
@@ -177,7 +177,7 @@ def moved_files(image: Image, before: int, after: int) -> Moved:
 def files_at(image: Image, snapshot: int) -> dict[int, list[File]]:
     """The files that a snapshot sees, by table."""
     found: dict[int, list[File]] = {}
-    for row in image.rows(f"SELECT {_COLUMNS} FROM ({files_select(image, snapshot)})"):
+    for row in image.rows(f"SELECT {_COLUMNS} FROM ({shown_files(image, snapshot)})"):
         found.setdefault(row[0], []).append(File(*row))
     return found
 

@@ -19,31 +19,37 @@ def statistics_table(image: Image) -> str:
     return next((name for name in FILE_STATISTICS if name in image.tables), FILE_STATISTICS[0])
 
 
-def files_select(image: Image, kind: str, data_root: str) -> str:
-    """A SELECT of all files of a kind that any snapshot of the image can need.
+def named_files(image: Image, data_root: str, kind: str | None = None) -> str:
+    """A SELECT of all files that any snapshot of the image can need. What one snapshot sees, `shown_files` tells.
 
-    Its columns are ``file_id``; ``path``, below the data path, or absolute where ``elsewhere`` is true; and
-    ``expected``, the size in bytes that the catalog promises. A path that names a place below
-    ``data_root`` absolutely counts as below the data path.
+    Its columns are ``kind``, ``data`` or ``delete``; ``file_id``; ``table_id``; ``path``, below the data path, or
+    absolute where ``elsewhere`` is true; ``place``, which is absolute in any case; and ``expected``, the size in bytes
+    that the catalog promises. A path that names a place below ``data_root`` absolutely counts as below the data path.
 
     Args:
         image: The image.
-        kind: ``data`` or ``delete``.
         data_root: The data path as an absolute folder or URL that ends in a slash.
+        kind: The files of this kind only; None for those of all kinds that the catalog has a table of.
     """
+    kinds = [kind] if kind is not None else [known for known, (table, _) in KINDS.items() if table in image.tables]
+    return " UNION ALL ".join(_named(image, data_root, each) for each in kinds)
+
+
+def _named(image: Image, data_root: str, kind: str) -> str:
     table, key = KINDS[kind]
     root = literal(data_root)
     return f"""
-        SELECT file_id,
+        SELECT {literal(kind)} AS kind, file_id, table_id,
             CASE WHEN inside THEN relative ELSE spelled END AS path,
-            NOT inside AS elsewhere, expected
+            NOT inside AS elsewhere,
+            CASE WHEN inside THEN {root} || relative ELSE spelled END AS place, expected
         FROM (
-            SELECT file_id, expected, spelled,
+            SELECT file_id, table_id, expected, spelled,
                 CASE WHEN NOT absolute THEN spelled ELSE substr(spelled, length({root}) + 1) END AS relative,
                 (NOT absolute OR starts_with(spelled, {root}))
                     AND NOT (contains(relative, '..') AND list_contains(string_split(relative, '/'), '..')) AS inside
             FROM (
-                SELECT f.{key} AS file_id, f.file_size_bytes AS expected,
+                SELECT f.{key} AS file_id, table_id, f.file_size_bytes AS expected,
                     (NOT coalesce(f.path_is_relative, true) OR coalesce(p.absolute, false)) AS absolute,
                     CASE WHEN coalesce(f.path_is_relative, true) THEN coalesce(p.prefix, '') ELSE '' END
                         || coalesce(f.path, '') AS whole,

@@ -21,7 +21,7 @@ from canvasback.catalog.reading.inlined import inlined_deletes, inlined_tables, 
 from canvasback.catalog.reading.visible import visible
 from canvasback.model.table_state import TableState
 
-__all__ = ["MARK", "files_select", "forgotten", "inlined_select", "partial_rows", "table_states", "visible"]
+__all__ = ["MARK", "shown_files", "forgotten", "inlined_select", "partial_rows", "table_states", "visible"]
 
 MARK = "partial_max:"
 """How 0.3 begins what it says of a file whose newest snapshot is all that is known."""
@@ -39,7 +39,7 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
         WITH counted AS (
             SELECT table_id, count(*) AS files, sum(bytes) AS bytes, sum(rows - deletes) AS rows,
                 bool_and(exact) AS exact, sum(fewest) AS fewest, sum(most) AS most
-            FROM ({files_select(image, snapshot)}) GROUP BY table_id
+            FROM ({shown_files(image, snapshot)}) GROUP BY table_id
         ), inlined AS (
             SELECT table_id, count(*) AS rows FROM ({inlined_select(image, snapshot)}) GROUP BY table_id
         )
@@ -73,8 +73,8 @@ def table_states(image: Image, snapshot: int) -> tuple[TableState, ...]:
     return tuple(states)
 
 
-def files_select(image: Image, snapshot: int, where: str = "") -> str:
-    """A SELECT of the data files that a snapshot sees, with what it sees of them.
+def shown_files(image: Image, snapshot: int, where: str = "") -> str:
+    """A SELECT of the data files that a snapshot sees, with what it sees of them. Where they are, `named_files` tells.
 
     Its columns are ``table_id``, ``file_id``, ``path``, ``bytes``, ``begins``, ``ends``; ``last``, the newest
     snapshot whose rows are in it; ``rows`` before deletes; ``deletes``, and ``delete_mark``, which tells them from as

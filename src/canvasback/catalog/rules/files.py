@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.catalog.reading.lake_tables import table_names
 from canvasback.catalog.rules.rule import NEVER, RESTORE, Fault, Repair, rule
 from canvasback.catalog.writing.edits import Edit
@@ -18,12 +18,7 @@ _SPLITS = "string_split(partial_file_info, '|')"
 def _places(image: Image) -> str:
     """A SELECT of the place of every file, below the data path or absolute, with its kind, id and table."""
     root = image.data_path.removeprefix("file://")
-    return " UNION ALL ".join(
-        f"SELECT f.path AS place, {literal(kind)} AS kind, f.file_id, x.table_id "
-        f"FROM ({files_select(image, kind, root)}) f JOIN ({image.tables[table].select}) x ON x.{key} = f.file_id"
-        for kind, (table, key) in KINDS.items()
-        if table in image.tables
-    )
+    return f"SELECT path AS place, kind, file_id, table_id FROM ({named_files(image, root)})"
 
 
 def _names_differ(image: Image) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.catalog.writing.edits import Edit, Value
 from canvasback.model.relation import literal
 
@@ -20,7 +20,7 @@ def abandoned_files(image: Image, root: str, snapshot: int, cuts: Sequence[tuple
 
     Args:
         image: The catalog before the rewind, with the types that a catalog in DuckDB has.
-        root: The data path, see `files_select`; paths below it are relative to it.
+        root: The data path, see `named_files`; paths below it are relative to it.
         snapshot: The snapshot.
         cuts: Kind and id of the files that others will take the place of.
     """
@@ -75,7 +75,7 @@ def _named(image: Image, root: str, conditions: Mapping[str, str]) -> str:
             relation = image.tables[table]
             select = f"SELECT * FROM ({relation.select}) f WHERE {condition}"
             some = image.transformed({table: msgspec.structs.replace(relation, select=select)})
-            parts.append(f"SELECT file_id, path FROM ({files_select(some, kind, root)})")
+            parts.append(f"SELECT file_id, path FROM ({named_files(some, root, kind)})")
     return " UNION ALL ".join(parts)
 
 

@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import statistics_table
-from canvasback.catalog.writing.edits import Edit, edited
+from canvasback.catalog.writing.commit import NewCommits
+from canvasback.catalog.writing.edits import Edit, Value, edited
 from canvasback.catalog.writing.moment_statistics import newest_statistics
 from canvasback.model.relation import identifier
 
-Row = dict[str, Any]
-
-AUTHOR = "canvasback"
 MESSAGE = "salvaged: "
-"""What the author and the message of an adopting commit are, the latter its beginning."""
+"""How the message of an adopting commit begins."""
 
 _KEYS = {"ducklake_data_file": "data_file_id", "ducklake_delete_file": "delete_file_id", "ducklake_table": "table_id",
          "ducklake_partition_info": "partition_id"}  # fmt: skip
@@ -42,6 +36,18 @@ class ColumnStats(msgspec.Struct, frozen=True):
     low: str | None
     high: str | None
     nan: bool | None
+
+    def row(self) -> dict[str, Value]:
+        """The same as a row of ``ducklake_file_column_stats``, without the file and its table."""
+        return {
+            "column_id": self.column_id,
+            "column_size_bytes": self.bytes,
+            "value_count": self.values,
+            "null_count": self.nulls,
+            "min_value": self.low,
+            "max_value": self.high,
+            "contains_nan": self.nan,
+        }
 
 
 class NewColumn(msgspec.Struct, frozen=True):
@@ -90,103 +96,41 @@ class DeleteFile(msgspec.Struct, frozen=True):
     footer: int
 
 
-class Adoption:
-    """Collects the rows of new commits on a catalog.
-
-    Args:
-        image: The catalog, in DuckDB's dialect.
-    """
-
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self.head, self.time, _ = image.head()
-        self.snapshot = self.head
-        row = image.rows(
-            f"SELECT schema_version, next_catalog_id, next_file_id FROM {{ducklake_snapshot}} s "
-            f"WHERE snapshot_id = {self.head}"
-        )[0]
-        self._version, self._next_catalog, self._next_file = map(int, row)
-        self._rows: dict[str, list[Row]] = {}
-        self._ends: list[tuple[str, str, str, int]] = []
-        self._changes: list[str] = []
-        self._altered: set[int] = set()
-
-    def begin(self, moment: datetime, at_least: int = 0) -> tuple[int, datetime]:
-        """Start the next commit: its snapshot, and its time, which is later than the one's before.
-
-        Args:
-            moment: The time, if it is late enough.
-            at_least: The lowest number that the snapshot may have.
-        """
-        self.snapshot = max(self.snapshot + 1, at_least)
-        self.time = max(moment, self.time + timedelta(microseconds=1))
-        self._changes, self._altered = [], set()
-        return self.snapshot, self.time
-
-    def commit(self, message: str) -> None:
-        """End the commit."""
-        if self._altered:
-            self._version += 1
-        self._add(
-            "ducklake_snapshot",
-            {
-                "snapshot_id": self.snapshot,
-                "snapshot_time": f"{self.time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
-                "schema_version": self._version,
-                "next_catalog_id": self._next_catalog,
-                "next_file_id": self._next_file,
-            },
-        )
-        for table in sorted(self._altered):
-            self._add(
-                "ducklake_schema_versions",
-                {"begin_snapshot": self.snapshot, "schema_version": self._version, "table_id": table},
-            )
-            if not self._image.has("ducklake_schema_versions", "table_id"):
-                break
-        changes = ",".join(dict.fromkeys(self._changes))
-        self._add(
-            "ducklake_snapshot_changes",
-            {
-                "snapshot_id": self.snapshot,
-                "changes_made": changes,
-                "author": AUTHOR,
-                "commit_message": message,
-            },
-        )
+class Adoption(NewCommits):
+    """Collects the rows of new commits that adopt files."""
 
     def create_schema(self, name: str, folder: str) -> int:
         """Make a schema."""
-        id_ = self._catalog_id()
+        id_ = self.catalog_id()
         row = {"schema_id": id_, "schema_uuid": str(uuid.uuid4()), "schema_name": name, "path": folder}
-        self._add("ducklake_schema", {**row, "path_is_relative": True, **self._now()})
-        self._changes.append(f"created_schema:{identifier(name)}")
+        self.add("ducklake_schema", {**row, "path_is_relative": True, **self.now()})
+        self.note(f"created_schema:{identifier(name)}")
         return id_
 
     def create_table(self, schema_id: int, schema: str, name: str, folder: str, uuid_: str = "") -> int:
         """Make a table."""
-        id_ = self._catalog_id()
+        id_ = self.catalog_id()
         row = {"table_id": id_, "table_uuid": uuid_ or str(uuid.uuid4()), "schema_id": schema_id, "table_name": name}
-        self._add("ducklake_table", {**row, "path": folder, "path_is_relative": True, **self._now()})
-        self._changes.append(f"created_table:{identifier(schema)}.{identifier(name)}")
-        self._altered.add(id_)
+        self.add("ducklake_table", {**row, "path": folder, "path_is_relative": True, **self.now()})
+        self.note(f"created_table:{identifier(schema)}.{identifier(name)}")
+        self.reshape(id_)
         return id_
 
     def drop_table(self, table_id: int, files: Iterable[int]) -> None:
         """End a table with all that is of it."""
-        self.end("ducklake_table", table_id)
+        self.end_one("ducklake_table", table_id)
         for id_ in files:
-            self.end("ducklake_data_file", id_)
+            self.end_one("ducklake_data_file", id_)
         for name in _OF_TABLE:
-            if name in self._image.tables:
+            if name in self.image.tables:
                 self._end(name, "table_id", str(table_id))
-        if "ducklake_tag" in self._image.tables:
+        if "ducklake_tag" in self.image.tables:
             self._end("ducklake_tag", "object_id", str(table_id))
-        self._changes.append(f"dropped_table:{table_id}")
+        self.note(f"dropped_table:{table_id}")
 
     def add_column(self, table_id: int, column: NewColumn) -> None:
         """Give a table a column."""
-        self._add(
+        self.add(
             "ducklake_column",
             {
                 "column_id": column.id,
@@ -194,11 +138,11 @@ class Adoption:
                 "column_order": column.order,
                 "column_name": column.name,
                 "column_type": column.type,
-                "default_value": "NULL" if self._image.has("ducklake_column", "default_value_type") else None,
+                "default_value": "NULL" if self.image.has("ducklake_column", "default_value_type") else None,
                 "default_value_type": "literal",
                 "nulls_allowed": True,
                 "parent_column": column.parent,
-                **self._now(),
+                **self.now(),
             },
         )
         self._note_altered(table_id)
@@ -211,18 +155,18 @@ class Adoption:
     def partition(self, table_id: int, columns: Sequence[tuple[int, str]]) -> int:
         """Partition a table by columns and transforms; the partitioning that it had ends."""
         self._end("ducklake_partition_info", "table_id", str(table_id))
-        id_ = self._catalog_id()
-        self._add("ducklake_partition_info", {"partition_id": id_, "table_id": table_id, **self._now()})
+        id_ = self.catalog_id()
+        self.add("ducklake_partition_info", {"partition_id": id_, "table_id": table_id, **self.now()})
         for index, (column, transform) in enumerate(columns):
             row = {"partition_id": id_, "table_id": table_id, "partition_key_index": index, "column_id": column}
-            self._add("ducklake_partition_column", {**row, "transform": transform})
+            self.add("ducklake_partition_column", {**row, "transform": transform})
         self._note_altered(table_id)
         return id_
 
     def add_file(self, table_id: int, file: DataFile) -> int:
         """Adopt a data file."""
-        id_ = self._file_id()
-        self._add(
+        id_ = self.file_id()
+        self.add(
             "ducklake_data_file",
             {
                 "data_file_id": id_,
@@ -235,35 +179,21 @@ class Adoption:
                 "footer_size": file.footer,
                 "row_id_start": file.row_id_start,
                 "partition_id": file.partition_id,
-                **self._now(),
+                **self.now(),
             },
         )
-        name = statistics_table(self._image)
-        for stats in file.stats:
-            row = {"data_file_id": id_, "table_id": table_id, "column_id": stats.column_id}
-            self._add(
-                name,
-                {
-                    **row,
-                    "column_size_bytes": stats.bytes,
-                    "value_count": stats.values,
-                    "null_count": stats.nulls,
-                    "min_value": stats.low,
-                    "max_value": stats.high,
-                    "contains_nan": stats.nan,
-                },
-            )
+        self.add_statistics(table_id, id_, map(ColumnStats.row, file.stats))
         if file.partition_id is not None:
             for index, value in enumerate(file.partition):
                 row = {"data_file_id": id_, "table_id": table_id, "partition_key_index": index}
-                self._add("ducklake_file_partition_value", {**row, "partition_value": value})
-        self._changes.append(f"inserted_into_table:{table_id}")
+                self.add("ducklake_file_partition_value", {**row, "partition_value": value})
+        self.note(f"inserted_into_table:{table_id}")
         return id_
 
     def add_delete(self, table_id: int, data_file_id: int, file: DeleteFile) -> int:
         """Adopt a file of deletes of a data file's rows."""
-        id_ = self._file_id()
-        self._add(
+        id_ = self.file_id()
+        self.add(
             "ducklake_delete_file",
             {
                 "delete_file_id": id_,
@@ -275,21 +205,21 @@ class Adoption:
                 "delete_count": file.deletes,
                 "file_size_bytes": file.bytes,
                 "footer_size": file.footer,
-                **self._now(),
+                **self.now(),
             },
         )
-        self._changes.append(f"deleted_from_table:{table_id}")
+        self.note(f"deleted_from_table:{table_id}")
         return id_
 
-    def end(self, table: str, id_: int) -> None:
+    def end_one(self, table: str, id_: int) -> None:
         """End a data file, a file of deletes, a table or a partitioning."""
         self._end(table, _KEYS[table], str(id_))
 
     def end_inlined(self, table_id: int, name: str, column: str, end: str, rows: Iterable[int]) -> None:
         """End inlined rows, which a file holds now."""
         ids = ", ".join(map(str, sorted(rows)))
-        self._ends.append((name, f"{column} IN ({ids}) AND {end} IS NULL", end, self.snapshot))
-        self._changes.append(f"deleted_from_table:{table_id}")
+        self.end(name, f"{column} IN ({ids}) AND {end} IS NULL", end)
+        self.note(f"deleted_from_table:{table_id}")
 
     def finish(self, next_row_ids: Mapping[int, int]) -> list[Edit]:
         """All edits of the catalog.
@@ -297,36 +227,17 @@ class Adoption:
         Args:
             next_row_ids: The next row id of each table whose rows are others now.
         """
-        edits = [Edit(table, where=where, changes={end: str(snapshot)}) for table, where, end, snapshot in self._ends]
-        edits += [Edit(name, rows=tuple(rows)) for name, rows in self._rows.items() if rows]
-        return edits + newest_statistics(edited(self._image, edits), next_row_ids)
+        edits = self.edits()
+        return edits + newest_statistics(edited(self.image, edits), next_row_ids)
 
     def _end(self, table: str, key: str, id_: str, table_id: int | None = None) -> None:
         of_table = f" AND table_id = {table_id}" if table_id is not None else ""
-        self._ends.append((table, f"{key} = {id_}{of_table} AND end_snapshot IS NULL", "end_snapshot", self.snapshot))
-        for row in self._rows.get(table, []):
+        self.end(table, f"{key} = {id_}{of_table} AND end_snapshot IS NULL")
+        for row in self.added(table):
             same = str(row[key]) == id_ and (table_id is None or row["table_id"] == table_id)
             if same and row["end_snapshot"] is None:
                 row["end_snapshot"] = self.snapshot
 
     def _note_altered(self, table_id: int) -> None:
-        if table_id not in self._altered:
-            self._altered.add(table_id)
-            self._changes.append(f"altered_table:{table_id}")
-
-    def _now(self) -> Row:
-        return {"begin_snapshot": self.snapshot, "end_snapshot": None}
-
-    def _add(self, name: str, row: Row) -> None:
-        """Add a row, as far as the catalog's version has the table and the columns."""
-        relation = self._image.tables.get(name)
-        if relation is not None:
-            self._rows.setdefault(name, []).append({c.name: row.get(c.name) for c in relation.columns})
-
-    def _catalog_id(self) -> int:
-        self._next_catalog += 1
-        return self._next_catalog - 1
-
-    def _file_id(self) -> int:
-        self._next_file += 1
-        return self._next_file - 1
+        if self.reshape(table_id):
+            self.note(f"altered_table:{table_id}")

@@ -7,18 +7,18 @@ them, and fail as they must: a past from which rows silently vanish would be a l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.catalog.reading.table_states import visible
-from canvasback.catalog.writing.edits import Edit, Value
+from canvasback.catalog.writing.commit import AUTHOR, NewCommits
+from canvasback.catalog.writing.edits import Edit
 from canvasback.model.plurals import many
 from canvasback.model.relation import literal
 
-AUTHOR = "canvasback"
 _MESSAGE = "loss accepted"
 
 
@@ -66,49 +66,19 @@ def acceptance_edits(image: Image, files: Sequence[Unreadable], moment: datetime
         files: The files, of which the newest snapshot sees at least one; the others stay as they are.
         moment: The time of the commit.
     """
-    head = image.head()[0]
-    new = head + 1
+    commit = NewCommits(image)
+    commit.begin(moment)
     ids = {kind: _list(file.file_id for file in files if file.kind == kind) for kind in KINDS}
-    seen = visible("ducklake_data_file", head)
-    edits = [
-        Edit(
-            "ducklake_data_file",
-            where=f"{seen} AND data_file_id IN ({ids['data']})",
-            changes={"end_snapshot": str(new)},
-        )
-    ]
+    commit.end(
+        "ducklake_data_file", f"{visible('ducklake_data_file', commit.head)} AND data_file_id IN ({ids['data']})"
+    )
     if "ducklake_delete_file" in image.tables:
         gone = f"delete_file_id IN ({ids['delete']}) OR data_file_id IN ({ids['data']})"
-        edits.append(
-            Edit(
-                "ducklake_delete_file",
-                where=f"{visible('ducklake_delete_file', head)} AND ({gone})",
-                changes={"end_snapshot": str(new)},
-            )
-        )
-    return [*edits, *_commit(image, files, head, moment)]
-
-
-def _commit(image: Image, files: Sequence[Unreadable], head: int, moment: datetime) -> list[Edit]:
-    [(version, next_catalog, next_file)] = image.rows(
-        f"SELECT schema_version, next_catalog_id, next_file_id FROM {{ducklake_snapshot}} s WHERE snapshot_id = {head}"
-    )
-    snapshot: dict[str, Value] = {
-        "snapshot_id": head + 1,
-        "snapshot_time": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
-        "schema_version": version,
-        "next_catalog_id": next_catalog,
-        "next_file_id": next_file,
-    }
-    tables = sorted({file.table_id for file in files})
-    changes: dict[str, Value] = {
-        "snapshot_id": head + 1,
-        "changes_made": ",".join(f"deleted_from_table:{table}" for table in tables),
-    }
-    if image.has("ducklake_snapshot_changes", "author"):
-        message = f"{_MESSAGE}: {many(len(files), 'file')} left out that cannot be read"
-        changes |= {"author": AUTHOR, "commit_message": message}
-    return [Edit("ducklake_snapshot", rows=(snapshot,)), Edit("ducklake_snapshot_changes", rows=(changes,))]
+        commit.end("ducklake_delete_file", f"{visible('ducklake_delete_file', commit.head)} AND ({gone})")
+    for table in sorted({file.table_id for file in files}):
+        commit.note(f"deleted_from_table:{table}")
+    commit.commit(f"{_MESSAGE}: {many(len(files), 'file')} left out that cannot be read")
+    return commit.edits()
 
 
 def _list(ids: Iterable[int]) -> str:

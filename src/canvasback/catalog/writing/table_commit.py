@@ -8,20 +8,17 @@ has is shared, or deleted twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import statistics_table
 from canvasback.catalog.reading.inlined import own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import FILE_STATISTICS
+from canvasback.catalog.writing.commit import NewCommits, Row
 from canvasback.catalog.writing.edits import Edit
 from canvasback.catalog.writing.new_tables import NewFile, NewTable, Schema
 from canvasback.catalog.writing.table_statistics import Replaced, column_statistics
 from canvasback.model.relation import identifier
-
-Row = dict[str, Any]
 
 
 def graft_edits(
@@ -44,42 +41,35 @@ def graft_edits(
         moment: The time of the commit.
         message: Why it is made.
     """
-    graft = _Graft(source, snapshot, target)
+    graft = _Graft(source, snapshot, target, moment)
     for schema in schemas:
         graft.add_schema(schema)
     for table in tables:
         graft.add(table)
-    return graft.finish(moment, message)
+    return graft.finish(message)
 
 
 class _Graft:
-    def __init__(self, source: Image, snapshot: int, target: Image) -> None:
+    def __init__(self, source: Image, snapshot: int, target: Image, moment: datetime) -> None:
         self._source = source
         self._snapshot = snapshot
         self._target = target
-        head = target.head()[0]
-        self._head = head
-        self._begin = head + 1
-        version, self._next_catalog, self._next_file = target.rows(
-            "SELECT schema_version, next_catalog_id, next_file_id FROM {ducklake_snapshot} s "
-            f"WHERE snapshot_id = {head}"
-        )[0]
-        self._version = version + 1
+        self._commit = NewCommits(target)
+        self._commit.begin(moment)
+        head = self._commit.head
         rows = target.rows(f"SELECT schema_name, schema_id FROM {{ducklake_schema}} s WHERE {visible('s', head)}")
         self._schemas = {str(name).lower(): int(id_) for name, id_ in rows}
-        self._rows: dict[str, list[Row]] = {}
-        self._created: dict[str, Mapping[str, str]] = {}
-        self._changes: list[str] = []
+        self._created: list[Edit] = []
 
     def add_schema(self, schema: Schema) -> None:
-        id_ = self._schemas[schema.name.lower()] = self._catalog_id()
-        self._changes.append(f"created_schema:{identifier(schema.name)}")
-        self._add(
+        id_ = self._schemas[schema.name.lower()] = self._commit.catalog_id()
+        self._commit.note(f"created_schema:{identifier(schema.name)}")
+        self._commit.add(
             "ducklake_schema",
             {
                 "schema_id": id_,
                 "schema_uuid": schema.uuid,
-                "begin_snapshot": self._begin,
+                "begin_snapshot": self._commit.snapshot,
                 "schema_name": schema.name,
                 "path": schema.folder,
                 "path_is_relative": True,
@@ -87,13 +77,13 @@ class _Graft:
         )
 
     def add(self, table: NewTable) -> None:
-        old, new = table.source.table_id, self._catalog_id()
-        self._add(
+        old, new = table.source.table_id, self._commit.catalog_id()
+        self._commit.add(
             "ducklake_table",
             {
                 "table_id": new,
                 "table_uuid": table.uuid,
-                "begin_snapshot": self._begin,
+                "begin_snapshot": self._commit.snapshot,
                 "schema_id": self._schemas[table.schema.lower()],
                 "table_name": table.name,
                 "path": table.folder,
@@ -109,30 +99,15 @@ class _Graft:
         self._inlined_deletes(old, new, files)
         self._statistics(table, new)
         for row in self._read("ducklake_metadata", f"scope = 'table' AND scope_id = {old}", "scope"):
-            self._add("ducklake_metadata", {**row, "scope_id": new})
-        self._add(
-            "ducklake_schema_versions",
-            {"begin_snapshot": self._begin, "schema_version": self._version, "table_id": new},
-        )
-        self._changes.append(f"created_table:{identifier(table.schema)}.{identifier(table.name)}")
+            self._commit.add("ducklake_metadata", {**row, "scope_id": new})
+        self._commit.reshape(new)
+        self._commit.note(f"created_table:{identifier(table.schema)}.{identifier(table.name)}")
         if files or table.rows_file:
-            self._changes.append(f"inserted_into_table:{new}")
+            self._commit.note(f"inserted_into_table:{new}")
 
-    def finish(self, moment: datetime, message: str) -> list[Edit]:
-        self._add(
-            "ducklake_snapshot",
-            {
-                "snapshot_id": self._begin,
-                "snapshot_time": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00",
-                "schema_version": self._version,
-                "next_catalog_id": self._next_catalog,
-                "next_file_id": self._next_file,
-            },
-        )
-        changes = {"snapshot_id": self._begin, "changes_made": ",".join(self._changes)}
-        self._add("ducklake_snapshot_changes", {**changes, "author": "canvasback", "commit_message": message})
-        edits = [Edit(name, create=columns) for name, columns in self._created.items()]
-        return edits + [Edit(name, rows=tuple(rows)) for name, rows in self._rows.items()]
+    def finish(self, message: str) -> list[Edit]:
+        self._commit.commit(message)
+        return [*self._created, *self._commit.edits()]
 
     def _columns(self, old: int, new: int) -> None:
         rows = self._read("ducklake_column", f"table_id = {old} AND {visible('x', self._snapshot)}")
@@ -140,9 +115,9 @@ class _Graft:
         gone = self._read("ducklake_column", f"table_id = {old}")
         last = max(gone, key=lambda row: (row["column_id"], row["begin_snapshot"]))
         for row in rows:
-            self._add("ducklake_column", {**self._defaults(row), "table_id": new, **self._now()})
+            self._commit.add("ducklake_column", {**self._defaults(row), "table_id": new, **self._commit.now()})
         if all(row["column_id"] < last["column_id"] for row in rows):
-            self._add(
+            self._commit.add(
                 "ducklake_column", {**self._defaults(last), "table_id": new, "parent_column": None, **self._past()}
             )
 
@@ -155,38 +130,38 @@ class _Graft:
                 if of not in seen or row["begin_snapshot"] > seen[of]["begin_snapshot"]:
                     seen[of] = row
             for row in seen.values():
-                self._add(name, {**row, key: new, **self._now()})
+                self._commit.add(name, {**row, key: new, **self._commit.now()})
 
     def _partitions(self, old: int, new: int) -> dict[int, int]:
         ids: dict[int, int] = {}
         for row in self._read("ducklake_partition_info", f"table_id = {old} AND begin_snapshot <= {self._snapshot}"):
-            ids[row["partition_id"]] = self._catalog_id()
+            ids[row["partition_id"]] = self._commit.catalog_id()
             shown = row["end_snapshot"] is None or row["end_snapshot"] > self._snapshot
-            times = self._now() if shown else self._past()
-            self._add(
+            times = self._commit.now() if shown else self._past()
+            self._commit.add(
                 "ducklake_partition_info",
                 {**row, "partition_id": ids[row["partition_id"]], "table_id": new, **times},
             )
         for row in self._read("ducklake_partition_column", f"table_id = {old}"):
             if row["partition_id"] in ids:
                 row["partition_id"] = ids[row["partition_id"]]
-                self._add("ducklake_partition_column", {**row, "table_id": new})
+                self._commit.add("ducklake_partition_column", {**row, "table_id": new})
         return ids
 
     def _sorting(self, old: int, new: int) -> None:
         for row in self._read("ducklake_sort_info", f"table_id = {old} AND {visible('x', self._snapshot)}"):
-            sort_id = self._catalog_id()
+            sort_id = self._commit.catalog_id()
             for part in self._read("ducklake_sort_expression", f"sort_id = {row['sort_id']}"):
-                self._add("ducklake_sort_expression", {**part, "sort_id": sort_id, "table_id": new})
-            self._add("ducklake_sort_info", {**row, "sort_id": sort_id, "table_id": new, **self._now()})
+                self._commit.add("ducklake_sort_expression", {**part, "sort_id": sort_id, "table_id": new})
+            self._commit.add("ducklake_sort_info", {**row, "sort_id": sort_id, "table_id": new, **self._commit.now()})
 
     def _mappings(self, old: int, new: int) -> dict[int | None, int]:
         ids: dict[int | None, int] = {}  # the first one is 0
         for row in self._read("ducklake_column_mapping", f"table_id = {old}"):
-            ids[row["mapping_id"]] = self._file_id()  # DuckLake counts them with the files
-            self._add("ducklake_column_mapping", {**row, "mapping_id": ids[row["mapping_id"]], "table_id": new})
+            ids[row["mapping_id"]] = self._commit.file_id()
+            self._commit.add("ducklake_column_mapping", {**row, "mapping_id": ids[row["mapping_id"]], "table_id": new})
             for part in self._read("ducklake_name_mapping", f"mapping_id = {row['mapping_id']}"):
-                self._add("ducklake_name_mapping", {**part, "mapping_id": ids[row["mapping_id"]]})
+                self._commit.add("ducklake_name_mapping", {**part, "mapping_id": ids[row["mapping_id"]]})
         return ids
 
     def _files(
@@ -197,8 +172,8 @@ class _Graft:
         whole = {"partial_max": None, "partial_file_info": None}
         for row in self._read("ducklake_data_file", _among("data_file_id", placed, "data")):
             file = placed["data", row["data_file_id"]]
-            ids[row["data_file_id"]] = self._file_id()
-            self._add(
+            ids[row["data_file_id"]] = self._commit.file_id()
+            self._commit.add(
                 "ducklake_data_file",
                 {
                     **row,
@@ -210,42 +185,45 @@ class _Graft:
                     "path_is_relative": True,
                     "partition_id": partitions.get(row["partition_id"]),
                     "mapping_id": mappings.get(row.get("mapping_id")),
-                    **self._now(),
+                    **self._commit.now(),
                 },
             )
         for row in self._read("ducklake_delete_file", _among("delete_file_id", placed, "delete")):
             file = placed["delete", row["delete_file_id"]]
-            self._add(
+            self._commit.add(
                 "ducklake_delete_file",
                 {
                     **row,
                     **file.changes,
                     **whole,
-                    "delete_file_id": self._file_id(),
+                    "delete_file_id": self._commit.file_id(),
                     "table_id": new,
                     "data_file_id": ids[row["data_file_id"]],
                     "path": file.path,
                     "path_is_relative": True,
-                    **self._now(),
+                    **self._commit.now(),
                 },
             )
         wanted = _among("data_file_id", placed, "data")
         for name in ("ducklake_file_partition_value", "ducklake_file_variant_stats", *FILE_STATISTICS):
             for row in self._read(name, wanted):
-                to = statistics_table(self._target) if name in FILE_STATISTICS else name
-                if name not in FILE_STATISTICS or not placed["data", row["data_file_id"]].stats:
-                    self._add(to, {**row, "data_file_id": ids[row["data_file_id"]], "table_id": new})
+                id_ = ids[row["data_file_id"]]
+                if name not in FILE_STATISTICS:
+                    self._commit.add(name, {**row, "data_file_id": id_, "table_id": new})
+                elif not placed["data", row["data_file_id"]].stats:
+                    self._commit.add_statistics(new, id_, [row])
         for file in table.files:
-            for told in file.stats:
-                self._add(statistics_table(self._target), {**told, "data_file_id": ids[file.file_id], "table_id": new})
+            if file.stats:
+                self._commit.add_statistics(new, ids[file.file_id], file.stats)
         return ids
 
     def _rows_file(self, table: NewTable, new: int) -> None:
         if table.rows_file is not None:
-            id_ = self._file_id()
-            self._add("ducklake_data_file", {**table.rows_file, "data_file_id": id_, "table_id": new, **self._now()})
-            for row in table.rows_stats:
-                self._add(statistics_table(self._target), {**row, "data_file_id": id_, "table_id": new})
+            id_ = self._commit.file_id()
+            self._commit.add(
+                "ducklake_data_file", {**table.rows_file, "data_file_id": id_, "table_id": new, **self._commit.now()}
+            )
+            self._commit.add_statistics(new, id_, table.rows_stats)
 
     def _inlined_deletes(self, old: int, new: int, files: Mapping[int, int]) -> None:
         name = f"ducklake_inlined_delete_{old}"
@@ -253,22 +231,21 @@ class _Graft:
             return
         begin = own_column(self._source, name, "begin_snapshot")
         rows = [
-            {**row, "file_id": files[row["file_id"]], begin: self._begin}
+            {**row, "file_id": files[row["file_id"]], begin: self._commit.snapshot}
             for row in self._read(name, f"{begin} <= {self._snapshot}")
             if row["file_id"] in files
         ]
         if rows:
-            created = f"ducklake_inlined_delete_{new}"
-            self._created[created] = dict.fromkeys(rows[0], "BIGINT")
-            self._rows[created] = rows
+            columns = dict.fromkeys(rows[0], "BIGINT")
+            self._created.append(Edit(f"ducklake_inlined_delete_{new}", create=columns, rows=tuple(rows)))
 
     def _statistics(self, table: NewTable, new: int) -> None:
         old = table.source.table_id
         counted = self._read("ducklake_table_stats", f"table_id = {old}")
         if not counted:
             return
-        files = [row for row in self._rows.get("ducklake_data_file", []) if row["table_id"] == new]
-        self._add(
+        files = [row for row in self._commit.added("ducklake_data_file") if row["table_id"] == new]
+        self._commit.add(
             "ducklake_table_stats",
             {
                 **counted[0],
@@ -279,7 +256,7 @@ class _Graft:
         )
         replaced = [Replaced(old, file.file_id, tuple(file.stats)) for file in table.files if file.stats]
         for row in column_statistics(self._source, self._snapshot, [old], replaced):
-            self._add("ducklake_table_column_stats", {**row, "table_id": new})
+            self._commit.add("ducklake_table_column_stats", {**row, "table_id": new})
 
     def _defaults(self, row: Row) -> Row:
         """What later versions say of a default that earlier ones could only mean."""
@@ -298,26 +275,9 @@ class _Graft:
         rows = self._source.rows(f"SELECT {shown} FROM {{{name}}} x WHERE {where} ORDER BY ALL")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _add(self, name: str, row: Mapping[str, Any]) -> None:
-        """Add a row to a table of the target, as far as its version has the table and the columns."""
-        relation = self._target.tables.get(name)
-        if relation is not None:
-            self._rows.setdefault(name, []).append({c.name: row.get(c.name) for c in relation.columns})
-
-    def _now(self) -> Row:
-        return {"begin_snapshot": self._begin, "end_snapshot": None}
-
     def _past(self) -> Row:
         """For what no snapshot shows, but files or ids still speak of."""
-        return {"begin_snapshot": self._head, "end_snapshot": self._begin}
-
-    def _catalog_id(self) -> int:
-        self._next_catalog += 1
-        return int(self._next_catalog) - 1
-
-    def _file_id(self) -> int:
-        self._next_file += 1
-        return int(self._next_file) - 1
+        return {"begin_snapshot": self._commit.head, "end_snapshot": self._commit.snapshot}
 
 
 _PLAIN = frozenset({"BIGINT", "VARCHAR", "BOOLEAN", "INTEGER"})

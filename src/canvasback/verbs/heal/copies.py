@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.checks import check_files
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import MISSING, UNREADABLE
-from canvasback.checks.repository_files import refuse_damaged_lists, unused_point
+from canvasback.checks.repository_files import refuse_damaged_lists
 from canvasback.datapath.damaged_file import aside_suffix
-from canvasback.errors import CorruptError, ObjectExistsError, RefusedError, StorageError
+from canvasback.errors import CorruptError, ObjectExistsError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import CheckLevel, RestoreLevel
-from canvasback.model.manifest import Manifest
+from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import HealedFile
-from canvasback.repository.points import list_points, read_point
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.points import read_point
+from canvasback.repository.readable_points import Damage, ReadablePoints, unused_point
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
@@ -75,10 +78,9 @@ class Copies:
         self._connection = image.connection
         self._root = root
         self._run = run
-        self._repository = repository
+        self._points = None if repository is None else ReadablePoints(repository.store, self._pass_over)
         self._replica = replica
         self._findings = findings
-        self._passed_over: set[str] = set()
         create_table(self._connection, "memory.tried", _COPIES)
         create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
 
@@ -94,8 +96,8 @@ class Copies:
             Of how many files there is one; they are in ``memory.copies``.
         """
         create_table(self._connection, "memory.copies", _COPIES)
-        if self._repository is not None:
-            self._find_in_points(self._repository)
+        if self._points is not None:
+            self._find_in_points(self._points)
             self._leave_elsewhere()
         if self._replica is not None:
             self._find_in_replica(self._replica, level)
@@ -149,34 +151,33 @@ class Copies:
         )
         return told, int(files), int(bytes_)
 
-    def _find_in_points(self, repository: Repository) -> None:
+    def _pass_over(self, point: str, damage: Damage) -> None:
+        self._findings.add(unused_point(point, damage))
+
+    def _find_in_points(self, points: ReadablePoints) -> None:
         """Newest first: a file never changes, so any point that holds it will do."""
-        seen = None
-        for point in reversed(list_points(repository.store)):
-            if not self._unsourced():
-                return
-            try:
-                manifest = read_point(repository.store, point)
-                if manifest.files == seen:
-                    continue
-                seen = manifest.files
-                refuse_damaged_lists(self._connection, repository.store, manifest)
-                self._list_held(repository.store, manifest)
-            except (CorruptError, RefusedError) as error:
-                if point not in self._passed_over:
-                    self._passed_over.add(point)
-                    self._findings.add(unused_point(point, error))
-                continue
+        seen: tuple[StoredTable, ...] = ()
+
+        def held_by(manifest: Manifest) -> tuple[str, OwnTable] | None:
+            nonlocal seen
+            if manifest.files == seen:
+                return None
+            seen = manifest.files
+            refuse_damaged_lists(self._connection, points.store, manifest)
+            return manifest.id, self._held_by(points.store, manifest)
+
+        wanting = takewhile(lambda _: self._unsourced(), reversed(points.ids))
+        for point, held in points.each(wanting, held_by):
             self._connection.execute(
                 f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
-                "FROM memory.damaged d JOIN memory.held_places h ON h.target = d.place AND h.kind = d.file_kind "
+                f"FROM memory.damaged d JOIN {held} h ON h.target = d.place AND h.kind = d.file_kind "
                 f"WHERE h.checksum IS NOT NULL AND d.lost AND {UNSOURCED} "
                 # What was saved may be as damaged as what is there: then an older copy may help.
                 "AND NOT EXISTS (FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
                 "AND t.checksum = h.checksum) "
                 "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY h.file_id) = 1"
             )
-            self._connection.execute("DROP TABLE memory.held_places")
+            held.drop()
 
     def _leave_elsewhere(self) -> None:
         """What is there outside of the data path may be somebody else's: it is not moved aside."""
@@ -234,14 +235,14 @@ class Copies:
         )
 
     def _put_from_point(self, point: str, moment: datetime) -> None:
-        assert self._repository is not None  # copies were found in it
-        store = self._repository.store
+        assert self._points is not None  # copies were found in them
+        store = self._points.store
         manifest = read_point(store, point)
         placer = Placer(self._run, self._connection, store, self._findings, passing_over=True)
-        self._list_held(store, manifest)
+        held = self._held_by(store, manifest)
         for moving in (False, True):
             wanted = (
-                "SELECT DISTINCT h.kind, h.file_id FROM memory.held_places h JOIN memory.copies c ON c.source = h.name "
+                f"SELECT DISTINCT h.kind, h.file_id FROM {held} h JOIN memory.copies c ON c.source = h.name "
                 f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
                 f"WHERE h.moved = {moving}"
             )
@@ -250,20 +251,21 @@ class Copies:
             # A damaged file may have the right size: its bytes tell.
             plan = placer.plan(manifest, self._root, RestoreLevel.CHECKSUM, moving=moving, wanted=wanted)
             placer.execute(plan, moment)
-            self._connection.execute("DROP TABLE memory.places")
-        self._connection.execute("DROP TABLE memory.held_places")
+            plan.drop()
+        held.drop()
 
-    def _list_held(self, store: Store, manifest: Manifest) -> None:
-        """Fill ``memory.held_places`` with the places of a point's files, and those that a restore gives them.
+    def _held_by(self, store: Store, manifest: Manifest) -> OwnTable:
+        """The places of a point's files, and those that a restore gives them, which are ``moved``.
 
         What lay outside of the data path lies inside of one that it was restored to.
         """
-        list_places(self._connection, store, manifest, self._root, moving=False, table="held_places")
-        self._connection.execute("ALTER TABLE memory.held_places ADD COLUMN moved BOOLEAN DEFAULT false")
+        held = list_places(self._connection, store, manifest, self._root, moving=False)
+        self._connection.execute(f"ALTER TABLE {held} ADD COLUMN moved BOOLEAN DEFAULT false")
         self._connection.execute(
-            f"INSERT INTO memory.held_places SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
-            "FROM memory.held_places WHERE elsewhere AND checksum IS NOT NULL"
+            f"INSERT INTO {held} SELECT * REPLACE ({literal(self._root)} || name AS target, true AS moved) "
+            f"FROM {held} WHERE elsewhere AND checksum IS NOT NULL"
         )
+        return held
 
     def _put_from_replica(self, replica: str, moment: datetime) -> None:
         suffix = aside_suffix(moment)

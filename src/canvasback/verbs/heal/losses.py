@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
-from canvasback.catalog.reading.table_states import files_select, visible
+from canvasback.catalog.reading.table_states import shown_files, visible
 from canvasback.catalog.writing.loss_commit import Unreadable
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import UNREADABLE
@@ -49,7 +49,7 @@ class Losses:
             f"coalesce(sum(f.shown) FILTER (f.file_kind = 'data' AND {seen} AND {_DROPPED}), 0)::BIGINT, "
             f"coalesce(sum(f.rows) FILTER (f.file_kind = 'delete' AND {seen} AND {_DROPPED}), 0)::BIGINT "
             f"FROM (SELECT f.*, s.rows - s.deletes AS shown FROM ({self._select()}) f "
-            f"LEFT JOIN ({files_select(image, self._head)}) s USING (file_id)) f"
+            f"LEFT JOIN ({shown_files(image, self._head)}) s USING (file_id)) f"
         )
 
     def first(self, most: int) -> tuple[Loss, ...]:

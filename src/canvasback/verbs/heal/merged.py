@@ -10,7 +10,7 @@ Source: the extension's `WriteCompactedFiles` and `GetCompactionChanges`, 0.3.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from itertools import accumulate
 
 import duckdb
 import msgspec
@@ -22,7 +22,8 @@ from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.catalog.writing.edits import Edit
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal
-from canvasback.parquet.new_file import footer_bytes
+from canvasback.parquet.file_end import footer_bytes
+from canvasback.parquet.footers import totals_in
 from canvasback.parquet.schema import field_ids, geography, has_geometries, knows_geometries, write_parquet
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
@@ -156,7 +157,8 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
         return False
     if has_geometries(connection, paths[0]) and not knows_geometries(connection):
         return False
-    ends = list(_ends(connection, paths))
+    totals = totals_in(connection, paths)
+    ends = list(accumulate(totals[path].rows for path in paths))
     bounds = [end for _, end in merged.splits]
     if not set(bounds) <= set(ends) or ends[-1] != merged.rows or bounds[-1] != merged.rows:
         return False
@@ -170,15 +172,6 @@ def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[st
     noted = next((note for path in paths if (note := geography(connection, path)) is not None), None)
     write_parquet(connection, select, new, {**fields, SNAPSHOT_ID: str(SNAPSHOT_ID_FIELD)}, noted)
     return True
-
-
-def _ends(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> Iterator[int]:
-    """How many rows there are up to the end of each file."""
-    end = 0
-    for path in paths:
-        [(rows,)] = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({file_literal(path)})").fetchall()
-        end += rows
-        yield end
 
 
 def _fetch(stores: Stores, place: str, path: str) -> str:

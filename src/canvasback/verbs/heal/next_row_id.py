@@ -10,9 +10,10 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.rules.row_ids import taken_row_ids
 from canvasback.catalog.spec import ROW_ID
 from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
-from canvasback.model.relation import file_literal, literal
+from canvasback.model.relation import literal
 from canvasback.parquet.encryption import read_call
 from canvasback.parquet.file_end import read_end
+from canvasback.parquet.footers import column_chunks
 from canvasback.storage.locations import Stores, is_remote
 
 
@@ -49,7 +50,7 @@ def _last(connection: duckdb.DuckDBPyConnection, file: WantedFile, stores: Store
             return None
         found = connection.execute(
             "SELECT count(*), count(stats_max), max(TRY_CAST(stats_max AS BIGINT)) FROM "
-            f"parquet_metadata({file_literal(end.path)}) WHERE path_in_schema = {literal(ROW_ID)}"
+            f"{column_chunks([end.path])} WHERE path_in_schema = {literal(ROW_ID)}"
         ).fetchall()[0]
     except duckdb.Error:
         return None

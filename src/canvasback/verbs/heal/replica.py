@@ -6,7 +6,7 @@ import os
 from itertools import islice
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import KINDS, files_select
+from canvasback.catalog.reading.files import named_files
 from canvasback.errors import AccessDeniedError, RefusedError
 from canvasback.repository.rows import create_table, insert_rows
 from canvasback.storage.locations import Stores, folder_url, is_remote
@@ -54,11 +54,7 @@ def find_replica(image: Image, stores: Stores, source: str, root: str) -> str:
 
 def _holds_files(image: Image, root: str, store: Store) -> bool:
     """Whether a store has a file of the lake. Where it has, that is seen soon."""
-    paths = " UNION ALL ".join(
-        f"SELECT path FROM ({files_select(image, kind, root)}) WHERE NOT elsewhere"
-        for kind, (table, _) in KINDS.items()
-        if table in image.tables
-    )
+    paths = f"SELECT path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
     names = ((stat.name,) for stat in store.list(""))
     while batch := list(islice(names, _BATCH)):
         create_table(image.connection, "memory.replicated", _NAMES)

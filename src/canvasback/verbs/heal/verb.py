@@ -7,8 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.completeness import refuse_incomplete
-from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
 from canvasback.catalog.writing.edits import edited, statements
@@ -18,7 +16,7 @@ from canvasback.checks import note_whole
 from canvasback.checks.diagnosis import Diagnosis, Examiner, damaged_files
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
 from canvasback.datapath.damaged_file import aside_suffix
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import RefusedError
 from canvasback.model.clock import now
 from canvasback.model.finding import Findings
@@ -137,10 +135,9 @@ class _Heal:
 
     def heal(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
         done = self.done
-        with self.engine.read() as stored:
-            image = in_dialect(stored, "duckdb")
-            refuse_incomplete(image, str(self.lake))
-            self.root = find_data_root(image, self.lake, self.data_path, None)
+        with open_lake(self.engine, self.lake, data_path=self.data_path) as live:
+            image = live.image
+            self.root = live.root()
             opened = open_of_lake(image, self.run.stores, self.repository, self.lake) if self.repository else None
             examiner = Examiner(self.run, self.root, self.level, opened, self.run.now())
             diagnosis = examiner.diagnose(image)
@@ -165,8 +162,8 @@ class _Heal:
             done.repairs += repair_rules(self.engine, self.root, self.run.stores)
         if unreadable:
             self._accept(unreadable)
-        with self.engine.read() as stored:
-            image = in_dialect(stored, "duckdb")
+        with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
+            image = live.image
             after = examiner.look_again(image, damaged)
             after.strays = diagnosis.strays
             after.empty = None if self.done.healed_files else diagnosis.empty
@@ -274,8 +271,8 @@ class _Heal:
             self.done.safety_point = point.point
 
     def _accept(self, unreadable: list[Unreadable]) -> None:
-        with self.engine.read() as stored:
-            image = in_dialect(stored, "duckdb")
+        with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
+            image = live.image
             head, committed, _ = image.head()
             edits = acceptance_edits(image, unreadable, max(self.run.now(), committed))
             self.engine.change(statements(edits), expected_of(image))

@@ -15,15 +15,15 @@ from canvasback.datapath.damaged_file import is_aside
 from canvasback.datapath.unknown_files import UnknownFile
 from canvasback.model.progress import Progress
 from canvasback.model.relation import file_literal
-from canvasback.parquet.fields import FILE_PATH, POSITION, RESERVED, Field, Node, fields_of
-from canvasback.parquet.statistics import nodes_in
+from canvasback.parquet.fields import FILE_PATH, POSITION, RESERVED, Field, fields_of
+from canvasback.parquet.file_end import ENCRYPTED, LAST, PLAIN, footer_size
+from canvasback.parquet.footers import Node, nodes_in, totals_in
 from canvasback.storage.store import Store
 
 _UUID7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _HIVE = re.compile(r"([^/=]+)=([^/]*)/")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _DUCKDB = re.compile(r"DuckDB version v(\d+)\.(\d+)")
-_FOOTER = 8
 
 Kind = Literal["data", "delete", "encrypted", "unreadable", "foreign"]
 
@@ -123,19 +123,19 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
     if is_aside(file.name):
         found.reason = "was moved aside because it was damaged"
         return found
-    if file.size < _FOOTER + 4:
+    if file.size < LAST + 4:
         found.kind, found.reason = "unreadable", f"has {file.size} bytes only: what wrote it did not come to its end"
         return found
-    head, tail = store.read(file.name, 0, 4), store.read(file.name, file.size - _FOOTER, _FOOTER)
-    if tail[-4:] == b"PARE" or head == b"PARE":
+    head, tail = store.read(file.name, 0, 4), store.read(file.name, file.size - LAST, LAST)
+    if ENCRYPTED in {head, tail[-4:]}:
         found.kind, found.reason = "encrypted", "is encrypted, and its key was in the lost part of the catalog"
         return found
-    if tail[-4:] != b"PAR1":
-        started = head == b"PAR1"
+    if tail[-4:] != PLAIN:
+        started = head == PLAIN
         found.kind = "unreadable" if started else "foreign"
         found.reason = "is not whole: its end is missing" if started else "is no Parquet file"
         return found
-    found.footer = int.from_bytes(tail[:4], "little")
+    found.footer = footer_size(tail)
     try:
         [found.path] = store.local_paths([file.name])
         _read(connection, found)
@@ -149,13 +149,10 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, file: UnknownFile
 
 
 def _read(connection: duckdb.DuckDBPyConnection, found: Evidence) -> None:
-    path = file_literal(found.path)
     nodes = nodes_in(connection, found.path)
-    [(rows, writer)] = connection.execute(f"SELECT num_rows, created_by FROM parquet_file_metadata({path})").fetchall()
-    found.writer = str(writer or "")
+    found.rows, found.writer = totals_in(connection, [found.path])[found.path]
     ids = {node.id for node in nodes}
     every = fields_of(nodes)
-    found.rows = int(rows)
     found.fields = [field for field in every if field.id < RESERVED]
     found.row_ids, found.snapshot_ids = ROW_ID_FIELD in ids, SNAPSHOT_ID_FIELD in ids
     if {FILE_PATH, POSITION} <= ids:

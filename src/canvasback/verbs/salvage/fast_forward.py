@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import takewhile
 
 import duckdb
 import msgspec
 
-from canvasback.catalog.completeness import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.commits import commits_between
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import OpenedLake
 from canvasback.datapath.sharing import find_sharing, same_place
 from canvasback.errors import AccessDeniedError, CorruptError
 from canvasback.history.continuation import Verdict, judge
-from canvasback.history.moments import by_timeline, head_of
+from canvasback.history.moments import head_of
 from canvasback.history.points import image_of
 from canvasback.model.commit import Commit, CommitSummary
 from canvasback.model.finding import Finding, Findings
@@ -32,7 +33,8 @@ from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.points import find_point, list_points
+from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
@@ -73,7 +75,7 @@ class FastForward(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_fast_forward(
-    live: Image | None,
+    live: OpenedLake | None,
     lake: LakeName,
     repository: Repository,
     findings: Findings,
@@ -84,11 +86,11 @@ def plan_fast_forward(
     """Find the newest point whose history continues that of a live catalog. Changes nothing.
 
     Args:
-        live: The catalog; None where there is none, and the newest point is wanted.
+        live: The lake; None where there is no catalog, and the newest point is wanted.
         lake: The catalog's name.
         repository: The repository.
         findings: Told about points that cannot be read: an older one is taken.
-        data_path: Where the files are, if neither the catalog nor the point is right about it.
+        data_path: Where the files of a lake without a catalog are, if the point is not right about it.
         jobs: How many chunks are checked at a time.
 
     Returns:
@@ -101,34 +103,32 @@ def plan_fast_forward(
     """
     points = _Points(repository.store, findings, jobs)
     if live is None:
-        for id_ in reversed(points.ids):
-            found = points.opened(id_, None)
-            if found is not None:
-                manifest, commits = found
-                root = folder_url(data_path) if data_path is not None else manifest.data_root
-                return FastForward(
-                    lake=lake,
-                    repository=repository,
-                    manifest=manifest,
-                    head=None,
-                    root=root,
-                    commits=commits,
-                    expected=None,
-                )
-        return None
-    live = in_dialect(live, "duckdb")
-    refuse_incomplete(live, str(lake))
+        newest = points.newest()
+        if newest is None:
+            return None
+        manifest, commits = newest
+        root = folder_url(data_path) if data_path is not None else manifest.data_root
+        return FastForward(
+            lake=lake,
+            repository=repository,
+            manifest=manifest,
+            head=None,
+            root=root,
+            commits=commits,
+            expected=None,
+        )
+    image = live.image
     check_lake(
-        live,
+        image,
         repository.store,
         repository.marker.lake_id,
-        read_previous(live.connection, repository, None, Findings()),
+        read_previous(image.connection, repository, None, Findings()),
     )
-    head = live.head()[0]
+    head = image.head()[0]
     parted: Divergence | None = None
     for ids in points.timelines():
         for manifest in points.newer(ids, head):
-            verdict = points.judge(live, manifest, ids, head)
+            verdict = points.judge(image, manifest, ids, head)
             if verdict is None:
                 continue
             if verdict.kind != "continues":
@@ -141,19 +141,19 @@ def plan_fast_forward(
                         point_time=manifest.snapshot_time,
                     )
                 break  # so do all of this timeline
-            found = points.opened(manifest.id, head)
-            if found is None:
+            came = points.commits(manifest, head)
+            if came is None:
                 continue
-            root = find_data_root(live, lake, data_path, manifest.data_root)
-            remarks = _remarks(live, manifest, root, proved=verdict.proved)
+            root = live.root(manifest.data_root)
+            remarks = _remarks(image, manifest, root, proved=verdict.proved)
             return FastForward(
                 lake=lake,
                 repository=repository,
                 manifest=manifest,
                 head=head,
                 root=root,
-                commits=found[1],
-                expected=expected_of(live),
+                commits=came,
+                expected=expected_of(image),
                 remarks=remarks,
             )
     return parted
@@ -245,65 +245,49 @@ def _remarks(live: Image, manifest: Manifest, root: str, *, proved: bool) -> tup
     return tuple(remarks)
 
 
-class _UnreadableError(Exception):
-    """A point whose manifest is damaged; never leaves this module."""
-
-
 class _Points:
-    """The points of a repository, of which those that cannot be read are left out and told of once."""
+    """The points of a repository that may continue a catalog."""
 
     def __init__(self, store: Store, findings: Findings, jobs: int) -> None:
         self._store = store
         self._findings = findings
         self._jobs = jobs
-        self._manifests: dict[str, Manifest] = {}
-        self.ids = self._list()
+        self._readable = ReadablePoints(store, self._leave_out, self._list())
+
+    def newest(self) -> tuple[Manifest, tuple[CommitSummary, ...]] | None:
+        """The newest point whose chunks are all whole, with its commits."""
+        newest_first = reversed(self._readable.ids)
+        return next(self._readable.each(newest_first, lambda found: (found, self._checked(found, -1))), None)
 
     def timelines(self) -> list[list[str]]:
         """The ids of each timeline, oldest point first; the newest timeline first."""
-        while self.ids:
-            try:
-                return list(reversed(by_timeline(self.ids, lambda id_: self._manifest(id_).timeline).values()))
-            except _UnreadableError:
-                continue
-        return []
+        return list(reversed(self._readable.by_timeline().values()))
 
     def newer(self, ids: list[str], head: int) -> Iterator[Manifest]:
         """Those of a timeline that have later snapshots, newest first."""
-        for id_ in reversed(ids):
-            if head_of(id_) <= head:
-                return
-            try:
-                yield self._manifest(id_)
-            except _UnreadableError:
-                continue
+        return self._readable.manifests(takewhile(lambda id_: head_of(id_) > head, reversed(ids)))
 
     def judge(self, live: Image, manifest: Manifest, ids: list[str], head: int) -> Verdict | None:
         """See `judge`; None where the point cannot be read."""
         # Snapshots only ever expire: the first point after the catalog's head is the likeliest to have it.
         first = ids[bisect_left(ids, head, key=head_of)]
-        for used in dict.fromkeys([(manifest.id, first), (manifest.id,)]):
-            try:
-                return judge(live, [self._snapshots(live.connection, self._manifest(id_)) for id_ in used])
-            except _UnreadableError:
-                continue
-            except (CorruptError, duckdb.Error) as error:
-                if len(used) == 1:
-                    self._leave_out(manifest.id, error)
+        if first != manifest.id:
+            with suppress(UnreadablePointError, CorruptError, duckdb.Error):  # then the times tell
+                earlier = self._readable.manifest(first)
+                return judge(live, [self._snapshots(live.connection, point) for point in (manifest, earlier)])
+        with suppress(UnreadablePointError), self._readable.reading(manifest.id):
+            return judge(live, [self._snapshots(live.connection, manifest)])
         return None
 
-    def opened(self, id_: str, after: int | None) -> tuple[Manifest, tuple[CommitSummary, ...]] | None:
-        """A point whose chunks are all whole, and its commits after a snapshot; else None."""
-        try:
-            manifest = self._manifest(id_)
-            with image_of(self._store, manifest, check_with=self._jobs) as image:
-                duck = in_dialect(image, "duckdb")
-                return manifest, commits_between(duck, -1 if after is None else after, manifest.snapshot_id)
-        except _UnreadableError:
-            return None
-        except CorruptError as error:
-            self._leave_out(id_, error)
-            return None
+    def commits(self, manifest: Manifest, after: int) -> tuple[CommitSummary, ...] | None:
+        """The commits of a point after a snapshot; None where not all of its chunks are whole."""
+        with suppress(UnreadablePointError), self._readable.reading(manifest.id):
+            return self._checked(manifest, after)
+        return None
+
+    def _checked(self, manifest: Manifest, after: int) -> tuple[CommitSummary, ...]:
+        with image_of(self._store, manifest, check_with=self._jobs) as image:
+            return commits_between(in_dialect(image, "duckdb"), after, manifest.snapshot_id)
 
     def _list(self) -> list[str]:
         try:
@@ -311,29 +295,18 @@ class _Points:
         except AccessDeniedError:
             return [find_point(self._store, "latest")]  # the leases know it
 
-    def _manifest(self, id_: str) -> Manifest:
-        if id_ not in self._manifests:
-            try:
-                self._manifests[id_] = read_point(self._store, id_)
-            except CorruptError as error:
-                self._leave_out(id_, error)
-                raise _UnreadableError from error
-        return self._manifests[id_]
-
     def _snapshots(self, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> str:
         table = next(table for table in manifest.tables if table.name == _SNAPSHOTS)
         chunks = read_chunks(connection, self._store, table)
         return relation_of(self._store, table.name, table.columns, chunks).select
 
-    def _leave_out(self, id_: str, error: CorruptError | duckdb.Error) -> None:
-        if id_ in self.ids:
-            self.ids = [other for other in self.ids if other != id_]
-            self._findings.add(
-                Finding(
-                    "repository-damaged",
-                    "error",
-                    id_,
-                    f"the point cannot be read, and an older one is looked at: {str(error).splitlines()[0]}",
-                    "Run verify --all to see which points are whole.",
-                )
+    def _leave_out(self, id_: str, damage: Damage) -> None:
+        self._findings.add(
+            Finding(
+                "repository-damaged",
+                "error",
+                id_,
+                f"the point cannot be read, and an older one is looked at: {str(damage).splitlines()[0]}",
+                "Run verify --all to see which points are whole.",
             )
+        )

@@ -6,14 +6,13 @@ import shutil
 from datetime import datetime
 
 from canvasback.catalog.blank import blank_catalog
-from canvasback.catalog.completeness import refuse_incomplete
 from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.image import Image
 from canvasback.catalog.writing.edits import edited, statements
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName
@@ -51,10 +50,8 @@ def salvage_files(
     engine = open_to_change(name)
     if new_catalog:
         return _make(name, engine, data_path, run, dry_run=dry_run)
-    with engine.read() as stored:
-        image = in_dialect(stored, "duckdb")
-        refuse_incomplete(image, str(name))
-        root = find_data_root(image, name, data_path, None)
+    with open_lake(engine, name, data_path=data_path) as live:
+        image, root = live.image, live.root()
         plan = plan_salvage(image, root, run.stores.open(root), run.progress)
         findings = Findings()
         if plan.commits:

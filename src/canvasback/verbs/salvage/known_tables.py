@@ -9,11 +9,11 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import files_select, prefixes_select
+from canvasback.catalog.reading.files import named_files, prefixes_select
 from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import ROW_ID_FIELD
-from canvasback.model.relation import file_literal
+from canvasback.parquet.footers import field_ids_in
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import deleted_positions, row_ids
 
@@ -164,11 +164,9 @@ def _partitioning(image: Image, table_id: int, head: int) -> tuple[int, list[tup
 def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable) -> None:
     places = {
         (kind, int(file_id)): path
-        for kind in ("data", "delete")
-        for file_id, path, elsewhere in image.connection.execute(
-            f"SELECT file_id, path, elsewhere FROM ({files_select(image, kind, root)})"
+        for kind, file_id, path in image.connection.execute(
+            f"SELECT kind, file_id, path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
         ).fetchall()
-        if not elsewhere
     }
     for id_, path, rows, start, seen, encrypted in image.rows(
         f"SELECT data_file_id, path, record_count, row_id_start, {visible('f', head)}, {_ENCRYPTED} "
@@ -203,10 +201,7 @@ def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable)
 def _read_ids(connection: duckdb.DuckDBPyConnection, store: Store, place: str, holder: Holder) -> None:
     [holder.path] = store.local_paths([place])
     try:
-        ids = connection.execute(
-            f"SELECT 1 FROM parquet_schema({file_literal(holder.path)}) WHERE field_id = {ROW_ID_FIELD}"
-        ).fetchall()
-        if ids:
+        if ROW_ID_FIELD in field_ids_in(connection, [holder.path]).get(holder.path, []):
             holder.ids = row_ids(connection, holder.path)
     except duckdb.Error:
         holder.missing, holder.path = True, ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from canvasback.catalog.image import Image
+from canvasback.catalog.writing.commit import AUTHOR
 from canvasback.catalog.writing.edits import Edit
-from canvasback.catalog.writing.file_commit import AUTHOR, MESSAGE
+from canvasback.catalog.writing.file_commit import MESSAGE
 from canvasback.datapath.unknown_files import list_data_path, unknown_files
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal

@@ -151,7 +151,7 @@ class Ledger:
         holder = table.holders[self._chains.base(file)]
         positions = self._chains.positions(file)
         if holder.delete_id is not None:
-            self._adoption.end("ducklake_delete_file", holder.delete_id)
+            self._adoption.end_one("ducklake_delete_file", holder.delete_id)
         path, relative = self._territory.spelled(table, file)
         holder.delete_id = self._adoption.add_delete(
             table.id, holder.id, DeleteFile(path, relative, len(positions), file.size, file.footer)
@@ -170,8 +170,8 @@ class Ledger:
                 holder.ids = [id_ for id_ in holder.ids or [] if id_ not in gone]
                 holder.rows = len(holder.ids)
                 continue
-            self._adoption.end("ducklake_data_file", holder.id)
+            self._adoption.end_one("ducklake_data_file", holder.id)
             if holder.delete_id is not None:
-                self._adoption.end("ducklake_delete_file", holder.delete_id)
+                self._adoption.end_one("ducklake_delete_file", holder.delete_id)
             table.holders.pop(holder.name, None)
             table.gone.add(holder.name)

@@ -11,6 +11,7 @@ import msgspec
 
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_to_change
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import RefusedError
 from canvasback.model.clock import now
 from canvasback.model.finding import Finding, Findings
@@ -120,7 +121,7 @@ def _plan(
     opened = open_repository(run.stores.open(repository))
     if new_catalog:
         refuse_taken(engine)
-    with contextlib.nullcontext() if new_catalog else engine.read() as live:
+    with contextlib.nullcontext() if new_catalog else open_lake(engine, name, data_path=data_path) as live:
         return plan_fast_forward(live, name, opened, findings, data_path=data_path, jobs=run.jobs_for(opened.store))
 
 

@@ -22,6 +22,7 @@ from canvasback.model.relation import literal
 from canvasback.parquet.cut import cut_files, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
 from canvasback.parquet.new_file import put_parquet
+from canvasback.repository.own_table import OwnTable
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
@@ -54,13 +55,15 @@ class TableFiles:
         self._store = store
         self._manifest = manifest
         self._folders: dict[int, str] = {}
+        self._places: OwnTable
+        self._cutting: OwnTable
         self.count = 0
         self.bytes = 0
         self.straddlers: list[tuple[str, int]] = []
         self.deletes = DeletesThen()
 
     def look(self, tables: Sequence[NewTable], folders: Mapping[int, str], head: int) -> None:
-        """Note in ``memory.places`` and ``memory.cutting`` what goes where. Changes nothing.
+        """Note what goes where. Changes nothing.
 
         A lake that was taken back counts anew: rows with numbers of snapshots that are yet to come would not be there
         before these are, and deletes with such numbers would not hold.
@@ -86,43 +89,43 @@ class TableFiles:
             for kind, (table, key) in KINDS.items()
             if table in self._source.tables
         )  # fmt: skip
-        connection.execute(f"CREATE TABLE memory.wanted AS {wanted}")
-        list_places(
+        chosen = OwnTable(connection, "chosen", wanted)
+        places = self._places = list_places(
             connection,
             self._store,
             self._manifest,
             self._manifest.data_root,
             moving=False,
-            wanted="SELECT kind, file_id FROM memory.wanted",
+            wanted=f"SELECT kind, file_id FROM {chosen}",
         )
-        absent = connection.execute("SELECT target FROM memory.places WHERE checksum IS NULL ORDER BY ALL").fetchall()
+        absent = connection.execute(f"SELECT target FROM {places} WHERE checksum IS NULL ORDER BY ALL").fetchall()
         if absent:
             raise RefusedError(
                 "table-files-absent",
                 f"the point does not hold {many(len(absent), 'file')} of it, the first: {absent[0][0]}",
                 hint="An older point may hold them: run list, and name it.",
             )
-        connection.execute("ALTER TABLE memory.places ADD COLUMN table_id BIGINT")
-        connection.execute("CREATE TABLE memory.folders (table_id BIGINT, folder VARCHAR)")
-        connection.executemany("INSERT INTO memory.folders VALUES (?, ?)", [list(f) for f in self._folders.items()])
+        connection.execute(f"ALTER TABLE {places} ADD COLUMN table_id BIGINT")
+        to = OwnTable(connection, "folders", {"table_id": "BIGINT", "folder": "VARCHAR"})
+        connection.executemany(f"INSERT INTO {to} VALUES (?, ?)", [list(f) for f in self._folders.items()])
         # DuckLake looks for partitions in all folders of a path. A copy gets a name that nothing has.
         connection.execute(
-            "UPDATE memory.places p SET table_id = w.table_id, target = f.folder "
+            f"UPDATE {places} p SET table_id = w.table_id, target = f.folder "
             "|| coalesce(array_to_string(regexp_extract_all(p.target, '[^/=]+=[^/]*/'), ''), '') "
             "|| 'ducklake-' || uuidv7()::VARCHAR "
             "|| regexp_extract(p.target, '(-delete)?[.][a-z]+$') "
-            "FROM memory.wanted w JOIN memory.folders f USING (table_id) "
+            f"FROM {chosen} w JOIN {to} f USING (table_id) "
             "WHERE w.kind = p.kind AND w.file_id = p.file_id"
         )
-        chosen = {tuple(row) for row in connection.execute("SELECT kind, file_id FROM memory.wanted").fetchall()}
+        needed = {tuple(row) for row in connection.execute(f"SELECT kind, file_id FROM {chosen}").fetchall()}
         found = [*straddling(self._source, at), *numbered_past(self._source, at, head + 1)]
-        self.straddlers = sorted(chosen & set(found))
+        self.straddlers = sorted(needed & set(found))
         cut = ", ".join(f"({literal(kind)}, {file_id})" for kind, file_id in self.straddlers) or "('', -1)"
         among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
-        connection.execute(f"CREATE TABLE memory.cutting AS FROM memory.places WHERE {among}")
-        connection.execute(f"DELETE FROM memory.places WHERE {among}")
+        self._cutting = OwnTable(connection, "cutting", f"FROM {places} WHERE {among}")
+        connection.execute(f"DELETE FROM {places} WHERE {among}")
         [(self.count, self.bytes)] = connection.execute(
-            "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM memory.places"
+            f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {places}"
         ).fetchall()
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
@@ -148,7 +151,7 @@ class TableFiles:
         connection = self._source.connection
         findings = Findings()
         placer = Placer(self._run, connection, self._store, findings)
-        placer.execute(placer.plan_new(root), self._run.now())
+        placer.execute(placer.plan_new(root, self._places), self._run.now())
         if findings.kept:
             raise CorruptError(
                 "table-incomplete",
@@ -156,7 +159,7 @@ class TableFiles:
                 f"{findings.kept[0].where} {findings.kept[0].message}",
                 hint="The lake was not changed. Run verify to see what is damaged, and try another point.",
             )
-        rows = connection.execute("SELECT kind, file_id, name, target FROM memory.cutting ORDER BY ALL").fetchall()
+        rows = connection.execute(f"SELECT kind, file_id, name, target FROM {self._cutting} ORDER BY ALL").fetchall()
         cutting = [FileSource(kind, id_, self._store, name, place) for kind, id_, name, place in rows]
         cuts = cut_files(
             self._source,
@@ -168,8 +171,8 @@ class TableFiles:
         )
         changed = {(cut.kind, cut.file_id): cut for cut in cuts}
         placed = connection.execute(
-            "SELECT table_id, kind, file_id, target FROM memory.places UNION ALL "
-            "SELECT table_id, kind, file_id, target FROM memory.cutting ORDER BY ALL"
+            f"SELECT table_id, kind, file_id, target FROM {self._places} UNION ALL "
+            f"SELECT table_id, kind, file_id, target FROM {self._cutting} ORDER BY ALL"
         ).fetchall()
         found = [
             self._with_files(table, [row[1:] for row in placed if row[0] == table.source.table_id], changed)

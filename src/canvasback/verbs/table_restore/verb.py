@@ -8,7 +8,6 @@ from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.completeness import refuse_incomplete
 from canvasback.catalog.dialects import in_dialect, readable
 from canvasback.catalog.engines import Engine, open_to_change
 from canvasback.catalog.engines.expected import Expected, changed
@@ -19,7 +18,7 @@ from canvasback.catalog.reading.table_states import table_states, visible
 from canvasback.catalog.writing.edits import statements
 from canvasback.catalog.writing.new_tables import NewTable, Schema, folder_of
 from canvasback.catalog.writing.table_commit import graft_edits
-from canvasback.datapath.data_root import find_data_root
+from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.history.points import image_of, open_moment
 from canvasback.history.times import moment_of
@@ -133,11 +132,10 @@ class _Returning(msgspec.Struct, kw_only=True):
 
     def look(self) -> None:
         """See whether it can be done, and note where each file goes. Changes nothing."""
-        with self.engine.read() as stored:
-            target = in_dialect(stored, "duckdb")
-            refuse_incomplete(target, str(self.lake))
+        with open_lake(self.engine, self.lake, data_path=self.data_path) as live:
+            target = live.image
             self._check(target)
-            self.root = find_data_root(target, self.lake, self.data_path, None)
+            self.root = live.root()
             self._name(target)
             head = target.head()[0]
         self.files.look(self.tables, self.folders, head)
@@ -145,8 +143,8 @@ class _Returning(msgspec.Struct, kw_only=True):
     def add(self) -> None:
         """Add the tables in one transaction, to whatever the lake is by then."""
         for attempt in range(1, _ATTEMPTS + 1):
-            with self.engine.read() as stored:
-                target = in_dialect(stored, "duckdb")
+            with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
+                target = live.image
                 self._refuse_existing(target)
                 head = target.head()
                 message = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import duckdb
 
@@ -15,20 +14,18 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import many
 from canvasback.model.progress import Progress
-from canvasback.model.relation import file_literal, literal
+from canvasback.model.relation import literal
+from canvasback.parquet.encryption import UndecipheredError, count_rows
+from canvasback.parquet.fields import RESERVED
+from canvasback.parquet.file_end import copy_end
+from canvasback.parquet.footers import field_ids_in, totals_in
 from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 
 _BATCH = 256
-_RESERVED = 2_147_483_000
-"""Field ids from here on are DuckLake's own columns: row ids, snapshot ids, positions."""
-
 _CURE = "The lake's own file was like that when it was saved, unless verify --level checksum says otherwise."
-
-_TAIL = 64 * 1024
-"""What is read of a remote file first; few footers are longer."""
 
 Row = tuple[str, str, int, int, str | None, bool, int]
 
@@ -63,19 +60,11 @@ def _at_hand(store: Store, rows: Sequence[Row], folder: str) -> dict[str, str]:
 
     def fetch(numbered: tuple[int, Row]) -> tuple[str, str] | None:
         number, (name, *_, size) = numbered
+        path = os.path.join(folder, f"{number}.parquet")
         try:
-            tail = store.read(name, max(0, size - _TAIL), _TAIL)
-            footer = int.from_bytes(tail[-8:-4], "little") + 8
-            if len(tail) < footer <= size:
-                tail = store.read(name, size - footer, footer)
+            copy_end(store, name, size, path)
         except ObjectMissingError:
             return None  # verify says so itself
-        path = os.path.join(folder, f"{number}.parquet")
-        with open(path, "wb") as file:
-            file.write(tail[-4:])
-            file.truncate(size)
-            file.seek(size - len(tail))
-            file.write(tail)
         return name, path
 
     with ThreadPoolExecutor(store.jobs) as pool:
@@ -127,7 +116,8 @@ class _Check:
         if not rows:
             return
         try:
-            counts, fields = _footers(self._connection, [self._paths[row[0]] for row in rows])
+            paths = [self._paths[row[0]] for row in rows]
+            totals, fields = totals_in(self._connection, paths), field_ids_in(self._connection, paths)
         except duckdb.Error as error:
             if len(rows) > 1:  # one bad file spoils the query: find out which
                 for row in rows:
@@ -138,8 +128,8 @@ class _Check:
             return
         for name, kind, table_id, expected, _, mapped, _ in rows:
             path = self._paths[name]
-            self._compare_count(name, expected, counts[path])
-            strange = [id_ for id_ in fields.get(path, []) if self._columns.get(table_id, 0) < id_ < _RESERVED]
+            self._compare_count(name, expected, totals[path].rows)
+            strange = [id_ for id_ in fields.get(path, []) if self._columns.get(table_id, 0) < id_ < RESERVED]
             if kind == "data" and not mapped and strange:
                 message = f"has fields with the ids {strange[:5]}, which its table never had"
                 self._findings.add(Finding("field-ids", "error", name, message, _CURE))
@@ -148,16 +138,12 @@ class _Check:
         """Compare an encrypted file."""
         name, _, _, expected, key, _, _ = row
         try:
-            found = self._connection.execute(
-                f"SELECT count(*) FROM read_parquet({file_literal(self._paths[name])}, "
-                f"encryption_config = {{footer_key_value: from_base64({literal(key or '')})}})"
-            ).fetchone()
-        except duckdb.Error as error:
-            # DuckDB's message may quote the statement, and with it the key: keep its first words only.
-            message = f"cannot be decrypted with the catalog's key: {str(error).splitlines()[0].partition(':')[0]}"
+            rows = count_rows(self._connection, self._paths[name], key)
+        except UndecipheredError as error:
+            message = f"cannot be decrypted with the catalog's key: {error}"
             self._findings.add(Finding("not-parquet", "error", name, message, _CURE))
             return
-        self._compare_count(name, expected, found[0] if found else 0)
+        self._compare_count(name, expected, rows)
 
     def _compare_count(self, name: str, expected: int, found: int) -> None:
         if expected != found:
@@ -166,14 +152,3 @@ class _Check:
 
     def _reason(self, error: duckdb.Error, name: str) -> str:
         return str(error).splitlines()[0].replace(self._paths[name], name)
-
-
-def _footers(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> tuple[dict[str, int], dict[str, list[int]]]:
-    names = "[" + ", ".join(file_literal(path) for path in paths) + "]"
-    counts: list[tuple[Any, ...]] = connection.execute(
-        f"SELECT file_name, num_rows FROM parquet_file_metadata({names})"
-    ).fetchall()
-    fields: list[tuple[Any, ...]] = connection.execute(
-        f"SELECT file_name, list(field_id) FROM parquet_schema({names}) WHERE field_id IS NOT NULL GROUP BY ALL"
-    ).fetchall()
-    return dict(counts), dict(fields)

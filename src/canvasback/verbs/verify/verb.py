@@ -9,7 +9,7 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.dialects import in_dialect
-from canvasback.errors import CorruptError, LakeError, RefusedError, StorageError
+from canvasback.errors import CorruptError, LakeError, StorageError
 from canvasback.history.lost_types import has_lost_types, lost_types
 from canvasback.history.points import image_of
 from canvasback.model.finding import Finding, Findings
@@ -22,8 +22,9 @@ from canvasback.model.results.verify import VerifyResult
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
-from canvasback.repository.points import find_point, list_points, read_point
+from canvasback.repository.points import find_point, list_points
 from canvasback.repository.reach import reach_of
+from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
@@ -107,8 +108,7 @@ def verify(
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
-        manifests = list(_readable(store, ids, findings))
-        sound = _collect(connection, store, manifests, findings)
+        sound = _collect(connection, store, ids, findings)
         objects, bytes_ = _check_present(connection, store, run.progress, findings)
         if level is VerifyLevel.EXISTS:
             bytes_ = 0
@@ -141,33 +141,26 @@ def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: 
         findings.add(Finding(error.code, "error", manifest.id, f"its rows were not looked at: {error.message}", cure))
 
 
-def _readable(store: Store, ids: Iterable[str], findings: Findings) -> Iterator[Manifest]:
-    for id_ in ids:
-        try:
-            yield read_point(store, id_)
-        except CorruptError as error:
-            findings.add(Finding(error.code, "error", id_, error.message, error.hint))
-
-
 def _collect(
-    connection: duckdb.DuckDBPyConnection, store: Store, manifests: list[Manifest], findings: Findings
+    connection: duckdb.DuckDBPyConnection, store: Store, ids: Iterable[str], findings: Findings
 ) -> list[Manifest]:
     """Fill ``memory.expected`` with every object that the points need, and answer which points can be read."""
     create_table(connection, "memory.needed", _NEEDED)
     sound = []
-    for manifest in manifests:
-        try:
-            _collect_point(connection, store, manifest)
-            sound.append(manifest)
-            if manifest.totals.absent:
-                count = many(manifest.totals.count, "file")
-                message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
-                findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
-        except (CorruptError, RefusedError) as error:
-            findings.add(Finding(error.code, "error", manifest.id, error.message, error.hint))
-        except duckdb.Error as error:
-            message = f"its list of files cannot be read: {str(error).splitlines()[0]}"
-            findings.add(Finding("chunk-corrupt", "error", manifest.id, message, _CURE))
+
+    def collect(manifest: Manifest) -> Manifest:
+        _collect_point(connection, store, manifest)
+        return manifest
+
+    points = ReadablePoints(
+        store, lambda id_, damage: findings.add(Finding(damage.code, "error", id_, damage.message, damage.hint))
+    )
+    for manifest in points.each(ids, collect):
+        sound.append(manifest)
+        if manifest.totals.absent:
+            count = many(manifest.totals.count, "file")
+            message = f"{manifest.totals.absent} of its {count} could not be saved by its backup"
+            findings.add(Finding("files-absent", "error", manifest.id, message, _ABSENT_CURE))
     connection.execute(
         "CREATE TABLE memory.expected AS "
         "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
