@@ -69,17 +69,17 @@ class Written:
 
 
 @pytest.fixture(scope="module")
-def once() -> dict[str, Written]:
-    """By where their files are: lakes that are written once, as no backup changes what it reads."""
-    return {}
+def written_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cloud, str], Written]:
+    """Write a lake on a disk, or in a bucket, the first time that it is asked for: no backup changes what it reads."""
+    kept: dict[str, Written] = {}
 
+    def write_once(direct: Cloud, where: str) -> Written:
+        if where not in kept:
+            folder = tmp_path_factory.mktemp(where)
+            kept[where] = Written(direct, folder, f"{folder}/data/" if where == "disk" else f"{direct.bucket()}lake/")
+        return kept[where]
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where those are."""
-    folder = tmp_path_factory.mktemp("kept")
-    (folder / "other").mkdir()
-    return folder
+    return write_once
 
 
 class Copies:
@@ -119,19 +119,15 @@ class Copies:
 
 
 @pytest.fixture
-def up(direct: Cloud, faulty: Stores, once: dict[str, Written], tmp_path: Path, kept: Path) -> Copies:
+def up(direct: Cloud, faulty: Stores, written_once: Callable[[Cloud, str], Written], tmp_path: Path) -> Copies:
     """From a disk to a bucket."""
-    if "disk" not in once:
-        once["disk"] = Written(direct, kept, f"{kept}/data/")
-    return Copies(direct, faulty, tmp_path, once["disk"], f"{direct.bucket()}repo")
+    return Copies(direct, faulty, tmp_path, written_once(direct, "disk"), f"{direct.bucket()}repo")
 
 
 @pytest.fixture
-def down(direct: Cloud, faulty: Stores, once: dict[str, Written], tmp_path: Path, kept: Path) -> Copies:
+def down(direct: Cloud, faulty: Stores, written_once: Callable[[Cloud, str], Written], tmp_path: Path) -> Copies:
     """From a bucket to a disk."""
-    if "bucket" not in once:
-        once["bucket"] = Written(direct, kept / "other", f"{direct.bucket()}lake/")
-    return Copies(direct, faulty, tmp_path, once["bucket"], f"{tmp_path}/repo")
+    return Copies(direct, faulty, tmp_path, written_once(direct, "bucket"), f"{tmp_path}/repo")
 
 
 SLOW_DOWN = status(503, s3_error("SlowDown"))
