@@ -108,10 +108,10 @@ def test_the_engine_of_the_tutorial_holds_a_lake(tmp_path: Path) -> None:
 
     walk.follow()
 
-    walk.python(f"canvasback.init({points!r}, {lake.attach!r}); canvasback.backup({lake.attach!r}, {points!r})")
+    walk.python(f"canvasback.init({lake.attach!r}, {points!r}); canvasback.backup({lake.attach!r}, {points!r})")
     lake.catalog.unlink()
-    walk.python(f"canvasback.restore({points!r}, {there!r})")
-    walk.python(f"canvasback.init({more!r}, {there!r}); canvasback.backup({there!r}, {more!r})")
+    walk.python(f"canvasback.restore({there!r}, {points!r})")
+    walk.python(f"canvasback.init({there!r}, {more!r}); canvasback.backup({there!r}, {more!r})")
     shutil.rmtree(folder)
-    walk.python(f"canvasback.restore({more!r}, {lake.attach!r})")
+    walk.python(f"canvasback.restore({lake.attach!r}, {more!r})")
     assert lake.read() == truth
