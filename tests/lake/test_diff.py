@@ -289,7 +289,11 @@ def test_an_expired_past_is_told_by_its_point(new_lake: Lake) -> None:
 
 @pytest.mark.parametrize("name", LAKES)
 def test_lakes_of_all_versions(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A table that is not listed has the same rows, and what is exact is what the writers counted."""
+    """A table that is not listed has the same rows, and what is exact is what the writers counted.
+
+    The images of a lake are compared: of catalogs in other engines than DuckDB, which take longer to read, fewer.
+    """
+    pairs, steps = (4, 5) if name.startswith("duckdb") else (2, 2)
     fixture = load_fixture(name, tmp_path)
     attach = fixture.attach
     if name.startswith("postgres"):
@@ -298,7 +302,7 @@ def test_lakes_of_all_versions(name: str, tmp_path: Path, request: pytest.Fixtur
         server.psql(string.split()[0].removeprefix("dbname="), fixture.catalog.read_text())
         attach = f"ducklake:postgres:{string}"
     snapshots = fixture.expected["snapshots"]
-    for a, b in random.Random(3).sample(list(combinations(snapshots, 2)), 4):  # noqa: S311
+    for a, b in random.Random(3).sample(list(combinations(snapshots, 2)), pairs):  # noqa: S311
         result = canvasback.diff(a, b, lake=attach)
         before, after = snapshots[a], snapshots[b]
         new = {f"{table.schema}.{table.table}": table for table in result.tables if "dropped" not in table.kinds}
@@ -310,7 +314,7 @@ def test_lakes_of_all_versions(name: str, tmp_path: Path, request: pytest.Fixtur
             assert not table.exact or (table.rows_before, table.rows_after) == rows
             assert table.rows_after - table.rows_before == table.rows_added - table.rows_removed
             assert min(table.rows_added, table.rows_removed) >= 0
-    for a, b in random.Random(4).sample(list(pairwise(snapshots)), 5):  # noqa: S311
+    for a, b in random.Random(4).sample(list(pairwise(snapshots)), steps):  # noqa: S311
         result = canvasback.diff(a, b, lake=attach)
         if len(result.commits) > 1:
             continue  # some were expired
