@@ -17,6 +17,8 @@ from tests.oracle import READERS
 from tests.other_servers import ceph_rgw, moto
 from tests.postgres import Server, running
 
+settings.register_profile("usual", deadline=None)  # how long an example takes says more of the machine
+settings.load_profile("usual")
 settings.register_profile("soak", max_examples=5000, deadline=None)
 
 TESTS = Path(__file__).parent
