@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 import canvasback
-from canvasback.catalog.spec import ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_ID_FIELD
+from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from tests.lake.builder import Lake, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
@@ -128,3 +128,24 @@ def test_two_rows_of_one_id_and_one_snapshot_are_told(flushed: Lake) -> None:
     size = f"file_size_bytes = {file.stat().st_size}, footer_size = NULL"
     catalog(flushed, f"UPDATE ducklake_data_file SET {size}")
     assert [f.code for f in canvasback.check(flushed.attach, level="rows").findings] == ["row-ids"]
+
+
+def test_ids_of_a_transaction_are_beyond_every_counter(tmp_path: Path) -> None:
+    """The extension writes them for good; a counter that is raised past them would give them out to other rows."""
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    lake.run(
+        "CREATE TABLE lake.t (i INTEGER)",
+        "INSERT INTO lake.t VALUES (0), (1)",
+        "BEGIN; INSERT INTO lake.t VALUES (2), (3); UPDATE lake.t SET i = i + 10; COMMIT",
+    )
+    with session(lake.attach, "READ_ONLY") as connection:
+        ids = [row[0] for row in connection.execute("SELECT rowid FROM lake.t ORDER BY ALL").fetchall()]
+    assert ids == [0, 1, LOCAL_ROW_IDS, LOCAL_ROW_IDS + 1]
+
+    assert canvasback.check(lake.attach, level="rows").findings == ()
+    [(counter,)] = catalog(lake, "SELECT next_row_id FROM ducklake_table_stats")
+    catalog(lake, "DELETE FROM ducklake_table_stats")
+    canvasback.init(lake.attach, lake.repository)
+    canvasback.heal(lake.attach, lake.repository)
+
+    assert catalog(lake, "SELECT next_row_id FROM ducklake_table_stats") == [(counter,)]

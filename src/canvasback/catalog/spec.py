@@ -14,6 +14,10 @@ FILE_STATISTICS = ("ducklake_file_column_stats", "ducklake_file_column_statistic
 ROW_ID = "_ducklake_internal_row_id"
 """The column of a Parquet file with the ids that its rows had before."""
 
+LOCAL_ROW_IDS = 10**18
+"""Where the ids begin that rows have inside of the transaction which inserts them. An UPDATE in the same transaction
+writes them into a file for good. No counter reaches them: source, `TRANSACTION_LOCAL_ROW_ID_START` of the extension."""
+
 ROW_ID_FIELD = 2_147_483_540
 """Its field id."""
 

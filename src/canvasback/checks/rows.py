@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from canvasback.catalog.spec import ROW_ID, SNAPSHOT_ID
+from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID, SNAPSHOT_ID
 from canvasback.checks.footers import delete_fault
 from canvasback.checks.kinds import DELETES, HIDING_STATISTICS, ROW_COUNT, ROW_ID_TAKEN, ROW_IDS, ROWS, UNREADABLE
 from canvasback.checks.notes import before, group_of
@@ -67,7 +67,10 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if file.kind == "delete":
         own = ["count(DISTINCT pos)", "min(pos)", "max(pos)", "count(DISTINCT file_path)", "max(file_path)"]
     elif ROW_ID in columns:
-        own = [f"count({ROW_ID}) - count(DISTINCT {_version(columns)})", f"max({ROW_ID})"]
+        own = [
+            f"count({ROW_ID}) - count(DISTINCT {_version(columns)})",
+            f"max({ROW_ID}) FILTER ({ROW_ID} < {LOCAL_ROW_IDS})",
+        ]
     for name, known, *_ in bounds:
         column = identifier(name)
         some = f" FILTER (NOT isnan({column}))" if known == "number" else ""

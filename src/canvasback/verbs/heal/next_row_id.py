@@ -8,7 +8,7 @@ import duckdb
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.row_ids import taken_row_ids
-from canvasback.catalog.spec import ROW_ID
+from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID
 from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
 from canvasback.model.relation import literal
 from canvasback.parquet.encryption import read_call
@@ -57,6 +57,8 @@ def _last(connection: duckdb.DuckDBPyConnection, file: WantedFile, stores: Store
     columns, known, last = found
     if not columns:
         return _without_ids(file)
+    if last is not None and last >= LOCAL_ROW_IDS:  # which says nothing of the others
+        return None if is_remote(file.place) else _last_of(connection, file, read_call(file.place, None))
     return None if known < columns or last is None else int(last)
 
 
@@ -64,8 +66,10 @@ def _last_of(connection: duckdb.DuckDBPyConnection, file: WantedFile, call: str)
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {call}").fetchall()]
     if ROW_ID not in columns:
         return _without_ids(file)
-    found = connection.execute(f"SELECT max({ROW_ID}) FROM {call}").fetchall()[0][0]
-    return None if found is None else int(found)
+    [(known, last)] = connection.execute(
+        f"SELECT count({ROW_ID}), coalesce(max({ROW_ID}) FILTER ({ROW_ID} < {LOCAL_ROW_IDS}), -1) FROM {call}"
+    ).fetchall()
+    return int(last) if known else None
 
 
 def _without_ids(file: WantedFile) -> int | None:
