@@ -12,19 +12,17 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files, prefixes_select
 from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
-from canvasback.catalog.spec import ROW_ID_FIELD
+from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID_FIELD
 from canvasback.parquet.footers import field_ids_in
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import deleted_positions, row_ids
 
 _ENCRYPTED = "encryption_key IS NOT NULL"
-_LOCAL = 10**18
-"""From here on are the row ids of rows that a transaction changed which it had inserted itself."""
 
 
 def past(ids: Iterable[int]) -> int:
     """The lowest row id that is past all that DuckLake counted."""
-    return max((id_ for id_ in ids if id_ < _LOCAL), default=-1) + 1
+    return max((id_ for id_ in ids if id_ < LOCAL_ROW_IDS), default=-1) + 1
 
 
 class Holder(msgspec.Struct):
