@@ -14,7 +14,7 @@ from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
 from canvasback.catalog.writing.commit import AUTHOR, NewCommits
 from canvasback.catalog.writing.edits import edited, statements
-from canvasback.catalog.writing.loss_commit import Unreadable, acceptance_edits, accepted_select
+from canvasback.catalog.writing.loss_commit import Unreadable, accepted_select, loss_commit_edits
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -119,7 +119,7 @@ def test_an_accepted_loss_is_told_from_other_commits(image: Image) -> None:
         commits.add("ducklake_data_file", {"data_file_id": id_, "table_id": 1, **commits.now()})
     commits.commit("files")
     before = edited(image, commits.edits())
-    lost = edited(before, acceptance_edits(before, [Unreadable("data", 3, 1)], NOON))
+    lost = edited(before, loss_commit_edits(before, [Unreadable("data", 3, 1)], NOON))
     assert lost.connection.execute(accepted_select(lost)).fetchall() == [("data", 3)]
     assert lost.rows("SELECT changes_made FROM {ducklake_snapshot_changes} c WHERE snapshot_id = 2") == [
         ("deleted_from_table:1",)

@@ -8,7 +8,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import statistics_table
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.rules.rule import Fault, Repair, rule
-from canvasback.catalog.rules.suspect_bounds import Column, doubtful_columns, live_types
+from canvasback.catalog.rules.suspect_bounds import Column, live_types, suspect_columns
 from canvasback.catalog.writing.edits import Edit
 from canvasback.catalog.writing.moment_statistics import newest_bounds
 from canvasback.model.relation import literal
@@ -38,7 +38,7 @@ def _typed(image: Image, table: str, columns: Collection[Column] | None = None) 
 def _typed_of_files(image: Image) -> Iterator[tuple[str, str]]:
     """The same of the statistics of files, with the columns only that break a rule, if any."""
     table = statistics_table(image)
-    return _typed(image, table, doubtful_columns(image, table))
+    return _typed(image, table, suspect_columns(image, table))
 
 
 def _make_anew(image: Image, faults: Sequence[Fault]) -> list[Edit]:

@@ -38,7 +38,7 @@ def live_types(image: Image) -> dict[str, list[str]]:
     return spellings
 
 
-def doubtful_columns(image: Image, statistics: str) -> frozenset[Column]:
+def suspect_columns(image: Image, statistics: str) -> frozenset[Column]:
     """The live columns of which some file's bounds may be no values, reversed, or outside of the table's bounds.
 
     Those of all other columns are none of these. More columns than needed are named where only files are at fault that

@@ -96,7 +96,7 @@ class DeleteFile(msgspec.Struct, frozen=True):
     footer: int
 
 
-class Adoption(NewCommits):
+class FileCommits(NewCommits):
     """Collects the rows of new commits that adopt files."""
 
     def create_schema(self, name: str, folder: str) -> int:

@@ -55,7 +55,7 @@ def accepted_select(image: Image) -> str:
     )
 
 
-def acceptance_edits(image: Image, files: Sequence[Unreadable], moment: datetime) -> list[Edit]:
+def loss_commit_edits(image: Image, files: Sequence[Unreadable], moment: datetime) -> list[Edit]:
     """What makes one new commit that leaves files out of the lake.
 
     The deletes of a data file that is left out are left out with it. Where only the file of deletes cannot be read,

@@ -1,4 +1,4 @@
-"""What is to be grafted onto a catalog, see `canvasback.catalog.writing.table_commit`."""
+"""What is to be added to a catalog, see `canvasback.catalog.writing.table_commit`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class NewFile(msgspec.Struct, frozen=True):
-    """A file of a table that is grafted.
+    """A file of a table that is added.
 
     Attributes:
         kind: ``data`` or ``delete``.
@@ -32,7 +32,7 @@ class NewFile(msgspec.Struct, frozen=True):
 
 
 class NewTable(msgspec.Struct, frozen=True):
-    """A table to graft.
+    """A table to add.
 
     Attributes:
         source: The table where it comes from.

@@ -1,4 +1,4 @@
-"""Grafting tables of one catalog onto another: as new tables, in a new commit.
+"""Adding tables of one catalog to another: as new tables, in a new commit.
 
 What the tables are comes along: columns with their ids, partitioning, sort order, comments, options, statistics, row
 ids. Ids that count for the whole lake are given out anew, and the files are others, so that nothing of what the lake
@@ -21,7 +21,7 @@ from canvasback.catalog.writing.table_statistics import Replaced, column_statist
 from canvasback.model.relation import identifier
 
 
-def graft_edits(
+def table_commit_edits(
     source: Image,
     snapshot: int,
     target: Image,
@@ -41,15 +41,15 @@ def graft_edits(
         moment: The time of the commit.
         message: Why it is made.
     """
-    graft = _Graft(source, snapshot, target, moment)
+    commit = _TableCommit(source, snapshot, target, moment)
     for schema in schemas:
-        graft.add_schema(schema)
+        commit.add_schema(schema)
     for table in tables:
-        graft.add(table)
-    return graft.finish(message)
+        commit.add(table)
+    return commit.finish(message)
 
 
-class _Graft:
+class _TableCommit:
     def __init__(self, source: Image, snapshot: int, target: Image, moment: datetime) -> None:
         self._source = source
         self._snapshot = snapshot

@@ -10,7 +10,7 @@ import msgspec
 from canvasback.catalog.engines import open_to_change
 from canvasback.catalog.image import Image
 from canvasback.catalog.writing.edits import edited, statements
-from canvasback.catalog.writing.loss_commit import Unreadable, acceptance_edits
+from canvasback.catalog.writing.loss_commit import Unreadable, loss_commit_edits
 from canvasback.catalog.writing.unchanged import expected_of
 from canvasback.checks import note_whole
 from canvasback.checks.diagnosis import Diagnosis, Examiner, damaged_files
@@ -274,7 +274,7 @@ class _Heal:
         with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
             image = live.image
             head, committed, _ = image.head()
-            edits = acceptance_edits(image, unreadable, max(self.run.now(), committed))
+            edits = loss_commit_edits(image, unreadable, max(self.run.now(), committed))
             self.engine.change(statements(edits), expected_of(image))
             self.done.accepted = head + 1
 

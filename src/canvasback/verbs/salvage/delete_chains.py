@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import duckdb
 
 from canvasback.verbs.salvage.evidence import Evidence, deleted_positions
-from canvasback.verbs.salvage.folders import Territory
+from canvasback.verbs.salvage.folders import TableFolders
 
 
 class Chains:
@@ -33,13 +33,13 @@ class Chains:
                 self._bases[file.name], self._positions[file.name] = base, positions
                 self._chains.setdefault(base, []).append(file)
 
-    def unfit(self, territory: Territory) -> Iterator[tuple[Evidence, str]]:
+    def unfit(self, table_folders: TableFolders) -> Iterator[tuple[Evidence, str]]:
         """Those that cannot have been committed, with the reason; they are forgotten."""
         for file in self._files:
             if file.name not in self._bases:
                 yield file, "does not delete rows of exactly one data file"
         for base, chain in self._chains.items():
-            table = territory.table(chain[0])
+            table = table_folders.table(chain[0])
             holder = table.holders.get(base) if table else None
             known = holder.deleted if holder else set()
             fitting: list[Evidence] = []

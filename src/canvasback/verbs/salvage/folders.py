@@ -6,14 +6,14 @@ import re
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.table_states import visible
-from canvasback.catalog.writing.file_commit import Adoption
+from canvasback.catalog.writing.file_commit import FileCommits
 from canvasback.verbs.salvage.evidence import Evidence
 from canvasback.verbs.salvage.known_tables import LakeTable
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Territory:
+class TableFolders:
     """The tables of the lake by their folders.
 
     Args:
@@ -21,7 +21,7 @@ class Territory:
         tables: Its tables.
     """
 
-    adoption: Adoption
+    file_commits: FileCommits
 
     def __init__(self, image: Image, tables: list[LakeTable]) -> None:
         head = image.head()[0]
@@ -77,7 +77,9 @@ class Territory:
         folder = "/".join(above) + "/" if above else ""
         schema_id, schema = self._schema(folder)
         called = instead_of.name if instead_of else self._name(name, file.folder, schema)
-        id_ = self.adoption.create_table(schema_id, schema, called, name + "/", name if _UUID.fullmatch(name) else "")
+        id_ = self.file_commits.create_table(
+            schema_id, schema, called, name + "/", name if _UUID.fullmatch(name) else ""
+        )
         table = LakeTable(id_, schema, called, file.folder, {}, 0, created=True)
         if instead_of is not None:
             self._tables.remove(instead_of)
@@ -92,7 +94,7 @@ class Territory:
         if folder in self._schemas:
             return self._schemas[folder]
         name = self._name(folder.rstrip("/"), folder, "")
-        self._schemas[folder] = self.adoption.create_schema(name, folder), name
+        self._schemas[folder] = self.file_commits.create_schema(name, folder), name
         return self._schemas[folder]
 
     def _name(self, name: str, folder: str, schema: str) -> str:

@@ -14,7 +14,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results.salvage import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import gather
-from canvasback.verbs.salvage.folders import Territory
+from canvasback.verbs.salvage.folders import TableFolders
 from canvasback.verbs.salvage.known_tables import known_tables
 from canvasback.verbs.salvage.losses import losses
 from canvasback.verbs.salvage.replay import Replay
@@ -60,8 +60,8 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
     settled = _settled(image)
     files = [file for file in every if file.moment > settled]
     head = image.head()[0]
-    territory = Territory(image, known_tables(image, root, store, {file.folder for file in files}))
-    outcome = Replay(image, territory, files).run()
+    table_folders = TableFolders(image, known_tables(image, root, store, {file.folder for file in files}))
+    outcome = Replay(image, table_folders, files).run()
     looked_at = [LeftFile(name=file.name, reason=_LOOKED_AT) for file in every if file.moment <= settled]
     return SalvagePlan(
         head=head,
@@ -69,7 +69,7 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
         edits=outcome.edits,
         commits=tuple(outcome.commits),
         left=tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
-        losses=losses(outcome, files, territory.generated, head),
+        losses=losses(outcome, files, table_folders.generated, head),
         tables=tuple(outcome.tables),
         recent=any(file.recent for file in files),
     )

@@ -10,10 +10,10 @@ from canvasback.model.results.salvage import LeftFile, SalvagedCommit, SalvagedT
 from canvasback.verbs.salvage.compaction import find_sources, same_rows
 from canvasback.verbs.salvage.evidence import Evidence, snapshot_ids
 from canvasback.verbs.salvage.evolution import related
-from canvasback.verbs.salvage.folders import Territory
+from canvasback.verbs.salvage.folders import TableFolders
 from canvasback.verbs.salvage.gaps import past_gaps
 from canvasback.verbs.salvage.known_tables import Holder, LakeTable, past
-from canvasback.verbs.salvage.rebuilt import Ledger
+from canvasback.verbs.salvage.rebuilt import Rebuilt
 from canvasback.verbs.salvage.row_order import in_row_order
 
 _NEAR = 20_000
@@ -33,22 +33,22 @@ class Outcome(msgspec.Struct, kw_only=True):
     snapshot: int
 
 
-class Replay(Ledger):
+class Replay(Rebuilt):
     """Takes files one by one, and makes commits of them.
 
     Args:
         image: The catalog in DuckDB's dialect.
-        territory: The tables, and what folders are whose.
+        table_folders: The tables, and what folders are whose.
         files: What is unknown, the oldest first.
     """
 
-    def __init__(self, image: Image, territory: Territory, files: list[Evidence]) -> None:
-        super().__init__(image, territory, files)
+    def __init__(self, image: Image, table_folders: TableFolders, files: list[Evidence]) -> None:
+        super().__init__(image, table_folders, files)
         self._files = files
 
     def run(self) -> Outcome:
         """Replay all."""
-        for file, reason in self._chains.unfit(self._territory):
+        for file, reason in self._chains.unfit(self._table_folders):
             self._leave(file, reason)
         for file in self._files:
             if file.name in self._done:
@@ -56,7 +56,7 @@ class Replay(Ledger):
             if file.kind not in {"data", "delete"}:
                 self._leave(file, file.reason)
                 continue
-            if not self._territory.owns(file):
+            if not self._table_folders.owns(file):
                 self._leave(file, "lies in no folder that a table of DuckLake's could have")
                 continue
             if file.kind == "delete":
@@ -67,9 +67,9 @@ class Replay(Ledger):
                 self._update([file])
             else:
                 self._insert(file)
-        tables = self._territory.touched
+        tables = self._table_folders.touched
         next_row_ids = {id_: table.next_row_id for id_, table in self._filled.items()}
-        edits = self._adoption.finish(next_row_ids) if self._commits else []
+        edits = self._file_commits.finish(next_row_ids) if self._commits else []
         return Outcome(
             edits=edits,
             commits=self._commits,
@@ -80,8 +80,8 @@ class Replay(Ledger):
             ],
             unordered=self._unordered,
             doubtful=self._doubtful,
-            missing=self._territory.missing(),
-            snapshot=self._adoption.snapshot,
+            missing=self._table_folders.missing(),
+            snapshot=self._file_commits.snapshot,
         )
 
     # Inserts
@@ -108,7 +108,7 @@ class Replay(Ledger):
             start, certain = past_gaps(self._connection, one, table.next_row_id, renewed, deleted)
             if not certain:
                 self._unordered.add(table.full_name)
-            self._adopt(table, one, start, None)
+            self._add_file(table, one, start, None)
             table.next_row_id = start + one.rows
         self._commit(
             group, [*what, "insert"], "likely",
@@ -118,7 +118,7 @@ class Replay(Ledger):
     # Deletes and updates
 
     def _delete(self, file: Evidence) -> None:
-        table = self._territory.table(file)
+        table = self._table_folders.table(file)
         holder = table.holders.get(self._chains.base(file)) if table else None
         if table is None or holder is None:
             self._doubt(file, "deletes rows of a file that is not there or not shown any more")
@@ -146,7 +146,7 @@ class Replay(Ledger):
 
     def _update(self, files: list[Evidence]) -> None:
         """Rows that were written anew: what they were before is deleted by files of deletes, or was all of a file."""
-        table = self._territory.table(files[0])
+        table = self._table_folders.table(files[0])
         group = list(files)
         deletes: list[Evidence] = []
         if table is not None:
@@ -175,7 +175,7 @@ class Replay(Ledger):
             table = self._table(file, what, whole=not rewritten)
             ids = self._row_ids(file)
             start = max(table.next_row_id, past(ids))
-            self._adopt(table, file, None if rewritten else start, ids)
+            self._add_file(table, file, None if rewritten else start, ids)
             table.next_row_id = start if rewritten else start + file.rows
             if not shown.issuperset(ids):
                 self._unordered.add(table.full_name)
@@ -244,19 +244,19 @@ class Replay(Ledger):
 
     def _compaction(self, file: Evidence) -> None:
         """A file that a merge or a flush made of rows of several snapshots."""
-        table = self._territory.table(file)
+        table = self._table_folders.table(file)
         if table is not None and not related(table, file):
             self._doubt(file, "has columns of other types: it is of another table that had the folder, or has it")
             return
         snapshots = snapshot_ids(self._connection, file.path)
-        newer = any(snapshot > self._adoption.head for snapshot in snapshots)
+        newer = any(snapshot > self._file_commits.head for snapshot in snapshots)
         start = None
         held: list[Holder] = []
         if file.row_ids:
             ids = self._row_ids(file)
             held = self._held(table, set(ids)) if table else []
         else:
-            held = find_sources(self._connection, table, file, snapshots, self._adoption.head) if table else []
+            held = find_sources(self._connection, table, file, snapshots, self._file_commits.head) if table else []
             if not held:
                 if newer:
                     self._stand_in(file)
@@ -283,7 +283,7 @@ class Replay(Ledger):
         self._begin(file)
         what: list[str] = []
         table = self._table(file, what, whole=False)
-        self._adopt(table, file, start, ids if file.row_ids else None)
+        self._add_file(table, file, start, ids if file.row_ids else None)
         table.next_row_id = max(table.next_row_id, past(ids))
         self._end(table, held, set(ids))
         if not set(ids) <= shown and not changed:
@@ -300,7 +300,7 @@ class Replay(Ledger):
         what: list[str] = []
         table = self._table(file, what, whole=False)
         self._unordered.add(table.full_name)
-        self._adopt(table, file, table.next_row_id, None)
+        self._add_file(table, file, table.next_row_id, None)
         table.next_row_id += file.rows
         self._commit([file], [*what, "insert"], "guess", "it was merged from files of which none is there")
 

@@ -17,7 +17,7 @@ from canvasback.catalog.reading.lake_tables import LakeTable, find_tables, split
 from canvasback.catalog.reading.table_states import table_states, visible
 from canvasback.catalog.writing.edits import statements
 from canvasback.catalog.writing.new_tables import NewTable, Schema, folder_of
-from canvasback.catalog.writing.table_commit import graft_edits
+from canvasback.catalog.writing.table_commit import table_commit_edits
 from canvasback.datapath.opened_lake import open_lake
 from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.history.points import image_of, open_moment
@@ -154,7 +154,9 @@ class _Returning(msgspec.Struct, kw_only=True):
                 moment = max(self.run.now(), head[1])
                 if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
                     raise changed(str(self.lake))  # the files lie in another folder than that schema's
-                edits = graft_edits(self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message)
+                edits = table_commit_edits(
+                    self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message
+                )
             expected = Expected("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot", (head[0], head[2]))
             self.snapshot_id = head[0] + 1
             try:
