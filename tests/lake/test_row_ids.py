@@ -8,7 +8,9 @@ import duckdb
 import pytest
 
 import canvasback
+from canvasback.catalog.engines import open_engine
 from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID, ROW_ID_FIELD, SNAPSHOT_ID, SNAPSHOT_ID_FIELD
+from canvasback.model.lake import parse_lake
 from tests.lake.builder import Lake, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
@@ -130,9 +132,12 @@ def test_two_rows_of_one_id_and_one_snapshot_are_told(flushed: Lake) -> None:
     assert [f.code for f in canvasback.check(flushed.attach, level="rows").findings] == ["row-ids"]
 
 
-def test_ids_of_a_transaction_are_beyond_every_counter(tmp_path: Path) -> None:
+@pytest.mark.versions
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ids_of_a_transaction_are_beyond_every_counter(engine: Engine, tmp_path: Path, postgres: Server) -> None:
     """The extension writes them for good; a counter that is raised past them would give them out to other rows."""
-    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    attach = attach_string(engine, tmp_path, postgres)
+    lake = Lake(tmp_path / "lake", elsewhere=attach, options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run(
         "CREATE TABLE lake.t (i INTEGER)",
         "INSERT INTO lake.t VALUES (0), (1)",
@@ -141,11 +146,17 @@ def test_ids_of_a_transaction_are_beyond_every_counter(tmp_path: Path) -> None:
     with session(lake.attach, "READ_ONLY") as connection:
         ids = [row[0] for row in connection.execute("SELECT rowid FROM lake.t ORDER BY ALL").fetchall()]
     assert ids == [0, 1, LOCAL_ROW_IDS, LOCAL_ROW_IDS + 1]
-
     assert canvasback.check(lake.attach, level="rows").findings == ()
-    [(counter,)] = catalog(lake, "SELECT next_row_id FROM ducklake_table_stats")
-    catalog(lake, "DELETE FROM ducklake_table_stats")
+    counter = next_row_ids(lake)
+
+    open_engine(parse_lake(lake.attach)).change(["DELETE FROM ducklake_table_stats"])
     canvasback.init(lake.attach, lake.repository)
     canvasback.heal(lake.attach, lake.repository)
 
-    assert catalog(lake, "SELECT next_row_id FROM ducklake_table_stats") == [(counter,)]
+    assert next_row_ids(lake) == counter
+
+
+def next_row_ids(lake: Lake) -> list[tuple[object, ...]]:
+    """The counter of each table."""
+    with open_engine(parse_lake(lake.attach)).read() as image:
+        return image.rows("SELECT next_row_id FROM {ducklake_table_stats} s ORDER BY table_id")
