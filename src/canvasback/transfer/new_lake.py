@@ -107,16 +107,6 @@ class Restoring(msgspec.Struct, kw_only=True):
             finding_counts=look.findings.counts,
         )
 
-    def plan(self) -> RestorePlan:
-        """What is to be done. Changes nothing.
-
-        Raises:
-            RefusedError: It cannot be done, see `restore`.
-            CorruptError: The point's catalog is damaged.
-        """
-        with self._image() as image:
-            return self._look(image).plan
-
     def _image(self) -> AbstractContextManager[Image]:
         store, lake = self.opened.store, self.target.lake
         refuse_nesting(store.url, self.target.root)
