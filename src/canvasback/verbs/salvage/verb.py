@@ -84,7 +84,7 @@ def salvage(
     name = parse_lake(lake)
     if data_path is not None and (repository is None or not new_catalog):
         _refuse_absent(run.stores, data_path)
-    planned = _plan(name, repository, run, new_catalog=new_catalog, data_path=data_path)
+    planned = plan_salvage(name, repository, run, new_catalog=new_catalog, data_path=data_path)
     plan, forward = planned.plan, planned.forward
     if dry_run:
         forwarded = None if plan.forward is None else result_of(plan.forward, dry_run=True)
@@ -127,7 +127,9 @@ def _refuse_absent(stores: Stores, data_path: str) -> None:
         )
 
 
-def _plan(name: LakeName, repository: str | None, run: Run, *, new_catalog: bool, data_path: str | None) -> Planned:
+def plan_salvage(
+    name: LakeName, repository: str | None, run: Run, *, new_catalog: bool, data_path: str | None
+) -> Planned:
     """Decide what is to be done, and change nothing."""
     engine = open_to_change(name)
     damaged = Findings()
