@@ -134,7 +134,7 @@ def test_files_from_outside_are_of_no_commit_in_a_lake_that_moved(tmp_path: Path
     lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run(
         "CREATE TABLE lake.t (i BIGINT)",
-        f"COPY (SELECT range AS i FROM range(30)) TO '{tmp_path}/outside.parquet'",
+        f"COPY (SELECT range AS i FROM range(30)) TO '{tmp_path}/outside.parquet' (FIELD_IDS {{i: 1}})",
         f"CALL ducklake_add_data_files('lake', 't', '{tmp_path}/outside.parquet')",
     )
     lake.backup()
@@ -148,9 +148,8 @@ def test_files_from_outside_are_of_no_commit_in_a_lake_that_moved(tmp_path: Path
     (moved.data / late.relative_to(lake.data)).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(late, moved.data / late.relative_to(lake.data))
 
-    dry = canvasback.salvage(moved.attach, lake.repository, dry_run=True)
     done = canvasback.salvage(moved.attach, lake.repository)
 
     assert [commit.what for commit in done.commits] == [("insert",)]
-    assert (dry.commits, dry.left, dry.tables) == (done.commits, done.left, done.tables)
+    assert done.left == ()
     assert moved.read() == lake.read()
