@@ -37,7 +37,7 @@ class FastForward(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         plan: The plan.
         restoring: Brings the point back.
-        catalog: What the catalog is afterwards, in DuckDB's dialect.
+        catalog: What the catalog is afterwards, in DuckDB's dialect; can be read as long as the point's image.
         copies: Where copies are of the data path's files, under their names, that are put there where one is missing.
     """
 

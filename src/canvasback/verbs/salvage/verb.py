@@ -77,7 +77,8 @@ def salvage(
         UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
         RefusedError: A catalog is to be made where there is one (``target-not-empty``); the repository is of another
             lake (``other-lake``); there is nothing at the data path that is given (``data-path-empty``).
-        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
+        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed, or nothing after what
+            the point brought back.
         LakeError: There is no catalog, or it cannot be read.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
@@ -130,7 +131,7 @@ def _refuse_absent(stores: Stores, data_path: str) -> None:
 def plan_salvage(
     name: LakeName, repository: str | None, run: Run, *, new_catalog: bool, data_path: str | None
 ) -> Planned:
-    """Decide what is to be done, and change nothing."""
+    """Decide what is to be done, and change nothing. See `salvage` for the arguments and for what may be raised."""
     engine = open_to_change(name)
     damaged = Findings()
     forward: FastForward | None = None
