@@ -203,26 +203,29 @@ class Body:
         return held
 
     def _bind(self, target: ast.AST | None, held: Held | None) -> None:
+        if held is None:
+            return
         match target:
-            case ast.Name(id=name) if held is not None:
+            case ast.Name(id=name):
                 self._held[name] = held
-            case ast.Attribute(value=ast.Name(id="self"), attr=name) if held is not None and "self" in self._held:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if "self" in self._held:
                 self._held["self"].fields[name] = held
-            case ast.Tuple(elts=parts) if held is not None:
+            case ast.Tuple(elts=parts):
                 for place, part in enumerate(parts):
                     self._bind(part, held.fields.get(place))
 
     def _attribute(self, held: Held | None, name: str) -> Held | None:
+        if held is None:
+            return None
         method = self._method(held, name)
         if method is not None and any("property" in ast.dump(mark) for mark in method.node.decorator_list):
-            return self._walk.call(method, {"self": held} if held is not None else {})
-        return held.fields.get(name) if held is not None else None
+            return self._walk.call(method, {"self": held})
+        return held.fields.get(name)
 
-    def _method(self, held: Held | None, name: str) -> Definition | None:
+    def _method(self, held: Held, name: str) -> Definition | None:
         """A method of an object that is no struct."""
-        if held is None or held.of is None or self._walk.package.method(held.of, "__init__") is None:
-            return None
-        return self._walk.package.method(held.of, name)
+        package, of = self._walk.package, held.of
+        return package.method(of, name) if of is not None and package.method(of, "__init__") is not None else None
 
     def _call(self, node: ast.Call) -> Held | None:
         owner = self._value(node.func.value) if isinstance(node.func, ast.Attribute) else None
