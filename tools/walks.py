@@ -11,7 +11,8 @@ it, such as a manifest, is something else. A function that was passed already is
 - A *return* is a stay in a module that it had left.
 
 A struct, which has no ``__init__`` of its own, is where the parameter is put down: whoever takes a field out of it
-hands that on, and what its own methods do with it is the work that it was brought for. Nor is a store followed, of
+hands that on, and what its own methods do with it is the work that it was brought for. So is any object of a lower room
+that took it in its constructor: to ask it is no walk. A verb's own objects are followed. Nor is a store followed, of
 which only the run knows the class: `storage` and `model`, which are below all, are no stays.
 """
 
@@ -223,9 +224,11 @@ class Body:
         return held.fields.get(name)
 
     def _method(self, held: Held, name: str) -> Definition | None:
-        """A method of an object that is no struct."""
+        """A method of an object that is no struct, and was not made in another room to have the parameter."""
         package, of = self._walk.package, held.of
-        return package.method(of, name) if of is not None and package.method(of, "__init__") is not None else None
+        if of is None or package.method(of, "__init__") is None:
+            return None
+        return package.method(of, name) if _room(of.module) == _room(self._function.module) else None
 
     def _call(self, node: ast.Call) -> Held | None:
         owner = self._value(node.func.value) if isinstance(node.func, ast.Attribute) else None
@@ -262,6 +265,12 @@ class Body:
                 source = package.find(here.module, origin)
                 found = package.find(source, name) if isinstance(source, Module) else None
         return found if isinstance(found, Definition) else None
+
+
+def _room(module: Module) -> str:
+    """A module; all those of one verb are one."""
+    package, _, verb = module.name.partition(".verbs.")
+    return f"{package}.{verb.partition('.')[0]}" if verb else module.name
 
 
 def _given(values: Iterable[tuple[str | int, Held | None]]) -> Given:

@@ -50,19 +50,33 @@ def test_a_function_is_walked_once(tmp_path: Path) -> None:
     assert walked(package).stays == ["verb", "work", "low", "lower", "work"]
 
 
-def test_it_goes_on_in_the_attributes_of_objects(tmp_path: Path) -> None:
+_HOLDER = (
+    "class Base:\n    def go(self):\n        look(self._store)\n\n"
+    "class Holder(Base):\n    def __init__(self, store):\n        self._store = store\n\n"
+    "    @property\n    def size(self):\n        return look(self._store)\n"
+)
+_HOLDS = (
+    "def work(name, stores):\n    holder = Holder(store=stores.open(name))\n    holder.go()\n    return holder.size\n"
+)
+
+
+def test_it_goes_on_in_the_attributes_of_objects_of_its_own(tmp_path: Path) -> None:
     package = made(
         tmp_path,
-        work="from pkg.held import Holder\n\n"
-        "def work(name, stores):\n    holder = Holder(store=stores.open(name))\n    holder.go()\n"
-        "    return holder.size\n",
-        held="from pkg.low import look\n\n"
-        "class Base:\n    def go(self):\n        look(self._store)\n\n"
-        "class Holder(Base):\n    def __init__(self, store):\n        self._store = store\n\n"
-        "    @property\n    def size(self):\n        return look(self._store)\n",
+        work=f"from pkg.low import look\n\n{_HOLDS}\n{_HOLDER}",
         low="def look(store):\n    pass\n",
     )
-    assert walked(package).stays == ["verb", "work", "held", "low", "held", "low"]
+    assert walked(package).stays == ["verb", "work", "low", "work", "low"]
+
+
+def test_an_object_of_a_lower_room_has_what_it_took(tmp_path: Path) -> None:
+    package = made(
+        tmp_path,
+        work=f"from pkg.held import Holder\n\n{_HOLDS}",
+        held=f"from pkg.low import look\n\n{_HOLDER}",
+        low="def look(store):\n    pass\n",
+    )
+    assert walked(package).stays == ["verb", "work", "held"]
 
 
 def test_a_struct_hands_its_fields_on_and_keeps_its_work(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
-from canvasback.history.moments import find_held, find_in_point
+from canvasback.history.moments import find_held
+from canvasback.history.point_history import open_history
 from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment
@@ -49,12 +50,13 @@ def open_moment(
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
     opened = open_repository(stores.open(repository))
-    if moment is not None and wanted is None:
-        held = find_held(opened.store, moment)
+    if moment is not None:
+        named = None if wanted is None else find_point(opened.store, wanted)
+        with open_history(opened.store) as history:
+            held = find_held(history, moment, named)
         return opened, held.manifest, held.commit
     manifest = read_point(opened.store, find_point(opened.store, wanted or "latest"))
-    newest = Commit(manifest.snapshot_id, manifest.snapshot_time)
-    return opened, manifest, newest if moment is None else find_in_point(opened.store, manifest, moment)
+    return opened, manifest, Commit(manifest.snapshot_id, manifest.snapshot_time)
 
 
 def image_of(

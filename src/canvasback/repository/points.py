@@ -69,9 +69,7 @@ def find_point(store: Store, wanted: str) -> str:
             raise
         return latest
     if not ids:
-        raise UsageError(
-            "no-points", f"the repository {store.url} holds no recovery point yet", hint="Run backup first."
-        )
+        raise no_points(store.url)
     if wanted == "latest":
         return ids[-1]
     found = [id_ for id_ in ids if id_.startswith(wanted)] if wanted else []
@@ -88,6 +86,11 @@ def find_point(store: Store, wanted: str) -> str:
         f"there is no point {wanted!r} in {store.url}",
         hint="Run list to see the points; a unique beginning of an id will do.",
     )
+
+
+def no_points(url: str) -> UsageError:
+    """What to say where somebody looks for a point and there is none."""
+    return UsageError("no-points", f"the repository {url} holds no recovery point yet", hint="Run backup first.")
 
 
 def read_point(store: Store, id_: str) -> Manifest:
