@@ -4,8 +4,8 @@ Leases are numbered objects that are created, never changed. Who made the highes
 until that lease expires or a higher one gives it up. To renew is to create the next number; of two runs that
 try, one wins. Leases also say which point is the newest, so that nobody has to list the repository to know.
 
-The highest number is found without a listing: the numbers of `needed` are kept for that, and all others go
-once they are old.
+The highest number is found without a listing, see `canvasback.repository.numbered`: the numbers that this takes are
+kept, and all others go once they are old.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.model.manifest import Time
-from canvasback.repository import layout
+from canvasback.repository import layout, numbered
 from canvasback.storage.bucket.service import no_conditional_writes
 from canvasback.storage.local.process import Process, is_dead, this_process
 from canvasback.storage.store import Store
@@ -231,7 +231,7 @@ class HeldLease:
 
     def _tidy(self) -> None:
         """Remove old leases that nobody needs to find the highest number; a few at every run."""
-        keep = needed(self._number + 1)
+        keep = numbered.needed(self._number + 1)
         try:
             for number in set(self._kept) - keep:
                 self._store.delete(layout.lease_name(number))
@@ -253,40 +253,10 @@ class HeldLease:
         return LockedError("repository-locked", f"another run is writing to {self._store.url}: {who}", hint=_HINT)
 
 
-def needed(number: int) -> set[int]:
-    """The leases by which `find_newest` finds the highest number: the powers of two, and the number's own prefixes.
-
-    As the number grows no other lower one is ever needed again.
-    """
-    found = {number >> shift << shift for shift in range(number.bit_length())}
-    return found | {1 << shift for shift in range(number.bit_length())}
-
-
 def find_newest(store: Store) -> tuple[int, Lease | None]:
     """The lease of the highest number: 0 and None where there is none; None where its content cannot be read."""
-    seen: dict[int, Lease | None] = {}
-
-    def exists(number: int) -> bool:
-        try:
-            content = store.get(layout.lease_name(number))
-        except ObjectMissingError:
-            return False
-        except AccessDeniedError:
-            return False  # S3 says so of what is not there to those who may not list
-        seen[number] = _decode(content)
-        return True
-
-    if not exists(1):
-        return 0, None
-    step = 1
-    while exists(step * 2):
-        step *= 2
-    number = step
-    while step > 1:
-        step //= 2
-        if exists(number + step):
-            number += step
-    return number, seen[number]
+    number, content = numbered.find_newest(store, layout.lease_name)
+    return number, _decode(content)
 
 
 def latest_of(store: Store, lease: Lease) -> str | None:
