@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from blake3 import blake3
 
 from canvasback.errors import (
     AccessDeniedError,
@@ -19,11 +18,11 @@ from canvasback.errors import (
 from canvasback.model.engine import ENGINES
 from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
+from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.owner import Owner, owner_of
 from canvasback.storage.store import Store
 
-_BLANK = "0" * 64
 _TABLES = "ducklake_"
 """How the names of a catalog's tables begin; no engine reads others."""
 
@@ -102,7 +101,7 @@ def read_point(store: Store, id_: str) -> Manifest:
         raise CorruptError(
             "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error.message}", hint=hint
         ) from error
-    if _checksum(content, manifest.self) != manifest.self or manifest.id != id_:
+    if not is_as_stamped(content, manifest.self) or manifest.id != id_:
         raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=hint)
     doubt = _doubt(manifest, owner_of(store))
     if doubt:
@@ -144,9 +143,7 @@ def publish_point(
         created = max(created, before + timedelta(milliseconds=1))
     while True:
         id_ = layout.point_id(created, manifest.snapshot_id)
-        blank = msgspec.structs.replace(manifest, self=_BLANK, id=id_)
-        checksum = blake3(msgspec.json.encode(blank)).hexdigest()
-        finished = msgspec.structs.replace(blank, self=checksum)
+        finished = stamped(msgspec.structs.replace(manifest, id=id_))
         announce(id_)
         try:
             store.put_new(layout.point_name(id_), msgspec.json.encode(finished))
@@ -156,29 +153,9 @@ def publish_point(
             return finished
 
 
-def check_format(content: bytes, where: str) -> None:
-    """See that a JSON object is of a format that this release reads.
-
-    Raises:
-        CorruptError: It is newer (``format-too-new``).
-        msgspec.DecodeError: It is no JSON object with a format.
-    """
-    found = msgspec.json.decode(content, type=_Versioned).format
-    if found > layout.FORMAT:
-        raise CorruptError(
-            "format-too-new",
-            f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
-            hint="Install a newer release of Canvasback.",
-        )
-
-
 def _known_to_leases(store: Store) -> str:
     lease = find_newest(store)[1]
     return (latest_of(store, lease) or "") if lease is not None else ""
-
-
-class _Versioned(msgspec.Struct):
-    format: int
 
 
 def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
@@ -211,7 +188,3 @@ def _is_time(time: datetime) -> bool:
     except OverflowError:
         return False
     return True
-
-
-def _checksum(content: bytes, recorded: str) -> str:
-    return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest()
