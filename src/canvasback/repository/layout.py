@@ -11,6 +11,7 @@ FORMAT = 3
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
+REGISTER = "register/"
 DATA = "data/"
 EXTERNAL = "external/"
 
@@ -60,6 +61,11 @@ def point_time(id_: str) -> datetime | None:
 def lease_name(number: int) -> str:
     """The name of the lease of that number."""
     return f"{LEASES}{number:010d}.json"
+
+
+def register_name(number: int) -> str:
+    """The name of the object of that number that has the register."""
+    return f"{REGISTER}{number:010d}.json"
 
 
 def copy_name(path: str, *, elsewhere: bool) -> str:
