@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -21,6 +21,7 @@ from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.owner import Owner, owner_of
+from canvasback.repository.register import forgotten_points
 from canvasback.storage.store import Store
 
 _TABLES = "ducklake_"
@@ -31,14 +32,21 @@ _NEEDED = frozenset({"ducklake_metadata", "ducklake_snapshot"})
 """Tables without which nothing can be said of a point."""
 
 
-def list_points(store: Store) -> list[str]:
-    """The ids of all points, oldest first."""
+def stored_points(store: Store) -> list[str]:
+    """The ids of all points that are there, oldest first, those that are forgotten too."""
     ids = (layout.parse_point_name(stat.name) for stat in store.list(layout.POINTS))
     return sorted(id_ for id_ in ids if id_ is not None)
 
 
+def list_points(store: Store) -> list[str]:
+    """The ids of the points, oldest first. One that is forgotten is none, here and wherever somebody looks for one."""
+    ids = stored_points(store)
+    hidden = forgotten_points(store)
+    return [id_ for id_ in ids if id_ not in hidden]
+
+
 def find_point(store: Store, wanted: str) -> str:
-    """The id that ``latest``, an id or a unique prefix of one means.
+    """The id that ``latest``, an id or a unique prefix of one means. A forgotten point takes its whole id.
 
     Raises:
         UsageError: There is no such point (``unknown-point``), or several (``ambiguous-point``).
@@ -58,6 +66,15 @@ def find_point(store: Store, wanted: str) -> str:
         )
     if wanted == "latest":
         return ids[-1]
+    return choose_point(store, ids, wanted)
+
+
+def choose_point(store: Store, ids: Sequence[str], wanted: str) -> str:
+    """The one of these ids that an id or a unique prefix of one means.
+
+    Raises:
+        UsageError: None is (``unknown-point``), or several are (``ambiguous-point``).
+    """
     found = [id_ for id_ in ids if id_.startswith(wanted)] if wanted else []
     if wanted in found or len(found) == 1:
         return wanted if wanted in found else found[0]
@@ -70,7 +87,7 @@ def find_point(store: Store, wanted: str) -> str:
     raise UsageError(
         "unknown-point",
         f"there is no point {wanted!r} in {store.url}",
-        hint="Run list to see the points; a unique beginning of an id will do.",
+        hint="Run list to see the points; a unique beginning of an id will do, and the whole of a forgotten one's.",
     )
 
 
@@ -109,18 +126,19 @@ def read_point(store: Store, id_: str) -> Manifest:
     return manifest
 
 
-def newest_points(store: Store, known: str | None) -> Iterator[str]:
+def newest_points(store: Store, known: str | None, hidden: Collection[str] = ()) -> Iterator[str]:
     """The ids of points, newest first, listed only where what the leases know is not enough.
 
     Args:
         store: The repository.
         known: The newest point as the leases know it; empty where there is none, None if they do not know.
+        hidden: Those that are forgotten, and passed over.
     """
     if known == "":
         return
-    if known and store.stat(layout.point_name(known)) is not None:
+    if known and known not in hidden and store.stat(layout.point_name(known)) is not None:
         yield known
-    yield from (id_ for id_ in reversed(list_points(store)) if id_ != known)
+    yield from (id_ for id_ in reversed(stored_points(store)) if id_ != known and id_ not in hidden)
 
 
 def publish_point(

@@ -9,9 +9,13 @@ from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, Manifest, StoredTable
 from canvasback.repository.chunks import read_chunks
+from canvasback.repository.layout import REGISTER
 from canvasback.repository.points import newest_points
 from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.repository.register import find_register
 from canvasback.repository.repository import Repository
+
+_CURE = "Run backup --full to mend what the lake still has, and verify --all to see which points are whole."
 
 
 class PreviousTable(msgspec.Struct, frozen=True):
@@ -45,7 +49,9 @@ def read_previous(
     *,
     trust: bool = True,
 ) -> Previous:
-    """Read the newest point that can be read. Damage costs only that more is written anew.
+    """Read the newest point that can be read and is not forgotten. Damage costs only that more is written anew.
+
+    What only forgotten points name may be gone any time. Where nobody knows which they are, nothing is relied on.
 
     Args:
         connection: Where index objects are read.
@@ -60,8 +66,13 @@ def read_previous(
         passed_over.append(id_)
         findings.add(_damage(id_, damage))
 
+    try:
+        forgotten = find_register(repository.store).register.forgotten()
+    except CorruptError as error:
+        findings.add(_damage(REGISTER, error, error.hint))
+        forgotten, trust = frozenset(), False
     points = ReadablePoints(repository.store, tell)
-    manifest = next(points.manifests(newest_points(repository.store, known)), None)
+    manifest = next(points.manifests(newest_points(repository.store, known, forgotten)), None)
     if manifest is None:
         return Previous(None, {}, {}, passed_over[0] if passed_over else None)
     latest = passed_over[0] if passed_over else manifest.id
@@ -90,11 +101,5 @@ def _with_chunks(
     return found
 
 
-def _damage(where: str, error: Damage) -> Finding:
-    return Finding(
-        "repository-damaged",
-        "error",
-        where,
-        error.message,
-        "Run backup --full to mend what the lake still has, and verify --all to see which points are whole.",
-    )
+def _damage(where: str, error: Damage, cure: str = _CURE) -> Finding:
+    return Finding("repository-damaged", "error", where, error.message, cure)
