@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from canvasback.errors import RefusedError, UsageError
-from canvasback.model.manifest import Time
+from canvasback.model.manifest import Count, Time
 from canvasback.model.moment import spelled
 
 _TAG = re.compile(r"[^\W_][\w.:+=@/-]{0,63}")
@@ -53,16 +53,39 @@ class Marks(msgspec.Struct, frozen=True, omit_defaults=True):
         return "held for ever" if self.held_until is None else f"held until {spelled(self.held_until)}"
 
 
+class Sweep(msgspec.Struct, frozen=True):
+    """A prune that deletes what no point names, and has not said yet that it is done.
+
+    It may be held up, and go on when others believe that it died. So nobody relies on an object that it may delete.
+
+    Attributes:
+        token: Random; whose it is.
+        began: When it began, UTC.
+        before_ns: It deletes only what was last written before this, by the store's clock, in nanoseconds since 1970.
+    """
+
+    token: str
+    began: Time
+    before_ns: Count
+
+
 class Register(msgspec.Struct, frozen=True):
-    """What people say of all points; of those that it does not name, nothing.
+    """What is known of all points besides their manifests; of those that it does not name, nothing.
 
     Each change gives a new register, and made twice it is made once: who has to try again changes nothing more.
 
     Attributes:
         points: What is said of each, by id.
+        sweeps: The prunes that may be at work.
     """
 
     points: dict[PointId, Marks] = {}
+    sweeps: tuple[Sweep, ...] = ()
+
+    @property
+    def at_risk_ns(self) -> int:
+        """What was last written before this may be deleted if no point names it; 0 where no prune is at work."""
+        return max((sweep.before_ns for sweep in self.sweeps), default=0)
 
     def marks(self, point: str) -> Marks:
         """What is said of a point."""
@@ -137,6 +160,42 @@ class Register(msgspec.Struct, frozen=True):
             id_: msgspec.structs.replace(marks, forgotten=None, reason="") for id_, marks in hidden.items()
         })  # fmt: skip
 
+    def overdue(self, before: datetime) -> frozenset[str]:
+        """The points that were forgotten by that time, or are being pruned already."""
+        return frozenset(
+            id_
+            for id_, marks in self.points.items()
+            if marks.forgotten is not None and (marks.pruning or marks.forgotten <= before)
+        )
+
+    def prune(self, points: Iterable[str], sweep: Sweep, since: datetime) -> Register:
+        """Let nobody bring points back any more, as what only they name is going to be deleted.
+
+        Args:
+            points: Those of them that are forgotten.
+            sweep: Who deletes.
+            since: Sweeps that began before that are no longer at work.
+        """
+        going = {id_: self.marks(id_) for id_ in points if self.marks(id_).forgotten is not None}
+        pruned = self._with({id_: msgspec.structs.replace(marks, pruning=True) for id_, marks in going.items()})
+        others = (one for one in self.sweeps if one.began >= since and one.token != sweep.token)
+        return msgspec.structs.replace(pruned, sweeps=(*others, sweep))
+
+    def withdraw(self, points: Iterable[str], since: datetime) -> Register:
+        """Hide points that were announced and never published, and whose names were taken lest they ever are."""
+        reason = "it was never published"
+        return self._with({id_: Marks(forgotten=since, reason=reason, pruning=True) for id_ in points})
+
+    def without(self, points: Iterable[str]) -> Register:
+        """Say nothing any more of points whose manifests are gone."""
+        gone = set(points)
+        left = {id_: marks for id_, marks in self.points.items() if not (id_ in gone and marks.pruning)}
+        return msgspec.structs.replace(self, points=left)
+
+    def swept(self, token: str) -> Register:
+        """Say that a sweep is done."""
+        return msgspec.structs.replace(self, sweeps=tuple(one for one in self.sweeps if one.token != token))
+
     def _change(self, point: str, **changed: object) -> Register:
         marks = self.marks(point)
         if marks.forgotten is not None:
@@ -149,7 +208,8 @@ class Register(msgspec.Struct, frozen=True):
 
     def _with(self, changed: dict[str, Marks]) -> Register:
         points = self.points | changed
-        return Register({id_: marks for id_, marks in sorted(points.items()) if marks != Marks()})
+        said = {id_: marks for id_, marks in sorted(points.items()) if marks != Marks()}
+        return msgspec.structs.replace(self, points=said)
 
 
 def check_tags(names: Iterable[str]) -> None:

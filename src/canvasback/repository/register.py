@@ -22,7 +22,7 @@ from canvasback.errors import (
 )
 from canvasback.model.finding import Finding
 from canvasback.model.manifest import Count, Hash, Time
-from canvasback.model.register import Marks, PointId, Register
+from canvasback.model.register import Marks, PointId, Register, Sweep
 from canvasback.repository import layout, numbered
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.owner import owner_of
@@ -59,6 +59,7 @@ class RegisterObject(msgspec.Struct, frozen=True, omit_defaults=True):
         before: The ``self`` of the object before it; empty in the first one.
         changed: When it was made, UTC.
         points: What is said of each point, by id.
+        sweeps: The prunes that may be at work.
         leaving: Lower numbers that are not needed to find the highest one any more, and are removed later.
     """
 
@@ -70,6 +71,7 @@ class RegisterObject(msgspec.Struct, frozen=True, omit_defaults=True):
     before: str
     changed: Time
     points: dict[PointId, Marks] = {}
+    sweeps: tuple[Sweep, ...] = ()
     leaving: tuple[Leaving, ...] = ()
 
 
@@ -87,7 +89,7 @@ class StoredRegister(msgspec.Struct, frozen=True):
     @property
     def register(self) -> Register:
         """What it says."""
-        return Register(self.newest.points if self.newest is not None else {})
+        return Register() if self.newest is None else Register(self.newest.points, self.newest.sweeps)
 
     def replace(self, register: Register, now: datetime) -> bool:
         """Put another register in its place, durably.
@@ -112,6 +114,7 @@ class StoredRegister(msgspec.Struct, frozen=True):
                 before=self.newest.self if self.newest is not None else "",
                 changed=now,
                 points=register.points,
+                sweeps=register.sweeps,
                 leaving=self._remove_old(leaving, now) + _no_longer_needed(number, now),
             )
         )
