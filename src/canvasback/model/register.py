@@ -31,6 +31,7 @@ class Marks(msgspec.Struct, frozen=True, omit_defaults=True):
         forgotten: Since when it is forgotten; None if it is not.
         reason: Why it was forgotten: the policy, or that somebody named it.
         pruning: Whether what only it names may be gone already: then it does not come back.
+        withdrawn: Whether it was announced and never published, so that there is nothing to come back.
     """
 
     tags: tuple[Tag, ...] = ()
@@ -40,6 +41,7 @@ class Marks(msgspec.Struct, frozen=True, omit_defaults=True):
     forgotten: Time | None = None
     reason: str = ""
     pruning: bool = False
+    withdrawn: bool = False
 
     def is_held(self, now: datetime) -> bool:
         """Whether it must not be forgotten at that time."""
@@ -150,10 +152,11 @@ class Register(msgspec.Struct, frozen=True):
         """
         hidden = {id_: self.marks(id_) for id_ in points if self.marks(id_).forgotten is not None}
         for id_, marks in hidden.items():
-            if marks.pruning:
+            if marks.pruning or marks.withdrawn:
+                what = "was never published" if marks.withdrawn else "was forgotten, and what only it named is deleted"
                 raise RefusedError(
                     "point-pruned",
-                    f"point {id_} was forgotten, and what only it named is being deleted",
+                    f"point {id_} {what}",
                     hint="It cannot be brought back; list --all shows which points can.",
                 )
         return self._with({
@@ -184,7 +187,8 @@ class Register(msgspec.Struct, frozen=True):
     def withdraw(self, points: Iterable[str], since: datetime) -> Register:
         """Hide points that were announced and never published, and whose names were taken lest they ever are."""
         reason = "it was never published"
-        return self._with({id_: Marks(forgotten=since, reason=reason, pruning=True) for id_ in points})
+        fresh = [id_ for id_ in points if not self.marks(id_).withdrawn]
+        return self._with({id_: Marks(forgotten=since, reason=reason, withdrawn=True) for id_ in fresh})
 
     def without(self, points: Iterable[str]) -> Register:
         """Say nothing any more of points whose manifests are gone."""
