@@ -32,9 +32,11 @@ from .model.results.diff import (
     Totals,
 )
 from .model.results.fast_forward import Divergence, FastForwardResult
+from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, UnforgetResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
@@ -50,6 +52,7 @@ from .model.results.watch import (
     WatchStarted,
     WatchStopped,
 )
+from .model.retention import Policy
 from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
@@ -58,15 +61,18 @@ from .verbs.backup import backup
 from .verbs.backup_attached import backup_attached
 from .verbs.check import check
 from .verbs.diff.verb import diff
+from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.marks import hold, note, tag
 from .verbs.repoint import repoint
 from .verbs.restore import restore
 from .verbs.rewind import rewind
 from .verbs.salvage.verb import salvage
 from .verbs.table_restore.verb import restore_tables
 from .verbs.tables import tables
+from .verbs.unforget import unforget
 from .verbs.verify.verb import verify
 from .verbs.watch import watch
 
@@ -86,15 +92,19 @@ __all__ = [
     "DroppedTable",
     "FastForwardResult",
     "Finding",
+    "ForgetResult",
     "HealResult",
     "HealedFile",
+    "HoldResult",
     "InitResult",
+    "JudgedPoint",
     "LakeError",
     "LeftFile",
     "ListResult",
     "LockedError",
     "Loss",
     "NoSpaceError",
+    "NoteResult",
     "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
@@ -103,6 +113,7 @@ __all__ = [
     "PointHeld",
     "PointMade",
     "PointSummary",
+    "Policy",
     "Progress",
     "RateLimit",
     "RefusedError",
@@ -119,6 +130,7 @@ __all__ = [
     "SalvagedTable",
     "ShowResult",
     "Side",
+    "SnapshotRange",
     "StorageError",
     "StoreOptions",
     "Stores",
@@ -129,7 +141,9 @@ __all__ = [
     "TableRow",
     "TableSummary",
     "TablesResult",
+    "TagResult",
     "Totals",
+    "UnforgetResult",
     "UsageError",
     "VerifyLevel",
     "VerifyResult",
@@ -142,9 +156,12 @@ __all__ = [
     "backup_attached",
     "check",
     "diff",
+    "forget",
     "heal",
+    "hold",
     "init",
     "list_points",
+    "note",
     "repoint",
     "restore",
     "restore_tables",
@@ -152,6 +169,8 @@ __all__ = [
     "salvage",
     "show",
     "tables",
+    "tag",
+    "unforget",
     "verify",
     "watch",
 ]

@@ -16,7 +16,7 @@ from canvasback.errors import (
     RefusedError,
     UsageError,
 )
-from canvasback.model.register import Marks, Register, check_note, check_tags
+from canvasback.model.register import Marks, Register, check_note, check_tags, held_words
 from canvasback.repository import layout
 from canvasback.repository.numbered import needed
 from canvasback.repository.owner import note_owner
@@ -25,8 +25,7 @@ from canvasback.repository.register import (
     ATTEMPTS,
     change_register,
     find_register,
-    forgotten_points,
-    register_damage,
+    read_register,
 )
 from canvasback.storage.local.store import LocalStore
 from tests.unit.test_points import NOON, manifest
@@ -113,7 +112,7 @@ def test_a_hold_ends() -> None:
     assert Marks(held=True).is_held(NOON)
     assert Marks(held=True, held_until=NOON + timedelta(1)).is_held(NOON)
     assert not Marks(held=True, held_until=NOON).is_held(NOON)
-    assert Marks().hold == ""
+    assert (held_words(None), held_words(NOON)) == ("held for ever", "held until 2026-11-22 12:00:00 UTC")
 
 
 @pytest.mark.parametrize("name", ["a", "release-1.2", "täglich", "2026", "team/batch:nightly", "a" * 64])
@@ -139,8 +138,7 @@ def test_a_note_is_short() -> None:
 
 def test_a_repository_without_a_register_has_an_empty_one(store: LocalStore) -> None:
     assert find_register(store).register == Register()
-    assert forgotten_points(store) == frozenset()
-    assert register_damage(store) == ()
+    assert read_register(store) == (Register(), ())
 
 
 def test_what_was_said_is_read(store: LocalStore) -> None:
@@ -345,7 +343,8 @@ def test_where_the_register_is_damaged_all_points_are_shown(store: LocalStore) -
     change_register(store, Clock(), lambda register: register.forget([first], NOON, "by name"))
     Path(store.url + layout.register_name(1)).write_bytes(b"damaged")
     assert list_points(store) == [first, second]
-    [finding] = register_damage(store)
+    register, [finding] = read_register(store)
+    assert register == Register()
     assert (finding.code, finding.severity, finding.where) == ("register-corrupt", "error", "register/")
 
 

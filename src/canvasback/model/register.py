@@ -47,12 +47,10 @@ class Marks(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether it must not be forgotten at that time."""
         return self.held and (self.held_until is None or self.held_until > now)
 
-    @property
-    def hold(self) -> str:
-        """How long it is held, in words; empty where it is not."""
-        if not self.held:
-            return ""
-        return "held for ever" if self.held_until is None else f"held until {spelled(self.held_until)}"
+
+def held_words(until: datetime | None) -> str:
+    """How long a point is held."""
+    return "held for ever" if until is None else f"held until {spelled(until)}"
 
 
 class Sweep(msgspec.Struct, frozen=True):

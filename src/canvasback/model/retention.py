@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from canvasback.errors import UsageError
-from canvasback.model.register import Marks
+from canvasback.model.register import Marks, held_words
 
 _DURATION = re.compile(r"(?:(\d{1,4})y)?(?:(\d{1,4})m)?(?:(\d{1,6})d)?(?:(\d{1,6})h)?")
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
@@ -121,7 +121,7 @@ def evaluate(policy: Policy, points: Iterable[Candidate], now: datetime) -> tupl
         )
     for one in newest_first:
         if one.marks.is_held(now):
-            reasons[one.point].append(one.marks.hold)
+            reasons[one.point].append(held_words(one.marks.held_until))
         if not policy.keep_tag:
             reasons[one.point] += [f"tag {tag}" for tag in one.marks.tags]
     for newest in newest_first[:1]:

@@ -15,6 +15,9 @@ REGISTER = "register/"
 DATA = "data/"
 EXTERNAL = "external/"
 
+FILE_LISTS = frozenset({"data", "delete"})
+"""The lists of files that a point has besides its catalog's tables."""
+
 CHUNK_ROWS = 8_192
 CHUNK_ROWS_OF = {"ducklake_file_column_stats": 122_880, "ducklake_file_column_statistics": 122_880}
 """A chunk holds at most so many rows: 100 to 500 KiB, so that a commit that changes a few stays small."""

@@ -21,13 +21,12 @@ from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.owner import Owner, owner_of
-from canvasback.repository.register import forgotten_points
+from canvasback.repository.register import read_register
 from canvasback.storage.store import Store
 
 _TABLES = "ducklake_"
 """How the names of a catalog's tables begin; no engine reads others."""
 
-_LISTS = frozenset({"data", "delete"})
 _NEEDED = frozenset({"ducklake_metadata", "ducklake_snapshot"})
 """Tables without which nothing can be said of a point."""
 
@@ -41,7 +40,7 @@ def stored_points(store: Store) -> list[str]:
 def list_points(store: Store) -> list[str]:
     """The ids of the points, oldest first. One that is forgotten is none, here and wherever somebody looks for one."""
     ids = stored_points(store)
-    hidden = forgotten_points(store)
+    hidden = read_register(store)[0].forgotten()
     return [id_ for id_ in ids if id_ not in hidden]
 
 
@@ -185,7 +184,7 @@ def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
         "is of another lake": owner is not None and manifest.lake_id != owner.lake_id,
         "tells of an engine that does not exist": manifest.catalog.engine not in ENGINES,
         "names tables that no catalog has": not all(name.startswith(_TABLES) for name in names),
-        "names lists of files that no point has": not set(lists) <= _LISTS,
+        "names lists of files that no point has": not layout.FILE_LISTS.issuperset(lists),
         "names a table twice": any(len(set(some)) < len(some) for some in (names, lists)),
         "lacks a table that every catalog has": not set(names) >= _NEEDED,
         "has a table that cannot be": not all(map(_can_be, (*manifest.tables, *manifest.files))),

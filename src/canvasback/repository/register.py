@@ -188,22 +188,13 @@ def register_busy(store: Store) -> LockedError:
     )
 
 
-def forgotten_points(store: Store) -> frozenset[str]:
-    """The points that are hidden; none where the register is damaged, which `register_damage` tells."""
+def read_register(store: Store) -> tuple[Register, tuple[Finding, ...]]:
+    """The register for who only reads: where it is damaged it says nothing, and there is a finding."""
     try:
-        return find_register(store).register.forgotten()
-    except CorruptError:
-        return frozenset()
-
-
-def register_damage(store: Store) -> tuple[Finding, ...]:
-    """The finding that the register is damaged; none where it is not."""
-    try:
-        find_register(store)
+        return find_register(store).register, ()
     except CorruptError as error:
-        message = f"{error.message}: points that were forgotten are shown, and nobody knows which are held"
-        return (Finding("register-corrupt", "error", layout.REGISTER, message, error.hint),)
-    return ()
+        message = f"{error.message}: points that were forgotten are shown, and nobody knows what was said of others"
+        return Register(), (Finding("register-corrupt", "error", layout.REGISTER, message, error.hint),)
 
 
 def _no_longer_needed(number: int, now: datetime) -> tuple[Leaving, ...]:

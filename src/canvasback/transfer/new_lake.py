@@ -68,6 +68,7 @@ class Restoring(msgspec.Struct, kw_only=True):
         newer: Whether to look for files that are newer than the point.
         guard: Called before the catalog is written; what it raises ends it all.
         sharing: What to say of another catalog over the same files, if there are some.
+        damage: What is wrong with the repository besides the point.
     """
 
     target: Target
@@ -80,6 +81,7 @@ class Restoring(msgspec.Struct, kw_only=True):
     newer: bool = True
     guard: Callable[[], None] = lambda: None
     sharing: Finding | None = None
+    damage: tuple[Finding, ...] = ()
 
     def restore(self, *, dry_run: bool) -> RestoreResult:
         """First the files, then, as one step, the catalog. See `restore`."""
@@ -88,6 +90,7 @@ class Restoring(msgspec.Struct, kw_only=True):
         if target.lake.is_file:
             refuse_nesting(store.url, target.lake.target)
         findings = Findings()
+        findings.extend(self.damage)
         check_with = 0 if self.checked else self.run.jobs_for(store)
         file = target.lake.target
         others = [os.path.dirname(of(file)) for of in (os.path.abspath, os.path.realpath) if target.lake.is_file]

@@ -20,11 +20,13 @@ from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
+from canvasback.model.register import Register, check_note, check_tags
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.chunks import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
+from canvasback.repository.register import change_register, find_register
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.rows import rows_json, rows_select
 from canvasback.storage.locations import folder_url
@@ -46,6 +48,8 @@ def back_up(
     only_new: bool,
     recheck: int | None = None,
     full: bool = False,
+    tags: tuple[str, ...] = (),
+    note: str = "",
 ) -> BackupResult:
     """Make a point of a lake by its name; see `canvasback.backup`."""
     name = parse_lake(lake)
@@ -60,6 +64,8 @@ def back_up(
         recheck=recheck,
         trust=not full,
         only_new=only_new,
+        tags=tags,
+        note=note,
     ).back_up()
 
 
@@ -75,6 +81,8 @@ class Backup(msgspec.Struct, kw_only=True):
         recheck: At how many held files to look again.
         trust: Whether to rely on what the repository holds.
         only_new: Whether to make no point where the newest one has it all.
+        tags: Names to give to the point.
+        note: What to note of it; nothing if it is empty.
     """
 
     lake: LakeName
@@ -85,6 +93,8 @@ class Backup(msgspec.Struct, kw_only=True):
     recheck: int | None
     trust: bool
     only_new: bool
+    tags: tuple[str, ...] = ()
+    note: str = ""
     earlier_files: int = 0
     earlier_bytes: int = 0
     damage: tuple[Finding, ...] = ()
@@ -95,8 +105,15 @@ class Backup(msgspec.Struct, kw_only=True):
         """Make the point, with a lease of the repository. See `backup`."""
         if self.data_path is not None:
             folder_url(self.data_path)  # what makes no sense is found out even where no point is made
+        check_tags(self.tags)
+        check_note(self.note)
+        marked = bool(self.tags or self.note)
+        if marked:
+            find_register(self.repository.store)  # before the work: what is damaged takes no marks
         with hold_lease(self.repository.store, "backup", self.run.clock) as lease:
             manifest, made = self.make_point(lease)
+        if marked:
+            change_register(self.repository.store, self.run.clock, lambda register: self._mark(register, manifest.id))
         return BackupResult(
             point=manifest.id,
             snapshot_id=manifest.snapshot_id,
@@ -113,7 +130,13 @@ class Backup(msgspec.Struct, kw_only=True):
             commits=self.commits if made else 0,
             absent=manifest.totals.absent,
             made=made,
+            tags=tuple(sorted(set(self.tags))),
+            note=self.note,
         )
+
+    def _mark(self, register: Register, point: str) -> Register:
+        tagged = register.tag(point, self.tags)
+        return tagged.note(point, self.note) if self.note else tagged
 
     def make_point(self, lease: HeldLease) -> tuple[Manifest, bool]:
         """Read, copy, and read again while files vanish between the two.

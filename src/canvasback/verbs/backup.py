@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from canvasback.model.clock import now
@@ -23,6 +23,8 @@ def backup(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    tags: Sequence[str] = (),
+    note: str = "",
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -43,6 +45,8 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
+        note: What to note of it; see `canvasback.note`.
         jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
@@ -55,4 +59,14 @@ def backup(
         CanvasbackError: No point was made; every older one is as it was.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    return back_up(lake, repository, run, data_path=data_path, recheck=recheck, full=full, only_new=only_new)
+    return back_up(
+        lake,
+        repository,
+        run,
+        data_path=data_path,
+        recheck=recheck,
+        full=full,
+        only_new=only_new,
+        tags=tuple(tags),
+        note=note,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import duckdb
@@ -29,6 +29,8 @@ def backup_attached(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    tags: Sequence[str] = (),
+    note: str = "",
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -48,6 +50,8 @@ def backup_attached(
         recheck: See `canvasback.backup`.
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
+        tags: See `canvasback.backup`.
+        note: See `canvasback.backup`.
         jobs: See `canvasback.backup`.
         stores: See `canvasback.backup`.
         progress: Told how the work goes on.
@@ -71,4 +75,6 @@ def backup_attached(
         recheck=recheck,
         trust=not full,
         only_new=only_new,
+        tags=tuple(tags),
+        note=note,
     ).back_up()

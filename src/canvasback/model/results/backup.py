@@ -28,6 +28,8 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         commits: How many snapshots the lake has gone on since the point before; 0 where it was taken back.
         absent: Files that the point names and the repository does not hold.
         made: Whether it was made now; False where there was nothing new, and the newest point is the answer.
+        tags: Names that were given to it.
+        note: What was noted of it.
     """
 
     point: str
@@ -45,3 +47,5 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     commits: int
     absent: int
     made: bool
+    tags: tuple[str, ...] = ()
+    note: str = ""
