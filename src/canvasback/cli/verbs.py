@@ -14,6 +14,7 @@ VERBS = {
     "hold": "Keep a point from being forgotten, whatever a policy says.",
     "forget": "Hide points that a policy does not keep, or that are named.",
     "unforget": "Bring forgotten points back, as long as no prune has begun to delete what they name.",
+    "prune": "Delete what no point names: what was forgotten long enough ago.",
     "verify": "See whether points can still be restored.",
     "diff": "Tell what changed from one moment of a lake to another.",
     "tables": "List the tables of a point or of a lake, with their rows; also those that were dropped.",

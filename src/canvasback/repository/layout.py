@@ -14,6 +14,7 @@ LEASES = "leases/"
 REGISTER = "register/"
 DATA = "data/"
 EXTERNAL = "external/"
+CATALOG = "catalog/"
 
 FILE_LISTS = frozenset({"data", "delete"})
 """The lists of files that a point has besides its catalog's tables."""
@@ -30,7 +31,7 @@ _POINT_NAME = re.compile(r"points/([0-9]{8}T[0-9]{9}Z-s[0-9]{1,19})\.json")
 
 def chunk_name(hash_: str) -> str:
     """The name of a chunk or of an index object."""
-    return f"catalog/{hash_[:2]}/{hash_}.parquet"
+    return f"{CATALOG}{hash_[:2]}/{hash_}.parquet"
 
 
 def point_id(created: datetime, snapshot_id: int) -> str:
