@@ -18,8 +18,12 @@ def old_leases(store: Store, before_ns: int) -> list[str]:
         store: The repository.
         before_ns: By the store's clock, in nanoseconds since 1970.
     """
-    needed = numbered.needed(find_newest(store)[0])
+    newest = find_newest(store)[0]
+    needed = numbered.needed(newest)
     found = ((_NUMBER.fullmatch(stat.name), stat) for stat in store.list(layout.LEASES))
     return [
-        stat.name for name, stat in found if name and int(name[1]) not in needed and 0 < stat.modified_ns < before_ns
+        stat.name
+        for name, stat in found
+        # What is newer than the newest came meanwhile, and may be needed to find a later one.
+        if name and int(name[1]) < newest and int(name[1]) not in needed and 0 < stat.modified_ns < before_ns
     ]
