@@ -9,8 +9,9 @@ import pytest
 
 import canvasback
 from canvasback import RefusedError, UsageError
-from canvasback.history.moments import Held, find_held
+from canvasback.history.moments import Held, find_held, find_in_point
 from canvasback.model.moment import Moment
+from canvasback.repository.points import find_point, read_point
 from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
 
@@ -18,7 +19,11 @@ from tests.lake.builder import Lake
 def held(lake: Lake, moment: int | datetime, point: str | None = None) -> Held:
     """Look for a moment."""
     wanted = Moment(moment) if isinstance(moment, int) else Moment(time=moment)
-    return find_held(LocalStore(lake.repository + "/"), wanted, point)
+    store = LocalStore(lake.repository + "/")
+    if point is None:
+        return find_held(store, wanted)
+    manifest = read_point(store, find_point(store, point))
+    return Held(manifest, find_in_point(store, manifest, wanted))
 
 
 @pytest.fixture

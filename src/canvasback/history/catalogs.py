@@ -18,7 +18,7 @@ from canvasback.catalog.reading.deletes import late_deletes
 from canvasback.datapath.file_sources import FileSources, LakeFiles, PointFiles
 from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import CanvasbackError, RefusedError, UsageError
-from canvasback.history.moments import Held, find_commit, find_held
+from canvasback.history.moments import Held, find_commit, find_held, find_in_point
 from canvasback.history.points import image_of
 from canvasback.history.times import parse_time
 from canvasback.model.lake import parse_lake
@@ -137,11 +137,11 @@ class Catalogs:
             RefusedError: The point does not hold the moment (``moment-not-held``).
         """
         store = self._opened_repository().store
-        if moment is not None:
-            held = find_held(store, moment, wanted)
-            return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
         manifest = read_point(store, find_point(store, wanted))
-        return self._viewed(manifest, manifest.snapshot_id, manifest.snapshot_time)
+        if moment is None:
+            return self._viewed(manifest, manifest.snapshot_id, manifest.snapshot_time)
+        commit = find_in_point(store, manifest, moment)
+        return self._viewed(manifest, commit.snapshot, commit.time)
 
     def moment(self, moment: Moment) -> Viewed:
         """A snapshot or a time: in the live lake, if one is named and holds it, else in the repository's points.

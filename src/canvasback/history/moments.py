@@ -21,7 +21,7 @@ from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment, spelled
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.points import find_point, read_point
+from canvasback.repository.points import find_point
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints, UnreadablePointError
 from canvasback.storage.store import Store
@@ -42,24 +42,29 @@ class Held(msgspec.Struct, frozen=True):
     commit: Commit
 
 
-def find_held(store: Store, moment: Moment, point: str | None = None) -> Held:
+def find_held(store: Store, moment: Moment) -> Held:
     """The point that holds a moment, and the snapshot that the moment means.
 
     Args:
         store: The repository.
         moment: A snapshot, or a time: then its newest snapshot at or before that time.
-        point: An id, a unique beginning of one or ``latest`` to look into that point only.
 
     Raises:
         RefusedError: No point holds it (``moment-not-held``); the message says which nearest ones there are. Or it
             is a snapshot that exists on several timelines (``ambiguous-snapshot``).
     """
     with _history(store) as history:
-        if point is not None:
-            manifest = read_point(store, find_point(store, point))
-            commit = choose_commit(history.commits(manifest), moment, f"point {manifest.id}", manifest.created)
-            return Held(manifest, commit)
         return history.find(moment)
+
+
+def find_in_point(store: Store, manifest: Manifest, moment: Moment) -> Commit:
+    """The snapshot of a point that a moment means.
+
+    Raises:
+        RefusedError: The point does not hold it (``moment-not-held``).
+    """
+    with _history(store) as history:
+        return choose_commit(history.commits(manifest), moment, f"point {manifest.id}", manifest.created)
 
 
 def find_commit(image: Image, moment: Moment, now: datetime) -> Commit:

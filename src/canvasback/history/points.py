@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
-from canvasback.history.moments import find_held
+from canvasback.history.moments import find_held, find_in_point
 from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment
@@ -48,12 +48,13 @@ def open_moment(
         RefusedError: No point holds the moment; see `find_held`.
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
-    if moment is None:
-        opened, manifest = open_point(stores, repository, wanted or "latest")
-        return opened, manifest, Commit(manifest.snapshot_id, manifest.snapshot_time)
     opened = open_repository(stores.open(repository))
-    held = find_held(opened.store, moment, wanted)
-    return opened, held.manifest, held.commit
+    if moment is not None and wanted is None:
+        held = find_held(opened.store, moment)
+        return opened, held.manifest, held.commit
+    manifest = read_point(opened.store, find_point(opened.store, wanted or "latest"))
+    newest = Commit(manifest.snapshot_id, manifest.snapshot_time)
+    return opened, manifest, newest if moment is None else find_in_point(opened.store, manifest, moment)
 
 
 def image_of(

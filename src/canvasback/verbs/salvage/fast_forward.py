@@ -211,7 +211,7 @@ def fast_forward(
         snapshot_time=manifest.snapshot_time,
         data_path=plan.root,
         commits=plan.commits,
-        steps=(*plan.remarks, *done.steps),
+        steps=(*plan.remarks, *done.steps, *done.remarks),
         dry_run=dry_run,
         kept_files=done.kept_files,
         placed_files=done.restored_files,
