@@ -7,7 +7,8 @@ import msgspec
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import chunk_key, chunk_order
 from canvasback.model.manifest import Chunk, StoredTable
-from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.chunk_writer import ChunkWriter
+from canvasback.repository.division import divide
 from canvasback.repository.repository import Repository
 from canvasback.transfer.previous_point import Previous
 
@@ -33,22 +34,14 @@ def save_catalog(image: Image, repository: Repository, previous: Previous, jobs:
     chunks: dict[str, tuple[Chunk, ...]] = {}
     for name, relation in image.tables.items():
         before = previous.tables.get(name)
-        comparable = (
-            before is not None
-            and before.table.columns == relation.columns
-            and before.table.forms == writer.forms(relation)
-        )
-        chunks[name] = writer.split(
+        division = divide(
+            image.connection,
             relation,
             chunk_key(name, {column.name: column.type for column in relation.columns}),
-            chunk_order(name),
             repository.marker.chunk_rows_of.get(name, repository.marker.chunk_rows),
-            before.chunks if before is not None and comparable else (),
-            before.table.hasher if before is not None else "",
+            before.table if before is not None else None,
+            before.chunks if before is not None else (),
         )
-        unchanged = before is not None and comparable and chunks[name] == before.chunks
-        if before is not None and unchanged and before.table.primary_key == relation.primary_key:
-            tables.append(before.table)
-        else:
-            tables.append(writer.store(relation, chunks[name]))
+        chunks[name] = writer.write_fresh(division, chunk_order(name))
+        tables.append(division.held or writer.store(relation, chunks[name], division.forms))
     return SavedCatalog(tuple(tables), chunks, writer.written_bytes)

@@ -12,7 +12,7 @@ from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, StoredTable
 from canvasback.model.relation import Relation, literal
-from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.chunk_writer import ChunkWriter
 from canvasback.repository.filelist import CHECKSUM, COLUMNS, HELD, HeldFiles, recorded_checksums
 from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.repository import Repository

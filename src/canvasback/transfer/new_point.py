@@ -21,7 +21,7 @@ from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
 from canvasback.model.results.backup import BackupResult
-from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository.chunk_writer import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import publish_point
