@@ -19,7 +19,8 @@ from canvasback.repository.repository import Repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.run import Run
 from canvasback.transfer.catalog_chunks import SavedCatalog
-from canvasback.transfer.copy import Arrived, Copier, Task
+from canvasback.transfer.copy import Arrived, Copier
+from canvasback.transfer.lake_files import LakeFiles, Task
 from canvasback.transfer.previous_point import Previous
 
 _PATH_TABLES = ("ducklake_schema", "ducklake_table", "ducklake_metadata")
@@ -102,17 +103,18 @@ class FileLists:
             run: Opens the lake's storage, and is told how the work goes on.
             recheck: At how many held files to look again; None for what suits the storage.
         """
-        copier = Copier(run, self.root, self.base, self._repository.store)
+        files = LakeFiles(run.stores, self.root, self.base)
+        copier = Copier(run, files, self._repository.store)
         if recheck is None:  # in an object store every look is a request
-            recheck = 0 if copier.inside.folder is None else _RECHECK
-        suspects = self._recheck(copier, recheck)
+            recheck = 0 if files.inside.folder is None else _RECHECK
+        suspects = self._recheck(files, recheck)
         create_table(self._connection, "memory.listing", _LISTING)
         for kind in KINDS:
             self._list(kind)
         create_table(self._connection, "memory.arrived", _ARRIVED)
         wanted = "FROM memory.listing WHERE coalesce(held.blake3, held.checksum) IS NULL"
-        files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(expected), 0) {wanted}")
-        run.progress.begin("copying files", files=files, bytes_=bytes_)
+        count, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(expected), 0) {wanted}")
+        run.progress.begin("copying files", files=count, bytes_=bytes_)
         tasks = self._tasks(f"SELECT DISTINCT path, elsewhere, expected {wanted}")
         with copier.copy(tasks) as answers:
             self._take(answers, copier)
@@ -194,7 +196,7 @@ class FileLists:
             if low is None or high is None or any(low <= id_ < high for id_ in ids)
         }
 
-    def _recheck(self, copier: Copier, limit: int) -> dict[Task, dict[str, Any]]:
+    def _recheck(self, files: LakeFiles, limit: int) -> dict[Task, dict[str, Any]]:
         """Held files that the lake no longer has as they were: by size and time, some at every backup."""
         suspects: dict[Task, dict[str, Any]] = {}
         ends = []
@@ -213,7 +215,7 @@ class FileLists:
                 f"ON h.file_id = n.file_id AND h.path = n.path AND h.elsewhere = n.elsewhere WHERE {HELD}"
             ).fetchall():
                 task = Task(path, elsewhere, size)
-                if copier.modified_ns(task) != (size, modified_ns):
+                if files.look(task) != (size, modified_ns):
                     suspects[task] = {"checksum": checksum, "object": object_}
                     ids.append(file_id)
             self._affected[kind] |= self._leaves_of(kind, ids)
