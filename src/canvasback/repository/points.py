@@ -55,7 +55,7 @@ def find_point(store: Store, wanted: str) -> str:
     try:
         ids = list_points(store)
     except AccessDeniedError:
-        latest = _known_to_leases(store) if wanted == "latest" else ""
+        latest = known_to_leases(store) if wanted == "latest" else None
         if not latest:
             raise
         return latest
@@ -170,9 +170,10 @@ def publish_point(
             return finished
 
 
-def _known_to_leases(store: Store) -> str:
+def known_to_leases(store: Store) -> str | None:
+    """The newest point as the leases know it; empty where there is none, None if they do not know. Takes none."""
     lease = find_newest(store)[1]
-    return (latest_of(store, lease) or "") if lease is not None else ""
+    return latest_of(store, lease) if lease is not None else None
 
 
 def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
-from canvasback.model.manifest import Chunk, Manifest, StoredTable
+from canvasback.model.manifest import Chunk, FileTotals, Manifest, StoredTable
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.layout import REGISTER
 from canvasback.repository.points import newest_points
@@ -39,6 +39,12 @@ class Previous(msgspec.Struct, frozen=True):
     tables: dict[str, PreviousTable]
     files: dict[str, PreviousTable]
     latest_id: str | None
+
+    @property
+    def totals(self) -> FileTotals | None:
+        """Its files in numbers, if all of its lists can be told."""
+        known = self.manifest is not None and all(table.name in self.files for table in self.manifest.files)
+        return self.manifest.totals if self.manifest is not None and known else None
 
 
 def read_previous(

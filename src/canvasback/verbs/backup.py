@@ -25,6 +25,7 @@ def backup(
     only_new: bool = False,
     tags: Sequence[str] = (),
     note: str = "",
+    dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -47,13 +48,14 @@ def backup(
             lacks no file that can be had now.
         tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
         note: What to note of it; see `canvasback.note`.
+        dry_run: Only say what the lake has that is not protected yet. Nothing is written, and no lease is taken.
         jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
 
     Returns:
-        What was done. With findings the point is made all the same, of all that could be read.
+        What was done, or would be. With findings the point is made all the same, of all that could be read.
 
     Raises:
         CanvasbackError: No point was made; every older one is as it was.
@@ -69,4 +71,5 @@ def backup(
         only_new=only_new,
         tags=tuple(tags),
         note=note,
+        dry_run=dry_run,
     )

@@ -15,7 +15,8 @@ from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
-from canvasback.transfer.new_point import Backup
+from canvasback.transfer.new_point import carry_out
+from canvasback.transfer.planned_point import Request
 
 
 @translates_errors
@@ -31,6 +32,7 @@ def backup_attached(
     only_new: bool = False,
     tags: Sequence[str] = (),
     note: str = "",
+    dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -52,13 +54,14 @@ def backup_attached(
         only_new: See `canvasback.backup`.
         tags: See `canvasback.backup`.
         note: See `canvasback.backup`.
+        dry_run: See `canvasback.backup`.
         jobs: See `canvasback.backup`.
         stores: See `canvasback.backup`.
         progress: Told how the work goes on.
         clock: Tells the time.
 
     Returns:
-        What was done. With findings the point is made all the same, of all that could be read.
+        What was done, or would be. With findings the point is made all the same, of all that could be read.
 
     Raises:
         UsageError: The connection has no lake of that name (``not-attached``).
@@ -66,15 +69,14 @@ def backup_attached(
     """
     attached = AttachedLake(connection, alias, metadata_schema or "")
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    return Backup(
+    request = Request(
         lake=attached.name,
         engine=attached.engine(),
         repository=open_repository(run.stores.open(repository)),
         run=run,
         data_path=data_path,
         recheck=recheck,
-        trust=not full,
+        full=full,
         only_new=only_new,
-        tags=tuple(tags),
-        note=note,
-    ).back_up()
+    )
+    return carry_out(request, dry_run=dry_run, tags=tuple(tags), note=note)

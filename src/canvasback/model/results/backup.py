@@ -10,10 +10,12 @@ from canvasback.model.finding import Finding
 
 
 class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.backup/1"):
-    """A recovery point was made, or the newest one was found to hold all that there is.
+    """A recovery point was made, or would be, or the newest one was found to hold all that there is.
+
+    A dry run tells what the run would do if every file could be had: its numbers are those of the plan.
 
     Attributes:
-        point: Its id.
+        point: Its id; empty in a dry run.
         snapshot_id: The lake's newest snapshot in it.
         files: Files that the point names.
         bytes: Bytes of them.
@@ -30,6 +32,8 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         made: Whether it was made now; False where there was nothing new, and the newest point is the answer.
         tags: Names that were given to it.
         note: What was noted of it.
+        steps: The plan in words, in order.
+        dry_run: Whether nothing was written.
     """
 
     point: str
@@ -47,5 +51,7 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     commits: int
     absent: int
     made: bool
+    steps: tuple[str, ...]
+    dry_run: bool
     tags: tuple[str, ...] = ()
     note: str = ""
