@@ -37,6 +37,7 @@ from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
 from .model.results.marks import HoldResult, NoteResult, TagResult
+from .model.results.prune import PruneResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
@@ -66,6 +67,7 @@ from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
 from .verbs.marks import hold, note, tag
+from .verbs.prune.verb import prune
 from .verbs.repoint import repoint
 from .verbs.restore import restore
 from .verbs.rewind import rewind

@@ -60,12 +60,12 @@ class Sweep(msgspec.Struct, frozen=True):
 
     Attributes:
         token: Random; whose it is.
-        began: When it began, UTC.
+        until: When it ends at the latest, UTC.
         before_ns: It deletes only what was last written before this, by the store's clock, in nanoseconds since 1970.
     """
 
     token: str
-    began: Time
+    until: Time
     before_ns: Count
 
 
@@ -82,10 +82,9 @@ class Register(msgspec.Struct, frozen=True):
     points: dict[PointId, Marks] = {}
     sweeps: tuple[Sweep, ...] = ()
 
-    @property
-    def at_risk_ns(self) -> int:
-        """What was last written before this may be deleted if no point names it; 0 where no prune is at work."""
-        return max((sweep.before_ns for sweep in self.sweeps), default=0)
+    def at_risk_ns(self, now: datetime) -> int:
+        """What was last written before this may be deleted if no point names it; 0 where no prune can be at work."""
+        return max((sweep.before_ns for sweep in self.sweeps if sweep.until > now), default=0)
 
     def marks(self, point: str) -> Marks:
         """What is said of a point."""
@@ -169,17 +168,17 @@ class Register(msgspec.Struct, frozen=True):
             if marks.forgotten is not None and (marks.pruning or marks.forgotten <= before)
         )
 
-    def prune(self, points: Iterable[str], sweep: Sweep, since: datetime) -> Register:
+    def prune(self, points: Iterable[str], sweep: Sweep, now: datetime) -> Register:
         """Let nobody bring points back any more, as what only they name is going to be deleted.
 
         Args:
             points: Those of them that are forgotten.
             sweep: Who deletes.
-            since: Sweeps that began before that are no longer at work.
+            now: The time.
         """
         going = {id_: self.marks(id_) for id_ in points if self.marks(id_).forgotten is not None}
         pruned = self._with({id_: msgspec.structs.replace(marks, pruning=True) for id_, marks in going.items()})
-        others = (one for one in self.sweeps if one.began >= since and one.token != sweep.token)
+        others = (one for one in self.sweeps if one.until > now and one.token != sweep.token)
         return msgspec.structs.replace(pruned, sweeps=(*others, sweep))
 
     def withdraw(self, points: Iterable[str], since: datetime) -> Register:

@@ -16,6 +16,7 @@ from canvasback.errors import NoSpaceError, ObjectExistsError, StorageError
 from canvasback.model.manifest import Chunk, Index, StoredTable
 from canvasback.model.relation import Column, Relation, identifier, literal
 from canvasback.repository import layout
+from canvasback.repository.at_risk import is_at_risk, with_a_gap
 from canvasback.repository.chunks import INDEX
 from canvasback.repository.division import Division
 from canvasback.repository.ranges import Range, in_ranges
@@ -42,12 +43,14 @@ class ChunkWriter:
         connection: Where the relations can be selected from.
         store: The repository.
         jobs: How many chunks are written at a time.
+        at_risk_ns: Which chunks that are there are not relied on, see `is_at_risk`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, jobs: int) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, jobs: int, *, at_risk_ns: int = 0) -> None:
         self._connection = connection
         self._store = store
         self._jobs = jobs
+        self._at_risk_ns = at_risk_ns
         self.written = 0
         self.written_bytes = 0
 
@@ -144,12 +147,18 @@ class ChunkWriter:
         """Give a Parquet file its name in the repository, if it is not there yet."""
         with open(path, "rb") as file:
             content = file.read()
+        os.unlink(path)
+        return self._publish_bytes(content)
+
+    def _publish_bytes(self, content: bytes) -> tuple[str, int]:
         hash_ = blake3(content).hexdigest()
         name = layout.chunk_name(hash_)
         for _ in range(2):
             try:
                 self._store.copy_new(name, io.BytesIO(content), len(content))
             except ObjectExistsError:
+                if is_at_risk(self._store.stat(name), self._at_risk_ns):
+                    return self._publish_bytes(with_a_gap(content))
                 if blake3(self._store.get(name)).hexdigest() == hash_:
                     break
                 self._store.delete(name)  # left half-written by a run that died: its name proves it
@@ -157,7 +166,6 @@ class ChunkWriter:
                 self.written += 1
                 self.written_bytes += len(content)
                 break
-        os.unlink(path)
         return hash_, len(content)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from blake3 import blake3
@@ -92,6 +93,11 @@ def version_name(path: str, content: str) -> str:
         content: BLAKE3 of the content.
     """
     return f"{EXTERNAL}{_short(path + chr(10) + content)}/{_last(path)}"
+
+
+def spare_name(path: str) -> str:
+    """Where a file is held whose usual name belongs to an object that may be deleted; another one each time."""
+    return f"{EXTERNAL}{secrets.token_hex(16)}/{_last(path)}"
 
 
 def _short(text: str) -> str:

@@ -41,6 +41,7 @@ class Arrivals:
         lists: What is to be done.
         files: The lake's files.
         repository: The repository.
+        at_risk_ns: Which objects that are there are not relied on, see `is_at_risk`.
 
     Attributes:
         missing: Path and whereabouts of files that the catalog names and nobody holds.
@@ -48,10 +49,11 @@ class Arrivals:
         new_bytes: Bytes of them.
     """
 
-    def __init__(self, lists: FileLists, files: LakeFiles, repository: Repository) -> None:
+    def __init__(self, lists: FileLists, files: LakeFiles, repository: Repository, *, at_risk_ns: int = 0) -> None:
         self._lists = lists
         self._files = files
         self._repository = repository
+        self._at_risk_ns = at_risk_ns
         self._connection = lists.connection
         self._arrived = OwnTable(self._connection, "arrived", _ARRIVED)
         self._problems: list[Arrived] = []
@@ -66,12 +68,13 @@ class Arrivals:
         Args:
             run: Says how many files at a time, and is told how the work goes on.
         """
-        copier = Copier(run, self._files, self._repository.store)
+        store = self._repository.store
+        copier = Copier(run, self._files, store, at_risk_ns=self._at_risk_ns)
         files, bytes_ = self._lists.lacking
         run.progress.begin("copying files", files=files, bytes_=bytes_)
         with copier.copy(self._lists.tasks()) as answers:
             self._take(answers, copier)
-        gone = self._take_suspects(copier)
+        gone = self._take_suspects(Copier(run, self._files, store))  # the point before names what is held of them
         run.progress.end()
         # S3 says of what is not there that it may not be read, to those who may not list.
         missing = [a.task for a in self._problems if a.problem in {"file-missing", "file-unreadable"}]

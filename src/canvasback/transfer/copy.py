@@ -16,6 +16,7 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.repository import layout
+from canvasback.repository.at_risk import is_at_risk
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local.batch import SMALL, SmallFile, copy_small
@@ -64,12 +65,14 @@ class Copier:
         run: Says how many at a time and how fast, and is told about every file.
         files: The lake's files.
         store: The repository.
+        at_risk_ns: Which objects that are there are not relied on, see `is_at_risk`.
     """
 
-    def __init__(self, run: Run, files: LakeFiles, store: Store) -> None:
+    def __init__(self, run: Run, files: LakeFiles, store: Store, *, at_risk_ns: int = 0) -> None:
         self._run = run
         self._files = files
         self._store = store
+        self._at_risk_ns = at_risk_ns
         self._look_first = False
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
@@ -131,7 +134,10 @@ class Copier:
         return arrived
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
-        arrived = self._put(task, layout.copy_name(task.path, elsewhere=task.elsewhere), stop)
+        name = layout.copy_name(task.path, elsewhere=task.elsewhere)
+        if self._at_risk_ns and is_at_risk(self._store.stat(name), self._at_risk_ns):
+            name = layout.spare_name(task.path)
+        arrived = self._put(task, name, stop)
         self._run.progress.advance(files=1, bytes_=arrived.size)
         return arrived
 

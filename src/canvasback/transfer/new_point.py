@@ -157,7 +157,9 @@ class Backup(msgspec.Struct):
         """
         if isinstance(planned, NothingNew):
             return self._result(planned.plan, planned.newest)
-        arrivals = Arrivals(planned.lists, planned.files, self.request.repository)
+        arrivals = Arrivals(
+            planned.lists, planned.files, self.request.repository, at_risk_ns=planned.previous.at_risk_ns
+        )
         arrivals.copy(self.request.run)
         self.new_files += arrivals.new_files
         self.new_bytes += arrivals.new_bytes
@@ -219,7 +221,12 @@ class Backup(msgspec.Struct):
     def _publish(self, planned: PlannedPoint, arrivals: Arrivals, lease: HeldLease) -> BackupResult:
         image, plan, previous = planned.live.stored, planned.plan, planned.previous
         repository, run = self.request.repository, self.request.run
-        writer = ChunkWriter(image.connection, repository.store, run.jobs_for(repository.store))
+        writer = ChunkWriter(
+            image.connection,
+            repository.store,
+            run.jobs_for(repository.store),
+            at_risk_ns=planned.previous.at_risk_ns,
+        )
         tables = save_catalog(planned.divisions, writer)
         files, totals = arrivals.store(writer, previous.totals)
         arrivals.report(planned.findings)

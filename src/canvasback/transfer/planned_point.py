@@ -111,7 +111,7 @@ def plan_point(
     image, repository = live.stored, request.repository
     findings = Findings()
     findings.extend(damage)
-    previous = read_previous(image.connection, repository, latest, findings, trust=trust)
+    previous = read_previous(image.connection, repository, latest, findings, now=request.run.now(), trust=trust)
     held = _held(request, image, previous, findings, trust=trust)
     if held is not None and not held.totals.absent:
         return NothingNew(_nothing(request, held), held)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import msgspec
 
-from canvasback.errors import CorruptError
+from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, FileTotals, Manifest, StoredTable
+from canvasback.model.register import Register
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.layout import REGISTER
 from canvasback.repository.points import newest_points
@@ -33,12 +36,14 @@ class Previous(msgspec.Struct, frozen=True):
         tables: Its catalog tables whose chunks can be told.
         files: Its file lists whose chunks can be told.
         latest_id: The id of the newest point, readable or not.
+        at_risk_ns: Which objects that it does not name are not relied on, see `is_at_risk`.
     """
 
     manifest: Manifest | None
     tables: dict[str, PreviousTable]
     files: dict[str, PreviousTable]
     latest_id: str | None
+    at_risk_ns: int = 0
 
     @property
     def totals(self) -> FileTotals | None:
@@ -53,6 +58,7 @@ def read_previous(
     known: str | None,
     findings: Findings,
     *,
+    now: datetime,
     trust: bool = True,
 ) -> Previous:
     """Read the newest point that can be read and is not forgotten. Damage costs only that more is written anew.
@@ -64,7 +70,11 @@ def read_previous(
         repository: The repository.
         known: The newest point as the leases know it, see `newest_points`.
         findings: Told about damage.
+        now: The time.
         trust: Whether its chunks may be relied on; if not, all is compared with what is there.
+
+    Raises:
+        LockedError: Nothing is to be relied on, and what is there is at risk (``prune-unfinished``).
     """
     passed_over: list[str] = []
 
@@ -73,14 +83,17 @@ def read_previous(
         findings.add(_damage(id_, damage))
 
     try:
-        forgotten = find_register(repository.store).register.forgotten()
+        register = find_register(repository.store).register
     except CorruptError as error:
         findings.add(_damage(REGISTER, error, error.hint))
-        forgotten, trust = frozenset(), False
+        register, trust = Register(), False
+    at_risk_ns = register.at_risk_ns(now)
+    if at_risk_ns and not trust:
+        raise _prune_unfinished(repository)
     points = ReadablePoints(repository.store, tell)
-    manifest = next(points.manifests(newest_points(repository.store, known, forgotten)), None)
+    manifest = next(points.manifests(newest_points(repository.store, known, register.forgotten())), None)
     if manifest is None:
-        return Previous(None, {}, {}, passed_over[0] if passed_over else None)
+        return Previous(None, {}, {}, passed_over[0] if passed_over else None, at_risk_ns)
     latest = passed_over[0] if passed_over else manifest.id
     if not trust:
         return Previous(manifest, {}, {}, latest)
@@ -89,6 +102,7 @@ def read_previous(
         _with_chunks(connection, repository, manifest.tables, findings),
         _with_chunks(connection, repository, manifest.files, findings),
         latest,
+        at_risk_ns,
     )
 
 
@@ -105,6 +119,15 @@ def _with_chunks(
         except CorruptError as error:
             findings.add(_damage(table.name, error))
     return found
+
+
+def _prune_unfinished(repository: Repository) -> LockedError:
+    return LockedError(
+        "prune-unfinished",
+        f"a prune of {repository.store.url} has not said that it is done, so that what is there may be going, and "
+        "everything would be copied anew",
+        hint="Run prune to its end, and then this again. If it stops at a damaged point, forget that point by its id.",
+    )
 
 
 def _damage(where: str, error: Damage, cure: str = _CURE) -> Finding:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 
 import tenacity
 
@@ -41,6 +42,7 @@ class Sweep:
         reach: Knows what the points name.
         unnamed: What none of them does.
         known: The points that are known: those that are kept, and those that go.
+        until: When it has to end, see `canvasback.model.register.Sweep`.
 
     Attributes:
         objects: How many objects were deleted.
@@ -48,13 +50,21 @@ class Sweep:
     """
 
     def __init__(
-        self, run: Run, store: Store, reach: Reachability, unnamed: UnnamedObjects, known: Collection[str]
+        self,
+        run: Run,
+        store: Store,
+        reach: Reachability,
+        unnamed: UnnamedObjects,
+        *,
+        known: Collection[str],
+        until: datetime,
     ) -> None:
         self._run = run
         self._store = store
         self._reach = reach
         self._unnamed = unnamed
         self._known = set(known)
+        self._until = until
         self._latest: str | None = None
         self.objects = 0
         self.bytes = 0
@@ -117,6 +127,12 @@ class Sweep:
     def _delete(self, lease: HeldLease, objects: Collection[tuple[str, int]]) -> None:
         def delete(one: tuple[str, int], _: Stop) -> None:
             lease.check()
+            if self._run.now() >= self._until:
+                raise LockedError(
+                    "prune-overdue",
+                    "the prune took longer than its grace, and others rely again on what it deletes",
+                    hint="Run it again, with a longer grace: what is gone was needed by nobody.",
+                )
             self._store.delete(one[0])
             self._run.progress.advance(files=1, bytes_=one[1])
 

@@ -19,7 +19,7 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.register import Register
 from canvasback.model.register import Sweep as Marker
 from canvasback.model.results.prune import PruneResult
-from canvasback.model.retention import before
+from canvasback.model.retention import after, before
 from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.old_leases import old_leases
@@ -94,7 +94,7 @@ def prune(
             if dry_run:
                 return _result(look.plan, run, look.plan.objects, look.plan.bytes, dry_run=True)
             with suppress(_BroughtBackError):  # then what it names is needed, and all is looked at again
-                sweep = _carry_out(look, store, run, since)
+                sweep = _carry_out(look, store, run, grace)
                 return _result(look.plan, run, sweep.objects, sweep.bytes, dry_run=False)
     raise LockedError(
         "register-busy",
@@ -171,18 +171,19 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     )
 
 
-def _carry_out(look: _Look, store: Store, run: Run, since: datetime) -> Sweep:
+def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
     """First let nobody bring the points back, then delete what leads to objects, then the objects."""
     moment, token = run.now(), secrets.token_hex(8)
-    marker = Marker(token, moment, look.before_ns)
+    marker = Marker(token, after(moment, grace), look.before_ns)
 
     def claim(register: Register) -> Register:
         if not look.going <= register.forgotten():
             raise _BroughtBackError
-        return register.withdraw(look.withdrawn, moment).prune(look.going, marker, since)
+        return register.withdraw(look.withdrawn, moment).prune(look.going, marker, moment)
 
     change_register(store, run.clock, claim)
-    sweep = Sweep(run, store, look.reach, look.unnamed, {*look.kept, *look.going, *look.withdrawn})
+    known = {*look.kept, *look.going, *look.withdrawn}
+    sweep = Sweep(run, store, look.reach, look.unnamed, known=known, until=marker.until)
     sweep.delete_points(look.going)
     sweep.delete_objects(look.plan.objects, look.plan.bytes)
     sweep.delete_leases(look.leases)
