@@ -141,8 +141,7 @@ def recorded_checksums(
         ).fetchall()
 
     # Nobody can restore what a damaged one names; a forgotten one may be brought back.
-    points = ReadablePoints(repository.store, ids=stored_points(repository.store))
-    for found in points.each(points.ids, read):
+    for found in ReadablePoints(repository.store).each(stored_points(repository.store), read):
         for path, elsewhere, checksum, object_ in found:
             if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
                 recorded.setdefault((path, elsewhere), set()).add(checksum)

@@ -94,7 +94,7 @@ class Planning(msgspec.Struct, kw_only=True):
             )
 
         self.progress.begin("reading points", files=len(ids))
-        points = ReadablePoints(self.store, self.damaged.__setitem__, ids)
+        points = ReadablePoints(self.store, self.damaged.__setitem__)
         found = list(points.each(ids, read))
         self.progress.end()
         return found
@@ -177,8 +177,8 @@ class Planning(msgspec.Struct, kw_only=True):
             reach.add(manifest)
             return manifest.id
 
-        before = ReadablePoints(self.store, ids=sorted(self.register.forgotten()))
-        return reach.freed([*going, *before.each(before.ids, add)], kept)
+        before = ReadablePoints(self.store)
+        return reach.freed([*going, *before.each(sorted(self.register.forgotten()), add)], kept)
 
 
 def _time(point: str) -> datetime:
