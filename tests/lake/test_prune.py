@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,24 +14,9 @@ from canvasback import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.register import find_register
 from canvasback.storage.local.store import LocalStore
+from tests.interrupted import Clock, interrupted
 from tests.lake.builder import Contents, Lake, read
 from tests.lake.values import tree_of
-
-OPERATIONS = ("stat", "get", "open", "list", "put_new", "copy_new", "place_new", "delete")
-
-
-class Clock:
-    """Shows the time, and as much more as was waited."""
-
-    def __init__(self, **waited: float) -> None:
-        self.ahead = timedelta(**waited)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def wait(self, **time: float) -> None:
-        """Let time go by."""
-        self.ahead += timedelta(**time)
 
 
 def store_of(lake: Lake) -> LocalStore:
@@ -156,7 +138,7 @@ def test_bad_input_is_told_and_deletes_nothing(told: tuple[Lake, list[Contents]]
 def test_a_point_that_is_being_pruned_cannot_be_brought_back(told: tuple[Lake, list[Contents]]) -> None:
     lake, _ = told
     canvasback.forget(lake.repository, points=[lake.points[0]])
-    with interrupted("delete", 1, _fail), pytest.raises(KeyboardInterrupt):
+    with interrupted(1, fail, ("delete",)), pytest.raises(KeyboardInterrupt):
         canvasback.prune(lake.repository, clock=Clock(days=8), jobs=1)
 
     with pytest.raises(RefusedError) as caught:
@@ -165,159 +147,9 @@ def test_a_point_that_is_being_pruned_cannot_be_brought_back(told: tuple[Lake, l
     assert canvasback.prune(lake.repository, clock=Clock(days=8, minutes=5)).points == 1
 
 
-def _fail() -> None:
+def fail() -> None:
+    """Die."""
     raise KeyboardInterrupt
-
-
-@contextmanager
-def interrupted(operation: str, at: int, what: Callable[[], None]) -> Iterator[list[int]]:
-    """Before the n-th operation of stores, do something else; those of that itself are not counted.
-
-    Yields:
-        How many operations there were, in a list of one.
-    """
-    count, busy, lock = [0], threading.Event(), threading.Lock()
-    names = OPERATIONS if operation == "any" else (operation,)
-    originals = {name: getattr(LocalStore, name) for name in names}
-
-    def wrap(name: str) -> Callable[..., object]:
-        def call(*args: object, **options: object) -> object:
-            with lock:
-                if not busy.is_set():
-                    count[0] += 1
-                    mine = count[0] == at
-                    if mine:
-                        busy.set()
-                else:
-                    mine = False
-            if mine:
-                what()
-                busy.clear()
-            return originals[name](*args, **options)
-
-        return call
-
-    for name in names:
-        setattr(LocalStore, name, wrap(name))
-    try:
-        yield count
-    finally:
-        for name, original in originals.items():
-            setattr(LocalStore, name, original)
-
-
-class Story:
-    """A forgotten point, and a lake that is put back to what that point holds: all that it needs is being deleted."""
-
-    def __init__(self, lake: Lake, kept: Path) -> None:
-        self.lake = lake
-        self.kept = kept
-        self.clock = Clock()
-        lake.options = ("DATA_INLINING_ROW_LIMIT 0",)
-        lake.run("CREATE TABLE lake.gone AS SELECT range AS i FROM range(1000)")
-        lake.backup()
-        shutil.copytree(lake.folder, kept)
-        lake.run(
-            "DROP TABLE lake.gone",
-            "CREATE TABLE lake.t AS SELECT 1 AS i",
-            "CALL ducklake_expire_snapshots('lake', older_than => now())",
-            "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
-        )
-        lake.backup()
-        canvasback.forget(lake.repository, points=[lake.points[0]])
-        self.made: list[str] = []
-        self.before = Path(f"{lake.repository}.before")
-        shutil.copytree(lake.repository, self.before)
-        shutil.rmtree(lake.folder)
-        shutil.copytree(kept, lake.folder)
-        self.truth = lake.read()
-
-    def begin(self) -> None:
-        """Let all be as it was, eight days later."""
-        shutil.rmtree(self.lake.repository)
-        shutil.copytree(self.before, self.lake.repository)
-        self.clock = Clock(days=8)
-        self.made = []
-
-    def prune(self) -> None:
-        canvasback.prune(self.lake.repository, clock=self.clock, jobs=1)
-
-    def backup(self) -> None:
-        result = canvasback.backup(self.lake.attach, self.lake.repository, clock=self.clock, jobs=1)
-        assert result.absent == 0
-        self.made.append(result.point)
-
-    def held_up(self, what: Callable[[], None]) -> Callable[[], None]:
-        """Something that others do while one is held up for longer than its lease lasts."""
-
-        def do() -> None:
-            self.clock.wait(minutes=3)
-            what()
-
-        return do
-
-    def check(self, where: str) -> None:
-        """See that every point that was made, and the one that was kept, is whole."""
-        for point in (self.lake.points[1], *self.made):
-            found = canvasback.verify(self.lake.repository, point, level="checksum")
-            assert found.findings == (), (where, point, found.findings)
-
-
-@pytest.fixture
-def story(new_lake: Lake, tmp_path: Path) -> Story:
-    return Story(new_lake, tmp_path / "kept")
-
-
-@pytest.mark.parametrize("stopped", ["prune", "backup"])
-def test_a_run_that_is_held_up_anywhere_and_goes_on_costs_no_byte(story: Story, stopped: str, tmp_path: Path) -> None:
-    """One is stopped before each of its operations, until after its lease; meanwhile the other does all of its work."""
-    outer, inner = (story.prune, story.backup) if stopped == "prune" else (story.backup, story.prune)
-    at = 0
-    ended = []
-    while True:
-        at += 1
-        story.begin()
-        with interrupted("any", at, story.held_up(inner)) as count:
-            try:
-                outer()
-            except (LockedError, CorruptError) as error:
-                ended.append(error.code)
-        if count[0] < at:
-            break
-        story.clock.wait(minutes=3)
-        if not story.made:
-            story.backup()
-        story.check(f"{stopped} held up before operation {at}")
-        if at % 16 == 1:
-            assert restored(story.lake, story.made[-1], tmp_path / "back") == story.truth
-        story.clock.wait(minutes=3)
-        story.prune()
-        story.check(f"{stopped} held up before operation {at}, and pruned once more")
-    assert at > 20
-    assert set(ended) <= {"lease-lost", "repository-locked"}, ended
-
-
-def test_a_prune_that_is_killed_anywhere_is_ended_by_the_next(story: Story) -> None:
-    at = 0
-    while True:
-        at += 1
-        story.begin()
-        with interrupted("any", at, _fail) as count:
-            try:
-                story.prune()
-            except KeyboardInterrupt:
-                pass
-        if count[0] < at:
-            break
-        story.clock.wait(minutes=3)
-        story.backup()
-        story.check(f"killed before operation {at}")
-        story.clock.wait(days=8)
-        story.prune()
-        story.check(f"killed before operation {at}, and pruned again")
-        register = find_register(store_of(story.lake)).register
-        assert (register.points, register.sweeps) == ({}, ())
-        assert not Path(story.lake.repository, "points", f"{story.lake.points[0]}.json").exists()
 
 
 def test_it_waits_for_whoever_writes(told: tuple[Lake, list[Contents]], monkeypatch: pytest.MonkeyPatch) -> None:
