@@ -8,6 +8,8 @@ import pytest
 
 import canvasback
 from canvasback.catalog.connections import connect
+from canvasback.model.manifest import Manifest
+from canvasback.repository import layout
 from canvasback.repository.points import read_point
 from canvasback.repository.reach import reach_of
 from canvasback.repository.reachability import Reachability
@@ -110,6 +112,29 @@ def test_those_that_were_forgotten_before_are_counted(grown: Lake) -> None:
     second = canvasback.forget(grown.repository, points=grown.points[1:2])
     assert second.freed_bytes == both.freed_bytes
     assert ranges(second) == [(1, 0, 6)]  # the first, which has some of them, is forgotten too
+
+
+@pytest.mark.parametrize("list_", ["data", "ducklake_snapshot"])
+def test_a_point_of_which_a_list_is_damaged_stays_and_vouches_for_nothing(grown: Lake, list_: str) -> None:
+    """Who is the only one to hold a snapshot is asked of points that can be read."""
+    store = open_repository(Stores().open(grown.repository)).store
+    tables = {point: {t.name: t.chunks for t in (*m.tables, *m.files)} for point, m in _manifests(grown).items()}
+    [chunk] = tables[grown.points[1]][list_]
+    assert all(chunk not in tables[point][list_] for point in grown.points if point != grown.points[1])
+    Path(store.url, layout.chunk_name(chunk.hash)).write_bytes(b"damaged")
+    planned = canvasback.forget(grown.repository, policy=LAST, dry_run=True)
+    assert [(finding.code, finding.where) for finding in planned.findings] == [("chunk-corrupt", grown.points[1])]
+    assert planned.forgotten == (grown.points[0], grown.points[2])
+    assert ranges(planned) == [(1, 0, 2)]
+    assert planned.freed_bytes is None
+    named = canvasback.forget(grown.repository, points=[grown.points[1]], dry_run=True)
+    assert (named.findings, ranges(named)) == ((), [])
+    assert named.freed_bytes is not None
+
+
+def _manifests(lake: Lake) -> dict[str, Manifest]:
+    store = open_repository(Stores().open(lake.repository)).store
+    return {point: read_point(store, point) for point in lake.points}
 
 
 def test_a_span_keeps_every_snapshot(grown: Lake) -> None:
