@@ -7,7 +7,7 @@ its memory: a repository may hold millions of objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import duckdb
 import msgspec
@@ -23,8 +23,11 @@ from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.store import Store
 
 _VERSIONS = {"point": "VARCHAR", "version": "INTEGER"}
-_OBJECTS = {"version": "INTEGER", "name": "VARCHAR", "bytes": "BIGINT", "chunk": "VARCHAR"}
-"""Which versions of tables a point has; and the objects of each, with the hash of those that hold rows."""
+_OBJECTS = {"version": "INTEGER", "holder": "VARCHAR", "name": "VARCHAR", "bytes": "BIGINT", "chunk": "VARCHAR"}
+"""Which versions of tables a point has; and the objects of each version: its table, and the hash of what holds rows."""
+
+_BATCH = 10_000
+"""How many rows are noted in one step."""
 
 
 class Reachability:
@@ -41,10 +44,12 @@ class Reachability:
         self._store = store
         self._read = layout.FILE_LISTS.union(read)
         self._numbers: dict[str, int] = {}
-        self._tables: list[StoredTable] = []
+        self._columns: list[tuple[Column, ...]] = []
         self._checked: set[str] = set()
         self._versions = OwnTable(connection, "versions of points", _VERSIONS)
         self._objects = OwnTable(connection, "objects of versions", _OBJECTS)
+        self._new_versions: list[tuple[str, int]] = []
+        self._new_objects: list[tuple[int, str, str, int, str | None]] = []
 
     def add(self, manifest: Manifest) -> None:
         """Add a point; nothing of one that is damaged.
@@ -63,15 +68,17 @@ class Reachability:
         }
         self._check(chunk for table, chunks in fresh.values() if table.name in self._read for chunk in chunks)
         for key, (table, chunks) in fresh.items():
-            number = self._numbers[key] = len(self._tables)
-            self._tables.append(msgspec.structs.replace(table, chunks=()))
-            objects = [(number, layout.chunk_name(chunk.hash), chunk.bytes, chunk.hash) for chunk in chunks]
-            insert_rows(self._connection, str(self._objects), _OBJECTS, objects)
+            number = self._numbers[key] = len(self._columns)
+            self._columns.append(table.columns)
+            for chunk in chunks:
+                name = layout.chunk_name(chunk.hash)
+                self._new_objects.append((number, table.name, name, chunk.bytes, chunk.hash))
             if table.index is not None:
-                index = (number, layout.chunk_name(table.index.hash), table.index.bytes, None)
-                insert_rows(self._connection, str(self._objects), _OBJECTS, [index])
-        rows = [(manifest.id, self._numbers[key]) for key in versions]
-        insert_rows(self._connection, str(self._versions), _VERSIONS, rows)
+                name = layout.chunk_name(table.index.hash)
+                self._new_objects.append((number, table.name, name, table.index.bytes, None))
+        self._new_versions += [(manifest.id, self._numbers[key]) for key in versions]
+        if len(self._new_objects) + len(self._new_versions) > _BATCH:
+            self._note()
 
     def objects(self, points: Iterable[str], besides: Iterable[str] = ()) -> str:
         """A SELECT of the ``name`` and ``bytes`` of the objects that points name; some come more than once.
@@ -82,7 +89,7 @@ class Reachability:
                 that are the same, so that little is left to be compared.
         """
         chosen = self._chosen(points, besides)
-        lists = self._chunks(chosen, lambda table: table.name in layout.FILE_LISTS)
+        lists = self._chunks(chosen, layout.FILE_LISTS)
         copies = [
             f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size AS bytes "
             f"FROM ({HeldFiles(self._store, chunks, columns).relation().select}) WHERE {HELD}"
@@ -99,7 +106,7 @@ class Reachability:
             columns: Its columns that are wanted, and the types that they are to have, whatever the engines' are.
             besides: Leave out the rows of chunks that these points have too.
         """
-        found = self._chunks(self._chosen(points, besides), lambda version: version.name == table)
+        found = self._chunks(self._chosen(points, besides), [table])
         relations = [relation_of(self._store, table, shape, chunks) for shape, chunks in found.items()]
         nothing = Relation(table, (), "SELECT NULL WHERE false")
         return " UNION ALL ".join(_cast(relation, columns) for relation in relations or [nothing])
@@ -118,25 +125,31 @@ class Reachability:
         check_objects(self._store, fresh.items(), self._store.jobs)
         self._checked |= fresh.keys()
 
+    def _note(self) -> None:
+        insert_rows(self._connection, str(self._versions), _VERSIONS, self._new_versions)
+        insert_rows(self._connection, str(self._objects), _OBJECTS, self._new_objects)
+        self._new_versions.clear()
+        self._new_objects.clear()
+
     def _chosen(self, points: Iterable[str], besides: Iterable[str]) -> str:
-        return (
-            f"SELECT * FROM {self._objects} SEMI JOIN ({self._versions_of(points)}) USING (version) "
-            f"WHERE name NOT IN (SELECT name FROM {self._objects} SEMI JOIN ({self._versions_of(besides)}) "
-            "USING (version))"
+        self._note()
+        named, also = (
+            f"SELECT * FROM {self._objects} SEMI JOIN ({self._versions_of(ids)}) USING (version)"
+            for ids in (points, besides)
         )
+        return f"SELECT * FROM ({named}) ANTI JOIN ({also}) USING (name)"
 
     def _versions_of(self, points: Iterable[str]) -> str:
         return f"SELECT version FROM {self._versions} WHERE point IN ({', '.join(map(literal, points)) or 'NULL'})"
 
-    def _chunks(self, chosen: str, wanted: Callable[[StoredTable], bool]) -> dict[tuple[Column, ...], list[Chunk]]:
+    def _chunks(self, chosen: str, tables: Iterable[str]) -> dict[tuple[Column, ...], list[Chunk]]:
         """The chunks of tables among the chosen objects, once each, by the columns that they have."""
-        numbers = [str(number) for number, table in enumerate(self._tables) if wanted(table)]
         found: dict[tuple[Column, ...], list[Chunk]] = {}
         for version, chunk, bytes_ in self._connection.execute(
             f"SELECT min(version), chunk, any_value(bytes) FROM ({chosen}) "
-            f"WHERE chunk IS NOT NULL AND version IN ({', '.join(numbers) or 'NULL'}) GROUP BY chunk ORDER BY chunk"
+            f"WHERE chunk IS NOT NULL AND holder IN ({', '.join(map(literal, tables))}) GROUP BY chunk ORDER BY chunk"
         ).fetchall():
-            found.setdefault(self._tables[version].columns, []).append(Chunk(chunk, 0, bytes_))
+            found.setdefault(self._columns[version], []).append(Chunk(chunk, 0, bytes_))
         return found
 
 

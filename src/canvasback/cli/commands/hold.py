@@ -32,7 +32,7 @@ def hold(
     def work() -> HoldResult:
         if release and until is not None:
             raise UsageError(
-                "options-together", "--until makes no sense with --release", hint="Leave one of the two out."
+                "options-together", "a hold is to end and to last until a time", hint="Leave out --until or --release."
             )
         settings = read_settings()
         return canvasback.hold(

@@ -20,6 +20,9 @@ from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.forget.plan import Planning
 
+_MEMORY = "256MB"
+"""What millions of files are compared in; the rest is spilled, and takes no longer."""
+
 
 @translates_errors
 def forget(
@@ -72,7 +75,7 @@ def forget(
 def _plan(
     store: Store, found: StoredRegister, run: Run, points: Sequence[str], policy: Policy, *, dry_run: bool
 ) -> ForgetResult:
-    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
+    with temporary_folder() as folder, connect(folder, memory=_MEMORY, reach=reach_of(store)) as connection:
         planning = Planning(
             connection=connection, store=store, register=found.register, now=run.now(), progress=run.progress
         )
