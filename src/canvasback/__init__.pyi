@@ -32,9 +32,12 @@ from .model.results.diff import (
     Totals,
 )
 from .model.results.fast_forward import Divergence, FastForwardResult
+from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, UnforgetResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.marks import HoldResult, NoteResult, TagResult
+from .model.results.prune import PruneResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
@@ -50,6 +53,7 @@ from .model.results.watch import (
     WatchStarted,
     WatchStopped,
 )
+from .model.retention import Policy
 from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
@@ -58,15 +62,19 @@ from .verbs.backup import backup
 from .verbs.backup_attached import backup_attached
 from .verbs.check import check
 from .verbs.diff.verb import diff
+from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.marks import hold, note, tag
+from .verbs.prune.verb import prune
 from .verbs.repoint import repoint
 from .verbs.restore import restore
 from .verbs.rewind import rewind
 from .verbs.salvage.verb import salvage
 from .verbs.table_restore.verb import restore_tables
 from .verbs.tables import tables
+from .verbs.unforget import unforget
 from .verbs.verify.verb import verify
 from .verbs.watch import watch
 
@@ -86,15 +94,19 @@ __all__ = [
     "DroppedTable",
     "FastForwardResult",
     "Finding",
+    "ForgetResult",
     "HealResult",
     "HealedFile",
+    "HoldResult",
     "InitResult",
+    "JudgedPoint",
     "LakeError",
     "LeftFile",
     "ListResult",
     "LockedError",
     "Loss",
     "NoSpaceError",
+    "NoteResult",
     "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
@@ -103,7 +115,9 @@ __all__ = [
     "PointHeld",
     "PointMade",
     "PointSummary",
+    "Policy",
     "Progress",
+    "PruneResult",
     "RateLimit",
     "RefusedError",
     "RepointResult",
@@ -119,6 +133,7 @@ __all__ = [
     "SalvagedTable",
     "ShowResult",
     "Side",
+    "SnapshotRange",
     "StorageError",
     "StoreOptions",
     "Stores",
@@ -129,7 +144,9 @@ __all__ = [
     "TableRow",
     "TableSummary",
     "TablesResult",
+    "TagResult",
     "Totals",
+    "UnforgetResult",
     "UsageError",
     "VerifyLevel",
     "VerifyResult",
@@ -142,9 +159,13 @@ __all__ = [
     "backup_attached",
     "check",
     "diff",
+    "forget",
     "heal",
+    "hold",
     "init",
     "list_points",
+    "note",
+    "prune",
     "repoint",
     "restore",
     "restore_tables",
@@ -152,6 +173,8 @@ __all__ = [
     "salvage",
     "show",
     "tables",
+    "tag",
+    "unforget",
     "verify",
     "watch",
 ]

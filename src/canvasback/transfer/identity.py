@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from canvasback.catalog.image import Image
 from canvasback.errors import LakeError, RefusedError
 from canvasback.repository.chunks import relation_of
+from canvasback.repository.division import Division
 from canvasback.storage.store import Store
-from canvasback.transfer.catalog_chunks import SavedCatalog
 from canvasback.transfer.previous_point import Previous
 
 _SCHEMAS = "ducklake_schema"
@@ -76,7 +76,7 @@ def refuse_other_lake(uuids: Mapping[int, str], expected: str, known: Collection
     )
 
 
-def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCatalog) -> int:
+def next_timeline(image: Image, store: Store, previous: Previous, divisions: Mapping[str, Division]) -> int:
     """The timeline of a new point: the last one's, unless the catalog's snapshots contradict it.
 
     They do where the newest snapshot of the last point is newer than the catalog's, or where a snapshot of
@@ -88,7 +88,7 @@ def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCa
     head = image.head()[0]
     if head < before.snapshot_id:
         return before.timeline + 1
-    current = set(saved.chunks[_SNAPSHOTS])
+    current = set(divisions[_SNAPSHOTS].same.values())
     found = previous.tables.get(_SNAPSHOTS)
     changed = [chunk for chunk in found.chunks if chunk not in current] if found else []
     if found is None or not changed:

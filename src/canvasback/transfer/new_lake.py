@@ -69,6 +69,7 @@ class Restoring(msgspec.Struct, kw_only=True):
         newer: Whether to look for files that are newer than the point.
         guard: Called before the catalog is written; what it raises ends it all.
         sharing: What to say of another catalog over the same files, if there are some.
+        damage: What is wrong with the repository besides the point.
     """
 
     target: Target
@@ -81,6 +82,7 @@ class Restoring(msgspec.Struct, kw_only=True):
     newer: bool = True
     guard: Callable[[], None] = lambda: None
     sharing: Finding | None = None
+    damage: tuple[Finding, ...] = ()
 
     def restore(self, *, dry_run: bool) -> RestoreResult:
         """Make the plan, and carry it out unless it is only to be told. See `restore`."""
@@ -120,6 +122,7 @@ class Restoring(msgspec.Struct, kw_only=True):
         """See where each file is and where it goes, and what there is to say of it."""
         store, manifest, commit, target = self.opened.store, self.manifest, self.commit, self.target
         findings = Findings()
+        findings.extend(self.damage)
         past = Past(image, store, manifest, commit.snapshot)
         fitting(past.uncut(), target.lake.engine)
         placer = Placer(self.run, image.connection, store, findings)

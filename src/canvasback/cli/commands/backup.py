@@ -8,7 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -34,6 +34,8 @@ def backup(
     only_new: Annotated[
         bool, typer.Option("--only-new", help="Make no point where the newest one holds all that there is.")
     ] = False,
+    tag: TagIt = None,
+    note: NoteIt = "",
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -51,6 +53,8 @@ def backup(
             recheck=recheck,
             full=full,
             only_new=only_new,
+            tags=tag or (),
+            note=note,
             stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )
@@ -62,7 +66,7 @@ def backup_text(result: BackupResult) -> str:
     """The point, and what was copied for it."""
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
-        return "\n".join([nothing, *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([nothing, *_marks(result), *findings_lines(result.findings, result.finding_counts)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -71,5 +75,11 @@ def backup_text(result: BackupResult) -> str:
         f"  reused     {result.reused_files:,}",
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
+        *_marks(result),
         *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
+
+
+def _marks(result: BackupResult) -> list[str]:
+    tags = [f"  tags       {', '.join(result.tags)}"] if result.tags else []
+    return [*tags, f"  note       {result.note}"] if result.note else tags
