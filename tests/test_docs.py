@@ -21,7 +21,7 @@ from canvasback.cli.verbs import VERBS
 from canvasback.model import manifest
 from canvasback.model.finding import FindingKind
 from canvasback.model.register import Marks
-from canvasback.repository import chunks, filelist, layout, leases, register, repository
+from canvasback.repository import chunk_writer, filelist, layout, leases, register, repository
 from canvasback.storage.local import process
 
 ROOT = Path(__file__).parents[1]
@@ -219,7 +219,7 @@ def test_the_numbers_of_the_format_are_described() -> None:
     assert f"where there are at most {layout.INLINE_CHUNKS}" in page
     assert f"has more than {layout.INLINE_CHUNKS} chunks" in page
     assert f"has more than {layout.INLINE_CHUNKS}." in read("design.md")
-    assert f"    {chunks._PARQUET}\n" in page
+    assert f"    {chunk_writer._PARQUET}\n" in page
     assert f"lasts {leases.LIFETIME.seconds} seconds" in page
 
 

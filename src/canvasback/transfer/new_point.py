@@ -227,8 +227,10 @@ class Backup(msgspec.Struct):
             run.jobs_for(repository.store),
             at_risk_ns=planned.previous.at_risk_ns,
         )
+        run.progress.begin("writing the catalog")
         tables = save_catalog(planned.divisions, writer)
         files, totals = arrivals.store(writer, previous.totals)
+        run.progress.end()
         arrivals.report(planned.findings)
         manifest = Manifest(
             self="",
@@ -240,7 +242,7 @@ class Backup(msgspec.Struct):
             created=run.now(),
             snapshot_id=plan.head.snapshot,
             snapshot_time=plan.head.time,
-            snapshots=image.head()[2],
+            snapshots=planned.snapshots,
             catalog=image.record,
             data_path=image.data_path,
             data_root=planned.files.root,

@@ -79,6 +79,7 @@ class PlannedPoint(msgspec.Struct, frozen=True, kw_only=True):
         files: The lake's files.
         lists: What becomes of their lists.
         timeline: The line of history that the point is on.
+        snapshots: How many snapshots the catalog has.
         findings: What is known so far.
     """
 
@@ -90,6 +91,7 @@ class PlannedPoint(msgspec.Struct, frozen=True, kw_only=True):
     files: LakeFiles
     lists: FileLists
     timeline: int
+    snapshots: int
     findings: Findings
 
 
@@ -125,7 +127,7 @@ def plan_point(
     findings.extend(unreadable(image))
     request.run.progress.end()
     before = previous.manifest
-    snapshot_id, snapshot_time, _ = image.head()
+    snapshot_id, snapshot_time, snapshots = image.head()
     fresh = [len(division.fresh) for division in divisions.values()]
     plan = BackupPlan(
         lake=str(request.lake),
@@ -157,6 +159,7 @@ def plan_point(
         files=files,
         lists=lists,
         timeline=timeline,
+        snapshots=snapshots,
         findings=findings,
     )
 

@@ -8,7 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
+from canvasback.cli.options import AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -36,6 +36,7 @@ def backup(
     ] = False,
     tag: TagIt = None,
     note: NoteIt = "",
+    dry_run: DryRun = False,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -55,6 +56,7 @@ def backup(
             only_new=only_new,
             tags=tag or (),
             note=note,
+            dry_run=dry_run,
             stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )
@@ -64,6 +66,14 @@ def backup(
 
 def backup_text(result: BackupResult) -> str:
     """The point, and what was copied for it."""
+    if result.dry_run:
+        lines = [
+            "what a backup would do:",
+            *(f"  - {step}" for step in result.steps),
+            "",
+            "nothing was changed (--dry-run)",
+        ]
+        return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
         return "\n".join([nothing, *_marks(result), *findings_lines(result.findings, result.finding_counts)])
