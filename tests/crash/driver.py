@@ -483,11 +483,11 @@ def dump(catalog: Path) -> dict[str, Any]:
 
 def read_lake(catalog: Path) -> Any:
     """What the real extension sees at every snapshot."""
-    request = {"attach": f"ducklake:{catalog}", "data_path": None, "override": False, "read_only": True}
+    request = {"attach": f"ducklake:{catalog}", "data_path": None, "override": False}
     here = Path.cwd()
     os.chdir(catalog.parent)  # a relative data path is relative to the process
     try:
-        found = answer({**request, "actions": [{"do": "read", "judged": False}]})
+        found = answer({**request, "actions": [{"do": "read", "read_only": True, "judged": False}]})
     finally:
         os.chdir(here)
     return found["answers"][0]["snapshots"] if "answers" in found else found
