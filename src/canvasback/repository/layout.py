@@ -11,6 +11,7 @@ FORMAT = 3
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
+CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
 
@@ -26,7 +27,7 @@ _POINT_NAME = re.compile(r"points/([0-9]{8}T[0-9]{9}Z-s[0-9]{1,19})\.json")
 
 def chunk_name(hash_: str) -> str:
     """The name of a chunk or of an index object."""
-    return f"catalog/{hash_[:2]}/{hash_}.parquet"
+    return f"{CATALOG}{hash_[:2]}/{hash_}.parquet"
 
 
 def point_id(created: datetime, snapshot_id: int) -> str:
