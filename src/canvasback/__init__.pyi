@@ -15,7 +15,7 @@ from .errors import (
 )
 from .model.commit import CommitSummary
 from .model.finding import Finding
-from .model.level import CheckLevel, RestoreLevel, VerifyLevel
+from .model.level import CheckLevel, RepairLevel, RestoreLevel, VerifyLevel
 from .model.progress import Progress
 from .model.results.attach import AttachResult
 from .model.results.backup import BackupResult
@@ -35,6 +35,8 @@ from .model.results.fast_forward import Divergence, FastForwardResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.mirror import MirrorResult
+from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
@@ -61,6 +63,8 @@ from .verbs.diff.verb import diff
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.mirror.verb import mirror
+from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
 from .verbs.restore import restore
 from .verbs.rewind import rewind
@@ -94,6 +98,7 @@ __all__ = [
     "ListResult",
     "LockedError",
     "Loss",
+    "MirrorResult",
     "NoSpaceError",
     "ObjectDifference",
     "ObjectExistsError",
@@ -106,6 +111,8 @@ __all__ = [
     "Progress",
     "RateLimit",
     "RefusedError",
+    "RepairLevel",
+    "RepairResult",
     "RepointResult",
     "RepositoryError",
     "RestoreLevel",
@@ -145,6 +152,8 @@ __all__ = [
     "heal",
     "init",
     "list_points",
+    "mirror",
+    "repair",
     "repoint",
     "restore",
     "restore_tables",

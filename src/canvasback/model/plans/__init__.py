@@ -1,0 +1,1 @@
+"""What each verb is about to do: values that print and compare, made before anything is changed."""
