@@ -126,7 +126,8 @@ def make_repository(store: Store, marker: Marker, now: datetime) -> Repository:
     try:
         begin_leases(store, now)
     except StorageError:
-        store.delete(layout.MARKER)
+        for name in (layout.MARKER, layout.lease_name(1)):
+            store.delete(name)
         raise
     note_owner(store, marker.repository_id, marker.lake_id)
     return Repository(store, marker)
