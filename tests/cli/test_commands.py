@@ -25,7 +25,7 @@ from tests.oracle import read_lake
 
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
-    "tables", "watch", "run", "check", "heal", "salvage",
+    "tables", "watch", "run", "check", "heal", "salvage", "mirror", "repair",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -45,6 +45,8 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "check": canvasback.CheckResult,
     "heal": canvasback.HealResult,
     "salvage": canvasback.SalvageResult,
+    "mirror": canvasback.MirrorResult,
+    "repair": canvasback.RepairResult,
 }
 
 
