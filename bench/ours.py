@@ -47,6 +47,11 @@ def first_backup(lake: Lake, repository: Path) -> Command:
     return backup(lake, repository)
 
 
+def mirror(repository: Path, to: Path) -> Command:
+    """Let a second place hold all points."""
+    return canvasback("mirror", repository, "--to", to)
+
+
 def restore(repository: Path | str, folder: Path) -> Command:
     """Write the latest point to a new folder: its data files and a catalog beside them."""
     return canvasback("restore", "-r", repository, "--data-path", folder / "data", "--to", f"ducklake:{folder / 'new'}")

@@ -136,7 +136,7 @@ class Codes(ast.NodeVisitor):
                 self.findings[str(code.value)] = str(severity.value)
             elif getattr(code, "id", getattr(code, "attr", "")) not in {"code", "problem"}:
                 self.unclear.append(ast.unparse(node))
-        elif called == "Arrived":
+        elif called in {"Arrived", "Delivery"}:
             for text in texts(node.args[1]) if len(node.args) > 1 else ():
                 self.findings.setdefault(text, "error")
         elif issubclass_of_ours(called) or (called == "__init__" and issubclass_of_ours(self._class)):

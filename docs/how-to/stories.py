@@ -351,6 +351,8 @@ def command_line(play: Play) -> Iterator[Step]:
     three_points(play)
     yield 3
     play.fresh()
+    yield from mirrored(play)
+    play.fresh()
     archive_and_clients(play)
     yield 1
     play.backup()
@@ -368,6 +370,24 @@ def command_line(play: Play) -> Iterator[Step]:
     play.fresh()
     three_points(play)
     settings(play)
+
+
+def mirrored(play: Play) -> Iterator[Step]:
+    """A repository that loses a file and a chunk, after it was mirrored."""
+    three_points(play)
+    yield 1
+    next(play.path("/backups/sales/data/main/orders").iterdir()).unlink()
+    next(play.path("/backups/sales/catalog").rglob("*.parquet")).write_bytes(b"torn")
+    yield 1
+
+
+def somebody_deleted_the_backups(play: Play) -> Iterator[Step]:
+    """A repository that is mirrored, and then goes, in part and altogether."""
+    three_points(play)
+    yield 1
+    play.make(more(23000, 100))
+    play.backup()
+    yield 8
 
 
 def errors(play: Play) -> Iterator[Step]:
@@ -403,6 +423,7 @@ STORIES: dict[str, Story] = {
         look_at_an_old_state,
         move_a_lake,
         move_the_catalog_to_another_engine,
+        somebody_deleted_the_backups,
         the_backup_says_it_has_findings,
         the_catalog_backup_is_old,
         the_catalog_is_gone,

@@ -15,7 +15,7 @@ from .errors import (
 )
 from .model.commit import CommitSummary
 from .model.finding import Finding
-from .model.level import CheckLevel, RestoreLevel, VerifyLevel
+from .model.level import CheckLevel, RepairLevel, RestoreLevel, VerifyLevel
 from .model.progress import Progress
 from .model.results.attach import AttachResult
 from .model.results.backup import BackupResult
@@ -37,7 +37,9 @@ from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
 from .model.results.marks import HoldResult, NoteResult, TagResult
+from .model.results.mirror import MirrorResult
 from .model.results.prune import PruneResult
+from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
@@ -67,7 +69,9 @@ from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
 from .verbs.marks import hold, note, tag
+from .verbs.mirror.verb import mirror
 from .verbs.prune.verb import prune
+from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
 from .verbs.restore import restore
 from .verbs.rewind import rewind
@@ -105,6 +109,7 @@ __all__ = [
     "ListResult",
     "LockedError",
     "Loss",
+    "MirrorResult",
     "NoSpaceError",
     "NoteResult",
     "ObjectDifference",
@@ -120,6 +125,8 @@ __all__ = [
     "PruneResult",
     "RateLimit",
     "RefusedError",
+    "RepairLevel",
+    "RepairResult",
     "RepointResult",
     "RepositoryError",
     "RestoreLevel",
@@ -166,6 +173,8 @@ __all__ = [
     "list_points",
     "note",
     "prune",
+    "mirror",
+    "repair",
     "repoint",
     "restore",
     "restore_tables",

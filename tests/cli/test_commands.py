@@ -29,6 +29,7 @@ from tests.oracle import read_lake
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
+    "prune", "mirror", "repair",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -53,6 +54,9 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "hold": canvasback.HoldResult,
     "forget": canvasback.ForgetResult,
     "unforget": canvasback.UnforgetResult,
+    "prune": canvasback.PruneResult,
+    "mirror": canvasback.MirrorResult,
+    "repair": canvasback.RepairResult,
 }
 
 

@@ -46,12 +46,13 @@ def main() -> None:
     """Share the steps of a scenario among the workers, and gather what they found."""
     from tests.crash.forgets import FORGETS  # noqa: PLC0415 - they need what stands below
     from tests.crash.heals import HEALS  # noqa: PLC0415
+    from tests.crash.mirrors import MIRRORS  # noqa: PLC0415
     from tests.crash.rewinds import REWINDS  # noqa: PLC0415
 
     for name in [*_modules_of(canvasback.verbs), "pytz", "_strptime"]:
         importlib.import_module(name)  # or each child would
     request = json.loads(sys.argv[1])
-    scenario = {**SCENARIOS, **REWINDS, **HEALS, **FORGETS}[request["scenario"]]
+    scenario = {**SCENARIOS, **REWINDS, **HEALS, **FORGETS, **MIRRORS}[request["scenario"]]
     pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(_workers(request))]
     answers = [_gather(*pipe) for pipe in pipes]
     json.dump(

@@ -1,4 +1,4 @@
-"""Backup, restore and rewind, killed by SIGKILL at the steps by which they change what is on disk.
+"""Backup, restore, rewind, mirror and repair, killed by SIGKILL at the steps by which they change what is on disk.
 
 `make test` kills before and after whatever makes something durable or visible (leases, files in their places, the
 flush, the manifest, the catalog, each transaction's begin and end), at the first write in each folder that is torn, and
@@ -159,3 +159,25 @@ def test_rewind(scenario: str, kill_everywhere: Run) -> None:
         n for verb in ("DELETE", "UPDATE", "INSERT", "DROP") for n in positions(log, f"after statement {verb}")
     )
     assert saved < placed < synced < changed
+
+
+@pytest.mark.xdist_group("mirror")
+def test_mirror(kill_everywhere: Run) -> None:
+    answer = kill_everywhere("mirror")
+    assert answer["problems"] == []
+    log = answer["log"]
+    # Points are published after all that they name is durable, oldest first, and nothing is written after that.
+    [synced] = positions(log, "after syncfs mirror/")
+    published = positions(log, "after link mirror/points/")
+    assert len(published) == 2
+    assert max(*positions(log, "after write mirror/"), *positions(log, "after store.copy_new")) < synced < published[0]
+    assert positions(answer["steps"], "half of write mirror/data/")
+
+
+@pytest.mark.xdist_group("repair")
+def test_repair(kill_everywhere: Run) -> None:
+    answer = kill_everywhere("repair")
+    assert answer["problems"] == []
+    log = answer["log"]
+    [synced] = positions(log, "after syncfs repo/")
+    assert max(positions(log, "after store.place_new")) < synced < min(positions(log, "after link repo/points/"))

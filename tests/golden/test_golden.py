@@ -46,6 +46,18 @@ def unpack(format_: int, folder: Path) -> Path:
     return folder / "repository"
 
 
+def test_it_is_mirrored_and_repaired(repo: Path, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirrored = canvasback.mirror(str(repo), str(mirror))
+    assert (len(mirrored.points), mirrored.findings) == (3, ())
+    before = {name: content for name, content in tree(repo).items() if "/" in name and not name.startswith("leases/")}
+    assert tree(mirror).items() >= before.items()
+    for path in (repo / "data").rglob("*.parquet"):
+        path.unlink()
+    assert canvasback.repair(str(repo), str(mirror)).findings == ()
+    assert tree(repo).items() >= before.items()
+
+
 def test_every_format_has_a_repository() -> None:
     assert list(range(1, FORMAT + 1)) == FORMATS
     for number in FORMATS:

@@ -9,7 +9,7 @@ import pytest
 import canvasback
 
 FUNCTIONS = [name for name in canvasback.__all__ if inspect.isfunction(getattr(canvasback, name))]
-PLACES = ("connection", "alias", "lake", "data_path", "repository", "table", "before", "after", "point")
+PLACES = ("connection", "alias", "lake", "data_path", "repository", "to", "source", "table", "before", "after", "point")
 LAST = ("jobs", "stores", "progress", "clock")
 
 

@@ -16,6 +16,8 @@ VERBS = {
     "unforget": "Bring forgotten points back, as long as no prune has begun to delete what they name.",
     "prune": "Delete what no point names: what was forgotten long enough ago.",
     "verify": "See whether points can still be restored.",
+    "mirror": "Let a second place hold a repository's points too, copying only what it lacks.",
+    "repair": "Put back what a repository lost, from another place of it.",
     "diff": "Tell what changed from one moment of a lake to another.",
     "tables": "List the tables of a point or of a lake, with their rows; also those that were dropped.",
     "restore": "Bring a point back as a lake, or a table of it into a live lake.",

@@ -37,6 +37,13 @@ class VerifyLevel(_Level):
     ROWS = "rows"
 
 
+class RepairLevel(_Level):
+    """How deeply repair looks for damage: names and sizes, or all bytes."""
+
+    EXISTS = "exists"
+    CHECKSUM = "checksum"
+
+
 class CheckLevel(_Level):
     """How deeply check and heal look at a lake."""
 

@@ -13,9 +13,9 @@ MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
 REGISTER = "register/"
+CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
-CATALOG = "catalog/"
 
 FILE_LISTS = frozenset({"data", "delete"})
 """The lists of files that a point has besides its catalog's tables."""

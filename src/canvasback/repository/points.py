@@ -30,6 +30,8 @@ _TABLES = "ducklake_"
 _NEEDED = frozenset({"ducklake_metadata", "ducklake_snapshot"})
 """Tables without which nothing can be said of a point."""
 
+_HINT = "Use another point: run list, and verify --all. Other points do not depend on this one."
+
 
 def stored_points(store: Store) -> list[str]:
     """The ids of all points that are there, oldest first, those that are forgotten too."""
@@ -119,27 +121,43 @@ def read_point(store: Store, id_: str) -> Manifest:
             (``manifest-corrupt``), or of a newer format (``format-too-new``).
     """
     name = layout.point_name(id_)
-    hint = "Use another point: run list, and verify --all. Other points do not depend on this one."
     try:
-        content = store.get(name)
+        return _parse(store, id_, store.get(name))
     except ObjectMissingError as error:
-        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is missing", hint=hint) from error
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is missing", hint=_HINT) from error
+
+
+def copy_point(store: Store, origin: Store, id_: str) -> None:
+    """Publish a point as another store has it, byte for byte. All that it names must be durable by now.
+
+    Raises:
+        CorruptError: It is not whole there, see `read_point`.
+        ObjectExistsError: There is one of that id already.
+    """
+    name = layout.point_name(id_)
+    content = origin.get(name)
+    _parse(origin, id_, content)
+    store.put_new(name, content)
+
+
+def _parse(store: Store, id_: str, content: bytes) -> Manifest:
+    name = layout.point_name(id_)
     try:
         check_format(content, f"{store.url}{name}")
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(
-            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error}", hint=hint
+            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error}", hint=_HINT
         ) from error
     except LakeError as error:  # of the columns' types
         raise CorruptError(
-            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error.message}", hint=hint
+            "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error.message}", hint=_HINT
         ) from error
     if not is_as_stamped(content, manifest.self) or manifest.id != id_:
-        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=hint)
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=_HINT)
     doubt = _doubt(manifest, owner_of(store))
     if doubt:
-        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} {doubt}", hint=hint)
+        raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} {doubt}", hint=_HINT)
     return manifest
 
 

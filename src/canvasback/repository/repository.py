@@ -91,7 +91,12 @@ def open_repository(store: Store) -> Repository:
 
 
 def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
-    """Make a repository in an absent or empty folder.
+    """Make a repository of a lake in an absent or empty folder; see `make_repository`."""
+    return make_repository(store, Marker(layout.FORMAT, str(uuid.uuid4()), lake_id, now), now)
+
+
+def make_repository(store: Store, marker: Marker, now: datetime) -> Repository:
+    """Make a repository in an absent or empty folder, of which a marker says what it is.
 
     Raises:
         RefusedError: There is one already (``repository-exists``), or something else (``folder-not-empty``).
@@ -109,7 +114,6 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
             f"{store.url} is a file, or holds other files, and is no repository",
             hint="Name a new folder for the repository.",
         )
-    marker = Marker(layout.FORMAT, str(uuid.uuid4()), lake_id, now)
     store.be_private()
     try:
         store.put_new(layout.MARKER, msgspec.json.encode(marker))
@@ -122,7 +126,8 @@ def create_repository(store: Store, lake_id: str, now: datetime) -> Repository:
     try:
         begin_leases(store, now)
     except StorageError:
-        store.delete(layout.MARKER)
+        for name in (layout.MARKER, layout.lease_name(1)):
+            store.delete(name)
         raise
     note_owner(store, marker.repository_id, marker.lake_id)
     return Repository(store, marker)

@@ -73,6 +73,18 @@ def relative_folder(spelled: str) -> str:
     return os.path.normpath(spelled) + "/"
 
 
+def within(inner: str, outer: str) -> bool:
+    """Whether a folder, or a prefix of a bucket, is another one or lies in it, however the two are spelled."""
+    return _real(inner).startswith(_real(outer))
+
+
+def _real(url: str) -> str:
+    if not is_remote(url):
+        return os.path.join(os.path.realpath(url), "")
+    scheme, _, rest = url.partition("://")
+    return f"{_SCHEMES.get(scheme, scheme)}://{rest.rstrip('/')}/"
+
+
 def refuse_url(path: str) -> None:
     """See that a file that is to be written is on a disk.
 

@@ -21,16 +21,18 @@ from canvasback.model.relation import literal
 from canvasback.model.results.verify import VerifyResult
 from canvasback.repository import layout
 from canvasback.repository.chunks import read_chunks
-from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.repository.filelist import refuse_unsafe_names
+from canvasback.repository.held_objects import has_content, list_held
+from canvasback.repository.named_objects import held_objects
+from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import find_point, list_points
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
-from canvasback.storage.checksums import hash_stream
 from canvasback.storage.foreign_errors import translates_errors
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
@@ -38,11 +40,7 @@ from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.verify.row_counts import check_rows
 
 _BATCH = 4096
-_ATTEMPTS = 2
-"""How often a remote object is read before it counts as damaged: bytes can go wrong on the way."""
-
 _NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
-_PRESENT = {"name": "VARCHAR", "size": "BIGINT"}
 _CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
 
@@ -111,11 +109,11 @@ def verify(
     findings.extend(read_register(store)[1])
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         sound = _collect(connection, store, ids, findings)
-        objects, bytes_ = _check_present(connection, store, run.progress, findings)
+        held, objects, bytes_ = _check_present(connection, store, run.progress, findings)
         if level is VerifyLevel.EXISTS:
             bytes_ = 0
         else:
-            _check_content(connection, store, run, findings)
+            _check_content(connection, store, held, run, findings)
     for manifest in sound:
         if has_lost_types(manifest):
             with image_of(store, manifest) as image:
@@ -180,57 +178,44 @@ def _collect_point(connection: duckdb.DuckDBPyConnection, store: Store, manifest
             objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
     rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
     insert_rows(connection, "memory.needed", _NEEDED, rows)
-    files = files_relation(connection, store, manifest).select
-    held = (
-        f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size, {CHECKSUM} AS checksum FROM ({files})"
-    )
-    refuse_unsafe_names(connection, held)
-    connection.execute(
-        f"INSERT INTO memory.needed SELECT *, {literal(manifest.id)} FROM ({held}) WHERE checksum IS NOT NULL"
-    )
+    for table in manifest.files:
+        select = held_objects(store, table, read_chunks(connection, store, table))
+        refuse_unsafe_names(connection, select)
+        connection.execute(
+            f"INSERT INTO memory.needed SELECT name, size, checksum, {literal(manifest.id)} FROM ({select})"
+        )
 
 
 def _check_present(
     connection: duckdb.DuckDBPyConnection, store: Store, progress: Progress, findings: Findings
-) -> tuple[int, int]:
-    """Compare names and sizes with one listing of the repository."""
-    create_table(connection, "memory.present", _PRESENT)
+) -> tuple[OwnTable, int, int]:
+    """Compare names and sizes with one listing; it, and the number of objects and bytes that should be there."""
     count, bytes_ = one_row(connection, "SELECT count(*), coalesce(sum(size), 0) FROM memory.expected")
     progress.begin("looking for objects", files=count)
-    batch: list[tuple[str, int]] = []
-
-    def note() -> None:
-        insert_rows(connection, "memory.present", _PRESENT, batch)
-        progress.advance(files=len(batch))
-        batch.clear()
-
-    for prefix in ("catalog/", layout.DATA, layout.EXTERNAL):
-        for stat in store.list(prefix):
-            batch.append((stat.name, stat.size))
-            if len(batch) >= _BATCH:
-                note()
-    note()
+    held = list_held(connection, store, progress)
     progress.end()
     for found, *row in connection.execute(
-        "SELECT p.size, e.name, e.size, e.checksum, e.point, e.last, e.points FROM memory.expected e "
-        "LEFT JOIN memory.present p USING (name) WHERE p.size IS DISTINCT FROM e.size ORDER BY e.name"
+        "SELECT h.held, e.name, e.size, e.checksum, e.point, e.last, e.points FROM memory.expected e "
+        f"LEFT JOIN {held} h USING (name) WHERE h.held IS DISTINCT FROM e.size ORDER BY e.name"
     ).fetchall():
         expected = Expected(*row)
         code, what = ("object-missing", "is missing") if found is None else ("object-size", f"has {found} bytes")
         message = f"{what}, and had {expected.size} bytes; {expected.needed}"
         findings.add(Finding(code, "error", expected.name, message, _CURE))
-    return int(count), int(bytes_)
+    return held, int(count), int(bytes_)
 
 
-def _check_content(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, findings: Findings) -> None:
+def _check_content(
+    connection: duckdb.DuckDBPyConnection, store: Store, held: OwnTable, run: Run, findings: Findings
+) -> None:
     """Read every object that is there with its size, and compare its checksum."""
-    sound = "FROM memory.expected e JOIN memory.present p USING (name) WHERE p.size = e.size"
+    sound = f"FROM memory.expected e JOIN {held} h USING (name) WHERE h.held = e.size"
     files, bytes_ = one_row(connection, f"SELECT count(*), coalesce(sum(e.size), 0) {sound}")
     run.progress.begin("reading objects", files=files, bytes_=bytes_)
 
     def check(expected: Expected, stop: Stop) -> Finding | None:
         try:
-            same = any(_has(store, expected, stop) for _ in range(_ATTEMPTS if is_remote(store.url) else 1))
+            same = has_content(store, expected.name, expected.checksum, stop)
         except (StorageError, OSError) as error:
             message = f"cannot be read: {error}; {expected.needed}"
             return Finding("object-unreadable", "error", expected.name, message, _CURE)
@@ -238,7 +223,7 @@ def _check_content(connection: duckdb.DuckDBPyConnection, store: Store, run: Run
             run.progress.advance(files=1, bytes_=expected.size)
         if same:
             return None
-        code = "chunk-corrupt" if expected.name.startswith("catalog/") else "object-corrupt"
+        code = "chunk-corrupt" if expected.name.startswith(layout.CATALOG) else "object-corrupt"
         message = f"does not hold the bytes that were saved; {expected.needed}"
         return Finding(code, "error", expected.name, message, _CURE)
 
@@ -247,12 +232,6 @@ def _check_content(connection: duckdb.DuckDBPyConnection, store: Store, run: Run
     with run.in_parallel(_expected(cursor), each(check), store, size=lambda expected: expected.size) as checked:
         findings.extend(finding for finding in checked if finding is not None)
     run.progress.end()
-
-
-def _has(store: Store, expected: Expected, stop: Stop) -> bool:
-    algorithm, _, digest = expected.checksum.partition(":")
-    with store.open(expected.name, vouch=False) as stream:
-        return hash_stream(stop.guard(stream), algorithm)[1] == digest
 
 
 def _expected(cursor: duckdb.DuckDBPyConnection) -> Iterator[Expected]:

@@ -1,0 +1,62 @@
+"""The objects that a repository holds: which are there, and whether one has the bytes that points say."""
+
+from __future__ import annotations
+
+import duckdb
+
+from canvasback.model.progress import Progress
+from canvasback.repository import layout
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows
+from canvasback.storage.checksums import hash_stream
+from canvasback.storage.parallel import Stop
+from canvasback.storage.store import Store
+
+_BATCH = 4096
+_ATTEMPTS = 2
+"""How often a remote object is read before it counts as damaged: bytes can go wrong on the way."""
+
+_HELD = {"name": "VARCHAR", "held": "BIGINT"}
+
+
+def list_held(connection: duckdb.DuckDBPyConnection, store: Store, progress: Progress) -> OwnTable:
+    """All chunks, index objects and copies that one listing of a repository shows.
+
+    Args:
+        connection: Holds the table.
+        store: The repository.
+        progress: Told of each object.
+
+    Returns:
+        A table of ``name`` and ``held``, the size.
+    """
+    table = OwnTable(connection, "held", _HELD)
+    batch: list[tuple[str, int]] = []
+
+    def note() -> None:
+        insert_rows(connection, str(table), _HELD, batch)
+        progress.advance(files=len(batch))
+        batch.clear()
+
+    for prefix in (layout.CATALOG, layout.DATA, layout.EXTERNAL):
+        for stat in store.list(prefix):
+            batch.append((stat.name, stat.size))
+            if len(batch) >= _BATCH:
+                note()
+    note()
+    return table
+
+
+def has_content(store: Store, name: str, checksum: str, stop: Stop) -> bool:
+    """Read an object, and compare it with a checksum.
+
+    Raises:
+        StorageError: It cannot be read.
+        OSError: Neither can it.
+    """
+    algorithm, _, digest = checksum.partition(":")
+    for _ in range(1 if store.folder is not None else _ATTEMPTS):
+        with store.open(name, vouch=False) as stream:
+            if hash_stream(stop.guard(stream), algorithm)[1] == digest:
+                return True
+    return False

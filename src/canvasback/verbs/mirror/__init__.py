@@ -1,0 +1,1 @@
+"""mirror: a second place for a repository."""

@@ -1,0 +1,206 @@
+"""Which points another place lacks, what has to be copied for them, and copying it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+import duckdb
+import msgspec
+
+from canvasback.datapath.damaged_file import aside_suffix
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.manifest import Manifest
+from canvasback.model.plans.mirror import MirrorPlan
+from canvasback.model.plurals import many
+from canvasback.repository.leases import HeldLease
+from canvasback.repository.named_objects import NamedObject, NamedObjects
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.places import copy_points
+from canvasback.repository.points import list_points
+from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.repository.rows import insert_rows, one_row
+from canvasback.storage.run import Run
+from canvasback.storage.store import Store
+from canvasback.transfer.objects import Delivery, ObjectCopier
+
+_FAILED = {"name": "VARCHAR"}
+_CURE = "Mend it by backup --full while the lake still has it, or by repair from another mirror; then mirror again."
+_MEND = "Run repair on that place, from this repository."
+
+
+class Copied(msgspec.Struct):
+    """What a mirror did.
+
+    Attributes:
+        points: The points that were published.
+        objects: Objects that were copied.
+        bytes: Bytes of them.
+        kept: Objects that were there already, and whole.
+    """
+
+    points: list[str]
+    objects: int = 0
+    bytes: int = 0
+    kept: int = 0
+
+
+class Mirroring:
+    """One mirror in the making.
+
+    Args:
+        run: What it works with.
+        connection: Where points can be read.
+        origin: The repository.
+        target: The other place; nothing is read there if ``makes``.
+        makes: Whether there is nothing yet.
+        findings: Told what cannot be mirrored.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        connection: duckdb.DuckDBPyConnection,
+        origin: Store,
+        target: Store,
+        findings: Findings,
+        *,
+        makes: bool,
+    ) -> None:
+        self._run = run
+        self._connection = connection
+        self._origin = origin
+        self._target = target
+        self._findings = findings
+        self._makes = makes
+        self._held: list[str] = []
+        self._objects = NamedObjects(connection, origin)
+
+    def plan(self, wanted: list[str]) -> MirrorPlan:
+        """Look what the other place lacks. Changes nothing.
+
+        Args:
+            wanted: The ids of the points that it is to hold, oldest first.
+        """
+        self._held = [] if self._makes else list_points(self._target)
+        held = set(self._held)
+        lacking = [id_ for id_ in wanted if id_ not in held]
+        self._run.progress.begin("comparing points", files=len(lacking))
+        self._know(lacking)
+        points = [manifest.id for manifest in self._readable().each(lacking, self._add)]
+        self._run.progress.end()
+        objects, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {self._objects}")
+        return MirrorPlan(
+            target=self._target.url,
+            makes=self._makes,
+            held=len(wanted) - len(lacking),
+            points=tuple(points),
+            objects=objects,
+            bytes=bytes_,
+        )
+
+    def execute(self, plan: MirrorPlan, lease: HeldLease) -> Copied:
+        """Copy what is lacking; then publish each point of which everything is there, oldest first."""
+        done = Copied([])
+        failed = OwnTable(self._connection, "failed", _FAILED)
+        self._run.progress.begin("copying objects", files=plan.objects, bytes_=plan.bytes)
+        copier = ObjectCopier(self._run, self._origin, self._target)
+        conflicts: list[NamedObject] = []
+        with copier.copy(self._objects.each()) as deliveries:
+            for delivery in deliveries:
+                if delivery.conflict:
+                    conflicts.append(delivery.object)
+                else:
+                    self._take(delivery, done, failed)
+        self._settle(copier, conflicts, done, failed)
+        self._run.progress.end()
+        self._target.sync()
+        done.points = self._whole(plan.points, failed)
+        copy_points(self._origin, self._target, done.points, lease, self._held)
+        return done
+
+    def _know(self, lacking: list[str]) -> None:
+        """Leave out what points name that are there: for each that is lacking, those of the one before it."""
+        before = (self._held[max(0, bisect_left(self._held, id_) - 1)] for id_ in lacking if self._held)
+
+        def tell(id_: str, damage: Damage) -> None:
+            where = f"{self._target.url} {id_}"
+            self._findings.add(Finding(damage.code, "error", where, f"this point is damaged: {damage.message}", _MEND))
+
+        def know(manifest: Manifest) -> Manifest:
+            self._objects.know(self._target, manifest)
+            return manifest
+
+        for _ in ReadablePoints(self._target, tell).each(dict.fromkeys(before), know):
+            pass
+
+    def _readable(self) -> ReadablePoints:
+        def tell(id_: str, damage: Damage) -> None:
+            self._findings.add(Finding(damage.code, "error", id_, f"not mirrored: {damage.message}", _CURE))
+
+        return ReadablePoints(self._origin, tell)
+
+    def _add(self, manifest: Manifest) -> Manifest:
+        self._objects.add(manifest)
+        self._run.progress.advance(files=1)
+        return manifest
+
+    def _take(self, delivery: Delivery, done: Copied, failed: OwnTable) -> None:
+        if delivery.code:
+            insert_rows(self._connection, str(failed), _FAILED, [(delivery.object.name,)])
+            message = f"not mirrored: {delivery.detail}"
+            self._findings.add(Finding(delivery.code, "error", delivery.object.name, message, _CURE))
+        elif delivery.copied:
+            done.objects += 1
+            done.bytes += delivery.object.size
+        else:
+            done.kept += 1
+
+    def _settle(self, copier: ObjectCopier, conflicts: list[NamedObject], done: Copied, failed: OwnTable) -> None:
+        """Deal with names that are taken. What points at the other place say of them takes long to ask: all at once."""
+        if not conflicts:
+            return
+        aside = aside_suffix(self._run.now())
+        recorded = self._recorded(conflicts)
+        for found in conflicts:
+            self._take(copier.settle(found, recorded.get(found.name, set()), aside), done, failed)
+
+    def _recorded(self, conflicts: list[NamedObject]) -> dict[str, set[str]]:
+        """The checksum texts that points at the other place record, by the names of objects."""
+        asked = OwnTable(self._connection, "asked", _FAILED)
+        insert_rows(self._connection, str(asked), _FAILED, [(found.name,) for found in conflicts])
+        recorded: dict[str, set[str]] = {}
+
+        def ask(manifest: Manifest) -> list[NamedObject]:
+            named = NamedObjects(self._connection, self._target)
+            named.add(manifest)
+            found = list(named.each(f"SEMI JOIN {asked} USING (name)"))
+            named.drop()
+            return found
+
+        for found in ReadablePoints(self._target).each(self._held, ask):
+            for one in found:
+                recorded.setdefault(one.name, set()).add(one.checksum)
+        asked.drop()
+        return recorded
+
+    def _whole(self, points: Iterable[str], failed: OwnTable) -> list[str]:
+        """The points that name nothing that could not be copied; the others are told of."""
+        if not one_row(self._connection, f"SELECT count(*) FROM {failed}")[0]:
+            return list(points)
+
+        def lacks(manifest: Manifest) -> tuple[str, int]:
+            named = NamedObjects(self._connection, self._origin)
+            named.add(manifest)
+            count = one_row(self._connection, f"SELECT count(*) FROM {named} SEMI JOIN {failed} USING (name)")[0]
+            named.drop()
+            return manifest.id, count
+
+        whole = []
+        for id_, count in self._readable().each(points, lacks):
+            if count:
+                message = f"not mirrored: {many(count, 'object')} that it names could not be copied"
+                self._findings.add(Finding("point-not-mirrored", "error", id_, message, _CURE))
+            else:
+                whole.append(id_)
+        return whole

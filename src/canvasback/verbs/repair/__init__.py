@@ -1,0 +1,1 @@
+"""repair: what a repository lost, from another place of it."""
