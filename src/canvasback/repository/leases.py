@@ -27,10 +27,10 @@ from canvasback.errors import (
     ObjectMissingError,
     StorageError,
 )
-from canvasback.model.manifest import Time
 from canvasback.repository import layout, numbered
+from canvasback.repository.lease import Lease, decode_lease
 from canvasback.storage.bucket.service import no_conditional_writes
-from canvasback.storage.local.process import Process, is_dead, this_process
+from canvasback.storage.local.process import is_dead, this_process
 from canvasback.storage.store import Store
 
 LIFETIME = timedelta(seconds=60)
@@ -49,38 +49,13 @@ _TIDIED = 32
 _UNPUBLISHED = 100
 """How many points that may still come a lease knows: there is one where a run dies in one certain instant."""
 
+_UNANNOUNCED = {"mirror", "repair"}
+"""What publishes points that others made, many at once, and announces none."""
+
 _HELD_HERE: set[str] = set()
 """The tokens of the leases that this process holds, or is about to."""
 
 _HINT = "Wait until the other run has ended; the lease of a run that died on another machine expires in a minute."
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """The content of a lease object.
-
-    Attributes:
-        token: Random; whose lease it is.
-        operation: What the holder does.
-        process: Who the holder is.
-        expires: When it ends unless it is renewed, UTC.
-        held: False where it gives the repository up.
-        latest: The newest point's id; empty where there is none, None where it is not known.
-        publishing: The id of a point that is about to be published, or empty.
-        kept_from: The lowest number that has not been looked at for removal yet.
-        kept: Lower ones that were needed when they were looked at.
-        unpublished: Points that were announced, and not there when their run was believed dead: they may still come.
-    """
-
-    token: str
-    operation: str
-    process: Process
-    expires: Time
-    held: bool = True
-    latest: str | None = None
-    publishing: str = ""
-    kept_from: int = 1
-    kept: tuple[int, ...] = ()
-    unpublished: tuple[str, ...] = ()
 
 
 class HeldLease:
@@ -90,6 +65,7 @@ class HeldLease:
         latest: The newest point's id as the leases know it; empty where there is none, None if they do not know.
         unpublished: Points that runs before announced and did not publish, though they may still do so. Who makes sure
             that they cannot takes them out.
+        overtaken: See `Lease`.
     """
 
     def __init__(self, store: Store, operation: str, clock: Callable[[], datetime]) -> None:
@@ -102,6 +78,7 @@ class HeldLease:
         self._lost = False
         self.latest: str | None = None
         self.unpublished: tuple[str, ...] = ()
+        self.overtaken: datetime | None = None
         self._publishing = ""
         self._kept_from = 1
         self._kept: tuple[int, ...] = ()
@@ -195,6 +172,8 @@ class HeldLease:
                 self.latest = latest_of(self._store, holder)
                 late = () if holder.publishing in {"", self.latest} else (holder.publishing,)
                 self.unpublished = _newest_of((*holder.unpublished, *late))
+                silent = holder.held and holder.operation in _UNANNOUNCED and not is_dead(holder.process)
+                self.overtaken = holder.expires if silent else holder.overtaken
             try:
                 held = self._create(last + 1)
             except ObjectExistsError as error:
@@ -241,6 +220,7 @@ class HeldLease:
             self._kept_from,
             self._kept,
             self.unpublished,
+            self.overtaken,
         )
         self._store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
         return number, expires
@@ -276,7 +256,7 @@ def _newest_of(unpublished: tuple[str, ...]) -> tuple[str, ...]:
 def find_newest(store: Store) -> tuple[int, Lease | None]:
     """The lease of the highest number: 0 and None where there is none; None where its content cannot be read."""
     number, content = numbered.find_newest(store, layout.lease_name)
-    return number, _decode(content)
+    return number, decode_lease(content)
 
 
 def latest_of(store: Store, lease: Lease) -> str | None:
@@ -328,13 +308,6 @@ def hold_lease(store: Store, operation: str, clock: Callable[[], datetime]) -> I
 
 def _read(store: Store, name: str) -> Lease | None:
     try:
-        return _decode(store.get(name))
+        return decode_lease(store.get(name))
     except ObjectMissingError:
-        return None
-
-
-def _decode(content: bytes) -> Lease | None:
-    try:
-        return msgspec.json.decode(content, type=Lease)
-    except msgspec.DecodeError:
         return None

@@ -7,10 +7,11 @@ from datetime import datetime
 import duckdb
 import msgspec
 
-from canvasback.errors import CorruptError, LockedError
+from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Chunk, FileTotals, Manifest, StoredTable
 from canvasback.model.register import Register
+from canvasback.repository.at_risk import prune_unfinished
 from canvasback.repository.chunks import read_chunks
 from canvasback.repository.layout import REGISTER
 from canvasback.repository.points import newest_points
@@ -89,7 +90,7 @@ def read_previous(
         register, trust = Register(), False
     at_risk_ns = register.at_risk_ns(now)
     if at_risk_ns and not trust:
-        raise _prune_unfinished(repository)
+        raise prune_unfinished(repository.store)
     points = ReadablePoints(repository.store, tell)
     manifest = next(points.manifests(newest_points(repository.store, known, register.forgotten())), None)
     if manifest is None:
@@ -119,15 +120,6 @@ def _with_chunks(
         except CorruptError as error:
             findings.add(_damage(table.name, error))
     return found
-
-
-def _prune_unfinished(repository: Repository) -> LockedError:
-    return LockedError(
-        "prune-unfinished",
-        f"a prune of {repository.store.url} has not said that it is done, so that what is there may be going, and "
-        "everything would be copied anew",
-        hint="Run prune to its end, and then this again. If it stops at a damaged point, forget that point by its id.",
-    )
 
 
 def _damage(where: str, error: Damage, cure: str = _CURE) -> Finding:

@@ -15,6 +15,7 @@ from datetime import datetime
 import tenacity
 
 from canvasback.errors import LockedError
+from canvasback.model.moment import spelled
 from canvasback.repository import layout
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import read_point, stored_points
@@ -42,6 +43,7 @@ class Sweep:
         reach: Knows what the points name.
         unnamed: What none of them does.
         known: The points that are known: those that are kept, and those that go.
+        since: A run that was held up before that does not go on.
         until: When it has to end, see `canvasback.model.register.Sweep`.
 
     Attributes:
@@ -57,6 +59,7 @@ class Sweep:
         unnamed: UnnamedObjects,
         *,
         known: Collection[str],
+        since: datetime,
         until: datetime,
     ) -> None:
         self._run = run
@@ -64,6 +67,7 @@ class Sweep:
         self._reach = reach
         self._unnamed = unnamed
         self._known = set(known)
+        self._since = since
         self._until = until
         self._latest: str | None = None
         self.objects = 0
@@ -104,6 +108,13 @@ class Sweep:
             for attempt in _patience():
                 with attempt:
                     lease = stack.enter_context(hold_lease(self._store, "prune", self._run.clock))
+            if lease.overtaken is not None and lease.overtaken > self._since:
+                raise LockedError(
+                    "run-held-up",
+                    f"a mirror or a repair of {self._store.url} was held up at {spelled(lease.overtaken)}, and may "
+                    "still publish points whose objects would be deleted",
+                    hint="End that run if it still exists, and wait for as long as the grace.",
+                )
             self._settle(lease)
             yield lease
 

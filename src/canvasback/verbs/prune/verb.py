@@ -183,7 +183,7 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
 
     change_register(store, run.clock, claim)
     known = {*look.kept, *look.going, *look.withdrawn}
-    sweep = Sweep(run, store, look.reach, look.unnamed, known=known, until=marker.until)
+    sweep = Sweep(run, store, look.reach, look.unnamed, known=known, since=before(moment, grace), until=marker.until)
     sweep.delete_points(look.going)
     sweep.delete_objects(look.plan.objects, look.plan.bytes)
     sweep.delete_leases(look.leases)
