@@ -17,7 +17,7 @@ VENV_MOTO := .cross-check/moto/stamp
 CEPH := .cross-check/ceph/stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo quick test cross-check lint bench soak coverage coverage-quick pythons docs docs-look hooks release
+.PHONY: help venv demo quick test cross-check lint walks bench soak coverage coverage-quick pythons docs docs-look hooks release
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lint: $(VENV)  ## Check style, format and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+walks: $(VENV)  ## Count how far the verbs hand the name of a repository about
+	.venv/bin/python tools/walks.py
 
 bench: $(VENV)  ## Measure against rclone, restic, pg_dump and others
 	@for tool in rclone restic zstd; do command -v $$tool >/dev/null || \

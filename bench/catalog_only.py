@@ -21,11 +21,12 @@ from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import FileTotals, Manifest
+from canvasback.repository.chunk_writer import ChunkWriter
 from canvasback.repository.layout import FORMAT
 from canvasback.repository.points import find_point, publish_point, read_point
 from canvasback.repository.repository import create_repository, open_repository
 from canvasback.storage.locations import Stores
-from canvasback.transfer.catalog_chunks import save_catalog
+from canvasback.transfer.catalog_chunks import divide_catalog, save_catalog
 from canvasback.transfer.identity import lake_id, next_timeline
 from canvasback.transfer.previous_point import read_previous
 
@@ -49,7 +50,8 @@ def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> No
     with open_engine(parse_lake(lake)).read() as image:
         opened = create_repository(store, lake_id(image), now()) if mode == "first" else open_repository(store)
         previous = read_previous(image.connection, opened, None, Findings())
-        saved = save_catalog(image, opened, previous, store.jobs)
+        divisions = divide_catalog(image, opened, previous)
+        tables = save_catalog(divisions, ChunkWriter(image.connection, store, store.jobs))
         snapshot_id, snapshot_time, snapshots = image.head()
         manifest = Manifest(
             self="",
@@ -57,7 +59,7 @@ def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> No
             id="",
             repository_id=opened.marker.repository_id,
             lake_id=opened.marker.lake_id,
-            timeline=next_timeline(image, store, previous, saved),
+            timeline=next_timeline(image, store, previous, divisions),
             created=now(),
             snapshot_id=snapshot_id,
             snapshot_time=snapshot_time,
@@ -67,7 +69,7 @@ def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> No
             data_root=image.data_path,
             relative_to="/",
             encrypted=image.encrypted,
-            tables=saved.tables,
+            tables=tables,
             files=(),
             totals=FileTotals(),
         )

@@ -52,6 +52,8 @@ def main(lake: str, ticks: str) -> None:
         commits=0,
         absent=0,
         made=False,
+        steps=(),
+        dry_run=False,
     )
     begun = WatchStarted(at=now(), lake=lake, repository="", every_seconds=1.0)
     for _ in follow(begun, open_engine(parse_lake(lake)).pulse, lambda: held, Ticks(int(ticks)), now):

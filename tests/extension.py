@@ -26,8 +26,9 @@ def connect(*extensions: Extension) -> duckdb.DuckDBPyConnection:
     The packages of DuckDB 1.5 hold the extensions as files, which need no installation; those of earlier releases
     bring a folder of all that there are, from which DuckDB loads them when they are needed. Their signatures are not
     checked: pip compared the packages with their hashes, and to check takes DuckDB ten times as long as all the rest.
+    It has one thread: where many queries have little to do, two take twice as long.
     """
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": "1"})
     connection.execute("SET enable_progress_bar = false")  # the earliest releases draw it on stdout
     if duckdb.__version__ < "1.5":
         import duckdb_ext  # noqa: PLC0415 - not in the environment of the newer releases

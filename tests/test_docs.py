@@ -20,7 +20,8 @@ from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
 from canvasback.model import manifest
 from canvasback.model.finding import FindingKind
-from canvasback.repository import chunks, filelist, layout, leases, repository
+from canvasback.model.register import Marks
+from canvasback.repository import chunk_writer, filelist, layout, leases, register, repository
 from canvasback.storage.local import process
 
 ROOT = Path(__file__).parents[1]
@@ -203,6 +204,7 @@ def test_every_field_of_the_format_is_described() -> None:
     described = {name.rpartition(".")[2] for name in re.findall(r"`([a-z0-9_.]+)`", read("format.md"))}
     kinds = [manifest.Manifest, manifest.CatalogRecord, manifest.FileTotals, manifest.StoredTable]
     wanted = fields(*kinds, manifest.Index, manifest.Chunk, repository.Marker, leases.Lease, process.Process)
+    wanted |= fields(register.RegisterObject, register.Leaving, Marks)
 
     assert wanted | {column.name for column in filelist.COLUMNS} <= described
 
@@ -217,7 +219,7 @@ def test_the_numbers_of_the_format_are_described() -> None:
     assert f"where there are at most {layout.INLINE_CHUNKS}" in page
     assert f"has more than {layout.INLINE_CHUNKS} chunks" in page
     assert f"has more than {layout.INLINE_CHUNKS}." in read("design.md")
-    assert f"    {chunks._PARQUET}\n" in page
+    assert f"    {chunk_writer._PARQUET}\n" in page
     assert f"lasts {leases.LIFETIME.seconds} seconds" in page
 
 

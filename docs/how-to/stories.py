@@ -349,7 +349,7 @@ def command_line(play: Play) -> Iterator[Step]:
     yield 1
     play.fresh()
     three_points(play)
-    yield 2
+    yield 3
     play.fresh()
     yield from mirrored(play)
     play.fresh()

@@ -32,10 +32,13 @@ from .model.results.diff import (
     Totals,
 )
 from .model.results.fast_forward import Divergence, FastForwardResult
+from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, UnforgetResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
 from .model.results.restore import RestoreResult
@@ -52,6 +55,7 @@ from .model.results.watch import (
     WatchStarted,
     WatchStopped,
 )
+from .model.retention import Policy
 from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
@@ -60,10 +64,13 @@ from .verbs.backup import backup
 from .verbs.backup_attached import backup_attached
 from .verbs.check import check
 from .verbs.diff.verb import diff
+from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
 from .verbs.restore import restore
@@ -71,6 +78,7 @@ from .verbs.rewind import rewind
 from .verbs.salvage.verb import salvage
 from .verbs.table_restore.verb import restore_tables
 from .verbs.tables import tables
+from .verbs.unforget import unforget
 from .verbs.verify.verb import verify
 from .verbs.watch import watch
 
@@ -90,9 +98,12 @@ __all__ = [
     "DroppedTable",
     "FastForwardResult",
     "Finding",
+    "ForgetResult",
     "HealResult",
     "HealedFile",
+    "HoldResult",
     "InitResult",
+    "JudgedPoint",
     "LakeError",
     "LeftFile",
     "ListResult",
@@ -100,6 +111,7 @@ __all__ = [
     "Loss",
     "MirrorResult",
     "NoSpaceError",
+    "NoteResult",
     "ObjectDifference",
     "ObjectExistsError",
     "ObjectMissingError",
@@ -108,7 +120,9 @@ __all__ = [
     "PointHeld",
     "PointMade",
     "PointSummary",
+    "Policy",
     "Progress",
+    "PruneResult",
     "RateLimit",
     "RefusedError",
     "RepairLevel",
@@ -126,6 +140,7 @@ __all__ = [
     "SalvagedTable",
     "ShowResult",
     "Side",
+    "SnapshotRange",
     "StorageError",
     "StoreOptions",
     "Stores",
@@ -136,7 +151,9 @@ __all__ = [
     "TableRow",
     "TableSummary",
     "TablesResult",
+    "TagResult",
     "Totals",
+    "UnforgetResult",
     "UsageError",
     "VerifyLevel",
     "VerifyResult",
@@ -149,9 +166,13 @@ __all__ = [
     "backup_attached",
     "check",
     "diff",
+    "forget",
     "heal",
+    "hold",
     "init",
     "list_points",
+    "note",
+    "prune",
     "mirror",
     "repair",
     "repoint",
@@ -161,6 +182,8 @@ __all__ = [
     "salvage",
     "show",
     "tables",
+    "tag",
+    "unforget",
     "verify",
     "watch",
 ]

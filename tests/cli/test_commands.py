@@ -18,14 +18,18 @@ import typer.main
 import canvasback
 from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
+from canvasback.model.clock import now
 from canvasback.model.results.run import RunResult
+from canvasback.repository.leases import hold_lease
+from canvasback.storage.local.store import LocalStore
 from tests.cli.running import Place, Ran, clean, tree
 from tests.crash.lakes import Stages
 from tests.oracle import read_lake
 
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
-    "tables", "watch", "run", "check", "heal", "salvage", "mirror", "repair",
+    "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
+    "prune", "mirror", "repair",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -45,6 +49,12 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "check": canvasback.CheckResult,
     "heal": canvasback.HealResult,
     "salvage": canvasback.SalvageResult,
+    "tag": canvasback.TagResult,
+    "note": canvasback.NoteResult,
+    "hold": canvasback.HoldResult,
+    "forget": canvasback.ForgetResult,
+    "unforget": canvasback.UnforgetResult,
+    "prune": canvasback.PruneResult,
     "mirror": canvasback.MirrorResult,
     "repair": canvasback.RepairResult,
 }
@@ -173,6 +183,11 @@ def test_text_of_every_command(place: Place, stages: Stages) -> None:
         f"created a repository for the lake {lake_id(place)} at {place.folder}/new/\n"
     )
     assert said("list", "-r", "new") == f"no points in {place.folder}/new/ yet\n"
+    dry = said("backup", place.catalog, "-r", "new", "--dry-run")
+    assert dry.startswith(f"what a backup would do:\n  - ducklake:{place.catalog} is at snapshot 14 of ")
+    assert re.search(r"\n  - 11 files \(\d+ bytes\) of \S+/lake/data/ are copied\n  - 0 files are held already\n", dry)
+    assert dry.endswith("nothing was changed (--dry-run)\n")
+    assert said("list", "-r", "new") == f"no points in {place.folder}/new/ yet\n"
     point, *lines = said("backup", place.catalog, "-r", "new").splitlines()
     id_ = point.removeprefix("point ")
     assert re.fullmatch(r"\d{8}T\d{9}Z-s14", id_)
@@ -211,6 +226,24 @@ def test_a_dry_run_changes_nothing(place: Place) -> None:
     assert planned.restored_files == 11
     assert tree(place.folder) == before
     assert not (place.folder / "r").exists()
+
+
+def test_a_dry_run_of_a_backup_changes_nothing(place: Place) -> None:
+    command = ["backup", place.catalog, "-r", "repo", "--json"]
+    with hold_lease(LocalStore(f"{place.repo}/"), "backup", now):
+        during = tree(place.folder)
+        planned = answered(place.run(*command, "--dry-run"), "backup")
+        assert tree(place.folder) == during
+    assert (planned.dry_run, planned.point, planned.made) == (True, "", False)
+    made = answered(place.run(*command), "backup")
+    assert (made.dry_run, made.made, made.steps) == (False, True, planned.steps)
+
+    manifest = place.repo / "points" / f"{made.point}.json"
+    manifest.write_bytes(b"nonsense")
+    before = tree(place.folder)
+    damaged = place.run(*command, "--dry-run")
+    assert (damaged.code, damaged.document["finding_counts"]) == (3, {"repository-damaged": 1})
+    assert tree(place.folder) == before
 
 
 def test_restore_in_place(place: Place, stages: Stages) -> None:

@@ -130,7 +130,7 @@ def test_colours_are_for_terminals(capsys: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TERM", "xterm")
     assert "\x1b" not in run(["--help"], capsys, monkeypatch)[1]
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "\x1b[1;36minit   \x1b[0m" in run(["--help"], capsys, monkeypatch)[1]
+    assert "\x1b[1;36minit    \x1b[0m" in run(["--help"], capsys, monkeypatch)[1]
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in run(["--help"], capsys, monkeypatch)[1]
 

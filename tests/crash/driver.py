@@ -44,14 +44,15 @@ Problems = list[str]
 
 def main() -> None:
     """Share the steps of a scenario among the workers, and gather what they found."""
-    from tests.crash.heals import HEALS  # noqa: PLC0415 - they need what stands below
+    from tests.crash.forgets import FORGETS  # noqa: PLC0415 - they need what stands below
+    from tests.crash.heals import HEALS  # noqa: PLC0415
     from tests.crash.mirrors import MIRRORS  # noqa: PLC0415
     from tests.crash.rewinds import REWINDS  # noqa: PLC0415
 
     for name in [*_modules_of(canvasback.verbs), "pytz", "_strptime"]:
         importlib.import_module(name)  # or each child would
     request = json.loads(sys.argv[1])
-    scenario = {**SCENARIOS, **REWINDS, **HEALS, **MIRRORS}[request["scenario"]]
+    scenario = {**SCENARIOS, **REWINDS, **HEALS, **FORGETS, **MIRRORS}[request["scenario"]]
     pipes = [_fork(partial(_work, scenario, request, worker)) for worker in range(_workers(request))]
     answers = [_gather(*pipe) for pipe in pipes]
     json.dump(
@@ -483,11 +484,11 @@ def dump(catalog: Path) -> dict[str, Any]:
 
 def read_lake(catalog: Path) -> Any:
     """What the real extension sees at every snapshot."""
-    request = {"attach": f"ducklake:{catalog}", "data_path": None, "override": False, "read_only": True}
+    request = {"attach": f"ducklake:{catalog}", "data_path": None, "override": False}
     here = Path.cwd()
     os.chdir(catalog.parent)  # a relative data path is relative to the process
     try:
-        found = answer({**request, "actions": [{"do": "read", "judged": False}]})
+        found = answer({**request, "actions": [{"do": "read", "read_only": True, "judged": False}]})
     finally:
         os.chdir(here)
     return found["answers"][0]["snapshots"] if "answers" in found else found

@@ -109,6 +109,18 @@ def test_backup_after_one_that_died(kill_everywhere: Run) -> None:
     assert {label.split("/")[1] for label in deleted} == {"catalog", "data", "external"}
 
 
+@pytest.mark.xdist_group("forget")
+def test_forget(kill_everywhere: Run) -> None:
+    answer = kill_everywhere("forget")
+    assert answer["problems"] == []
+    # One object, which is flushed before it has its name, is all that a forget writes.
+    [published] = positions(answer["log"], "after link repo/")
+    assert answer["log"][published].startswith("after link repo/register/")
+    assert min(positions(answer["log"], "after fsync repo/register/")) < published
+    assert positions(answer["steps"], "half of create repo/register/")
+    assert positions(answer["log"], "after unlink repo/register/")  # old ones that nobody needs go before
+
+
 @pytest.mark.parametrize("scenario", RESTORES)
 def test_restore(scenario: str, kill_everywhere: Run) -> None:
     answer = kill_everywhere(scenario)

@@ -151,3 +151,18 @@ def test_backups_go_on_in_it(repo: Path, format_: int, tmp_path: Path) -> None:
     again = tmp_path / "again" / "main.ducklake"
     canvasback.restore(str(again), str(repo), data_path=str(tmp_path / "again" / "data"))
     assert read_lake(f"ducklake:{again}")["snapshots"] == point["snapshots"]
+
+
+def test_its_points_are_forgotten_and_come_back(repo: Path, format_: int) -> None:
+    before = tree(repo)
+    ids = [point["point"] for point in expected(format_)]
+    done = canvasback.forget(str(repo), policy=canvasback.Policy(keep_last=1))
+    assert done.forgotten == tuple(ids[:2])
+    assert done.freed_objects
+    assert [point.point for point in canvasback.list_points(str(repo)).points] == ids[2:]
+    canvasback.unforget(str(repo), points=ids[:2])
+    assert canvasback.verify(str(repo), all_points=True).points == tuple(ids)
+    assert {name for name, _ in tree(repo).items() ^ before.items()} == {
+        "register/0000000001.json",
+        "register/0000000002.json",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
+from canvasback.verbs.salvage.later_points import LaterPoint, LaterPoints
 from tests.lake.builder import Contents, contents, session
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.lake.values import literal, tree_of
@@ -114,24 +116,26 @@ class Kept:
         """Let the catalog be what it was."""
         open_engine(parse_lake(self.attach)).write(self.copies[snapshot], now(), replace=True)
 
-    def plan(self, *, codes: tuple[str, ...] = ()) -> FastForward | Divergence | None:
-        """What is planned for the catalog as it is."""
+    def plan(self, *, codes: tuple[str, ...] = (), lost: bool = False) -> FastForward | Divergence | None:
+        """What is planned for the catalog as it is, or for one that is lost."""
         findings = Findings()
-        with self.live() as live:
-            plan = plan_fast_forward(
-                live, parse_lake(self.attach), open_repository(Stores().open(self.repository)), findings
-            )
-        assert tuple(findings.counts) == codes
-        return plan
+        name, opened = parse_lake(self.attach), open_repository(Stores().open(self.repository))
+        with ExitStack() as closing:
+            live = None if lost else closing.enter_context(self.live())
+            later = LaterPoints(opened, None if live is None else live.image, findings, 1, closing).find()
+            assert tuple(findings.counts) == codes
+            if not isinstance(later, LaterPoint):
+                return later
+            return plan_fast_forward(later, opened, live, name, open_engine(name), Run.begin())
 
     def forward(self, *, codes: tuple[str, ...] = ()) -> FastForwardResult:
         """Bring it forward."""
-        plan = self.plan(codes=codes)
-        assert isinstance(plan, FastForward)
-        dry = fast_forward(plan, Run.begin(), dry_run=True)
-        done = fast_forward(plan, Run.begin())
-        assert done.steps[: len(dry.steps)] == dry.steps
-        assert (dry.placed_files, dry.placed_bytes) == (done.placed_files, done.placed_bytes)
+        planned = self.plan(codes=codes)
+        assert isinstance(planned, FastForward)
+        plan = planned.plan
+        done = fast_forward(planned)
+        assert done.steps[: len(plan.steps)] == plan.steps
+        assert (plan.placed_files, plan.placed_bytes) == (done.placed_files, done.placed_bytes)
         assert done.finding_counts == {}
         return done
 
@@ -317,7 +321,7 @@ def test_a_catalog_that_changes_meanwhile_is_left_alone(kept: Kept) -> None:
     truth = kept.read()
 
     with pytest.raises(LockedError) as refused:
-        fast_forward(plan, Run.begin())
+        fast_forward(plan)
 
     assert refused.value.code == "catalog-changed"
     assert kept.read() == truth
@@ -328,11 +332,10 @@ def test_a_catalog_that_is_gone_comes_back_whole(kept: Kept) -> None:
     truth = kept.read()
     (kept.folder / "main.ducklake").unlink()
     shutil.rmtree(kept.data)
-    repository = open_repository(Stores().open(kept.repository))
 
-    plan = plan_fast_forward(None, parse_lake(kept.attach), repository, Findings())
+    plan = kept.plan(lost=True)
     assert isinstance(plan, FastForward)
-    result = fast_forward(plan, Run.begin())
+    result = fast_forward(plan)
 
     assert (result.from_snapshot, result.snapshot_id) == (None, 6)
     assert [commit.snapshot_id for commit in result.commits] == list(range(7))
@@ -358,11 +361,7 @@ def test_another_lake_is_refused(kept: Kept, tmp_path: Path, postgres: Server) -
     other = Kept(tmp_path / "other", "duckdb", postgres)
     other.folder.mkdir()
     other.do(*HISTORY[:1])
-    with other.live() as live, pytest.raises(RefusedError) as refused:
-        plan_fast_forward(
-            live,
-            parse_lake(other.attach),
-            open_repository(Stores().open(kept.repository)),
-            Findings(),
-        )
+    repository = open_repository(Stores().open(kept.repository))
+    with ExitStack() as closing, other.live() as live, pytest.raises(RefusedError) as refused:
+        LaterPoints(repository, live.image, Findings(), 1, closing).find()
     assert refused.value.code == "other-lake"

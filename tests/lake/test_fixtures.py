@@ -23,7 +23,7 @@ from tests.lake.values import (
     tree_of,
     without,
 )
-from tests.oracle import FIXTURES, Fixture, Version, conflict, load_fixture, read_lake, write_lake
+from tests.oracle import FIXTURES, Conflict, Fixture, Version, load_fixture, use_lake
 
 Way = Literal["in place", "moved", "attached"]
 Level = Literal["exists", "checksum", "rows"]
@@ -39,7 +39,7 @@ NEWEST = [
 ]
 ALL = [*HERE, *NEWEST]
 WAYS: list[Way] = ["in place", "moved", "attached"]
-KINDS: list[Literal["delete", "alter"]] = ["delete", "alter"]
+KINDS: list[Conflict] = ["delete", "alter"]
 SAMPLES = 10_000 if settings.get_current_profile_name() == "soak" else 5
 """Of so many snapshots it is seen what the extension shows."""
 LEVELS: list[Level] = ["exists", "checksum", "rows"]
@@ -142,15 +142,17 @@ def test_every_table_reads_as_the_writer_saw_it(saved: Saved, way: Way, tmp_path
     back = saved.come_back(way, tmp_path)
 
     goes_on = way == "moved" and answers_rightly(saved.fixture)  # which is judged once it was written to
-    some, judged = ([], False) if way == "in place" else (saved.fixture.some(SAMPLES), not goes_on)
-    saved.fixture.check(read_lake(back, saved.version, cwd=saved.fixture.path, at=some, judged=judged))
-    if way == "in place":
-        for kind in KINDS:
-            raced = conflict(back, kind, saved.version, cwd=saved.fixture.path)
-            assert raced["ok"], raced
-    if way == "moved":
-        written = write_lake(back, saved.version, cwd=saved.fixture.path, judged=goes_on)
-        assert written["ok"], written
+    seen = use_lake(
+        back,
+        saved.version,
+        cwd=saved.fixture.path,
+        at=[] if way == "in place" else saved.fixture.some(SAMPLES),
+        kinds=KINDS if way == "in place" else [],
+        writes=way == "moved",
+        judged=way != "in place" and not goes_on,
+        judged_then=goes_on,
+    )
+    saved.fixture.check(seen)
 
 
 def keys_of(catalog: Path) -> dict[str, tuple[str, ...]]:

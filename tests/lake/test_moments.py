@@ -10,7 +10,9 @@ import pytest
 import canvasback
 from canvasback import RefusedError, UsageError
 from canvasback.history.moments import Held, find_held
+from canvasback.history.point_history import open_history
 from canvasback.model.moment import Moment
+from canvasback.repository.points import find_point
 from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
 
@@ -18,7 +20,9 @@ from tests.lake.builder import Lake
 def held(lake: Lake, moment: int | datetime, point: str | None = None) -> Held:
     """Look for a moment."""
     wanted = Moment(moment) if isinstance(moment, int) else Moment(time=moment)
-    return find_held(LocalStore(lake.repository + "/"), wanted, point)
+    store = LocalStore(lake.repository + "/")
+    with open_history(store) as history:
+        return find_held(history, wanted, None if point is None else find_point(store, point))
 
 
 @pytest.fixture

@@ -119,6 +119,21 @@ def test_a_point_is_attached_where_it_lies(backed: Backed, tmp_path: Path) -> No
     backed.is_whole(f"ducklake:{tmp_path}/point.ducklake")
 
 
+def test_points_are_forgotten_and_come_back(backed: Backed, tmp_path: Path) -> None:
+    second = canvasback.backup(backed.attach, backed.repository, stores=backed.stores, tags=["second"])
+    policy = canvasback.Policy(keep_last=1)
+    done = canvasback.forget(backed.repository, policy=policy, stores=backed.stores)
+    assert done.forgotten == (backed.made.point,)
+    [left] = canvasback.list_points(backed.repository, stores=backed.stores).points
+    assert (left.point, left.tags) == (second.point, ("second",))
+    to = f"ducklake:{tmp_path}/new.ducklake"
+    data = str(tmp_path / "data")
+    restored = canvasback.restore(to, backed.repository, backed.made.point, data_path=data, stores=backed.stores)
+    assert not restored.findings
+    canvasback.unforget(backed.repository, points=[backed.made.point], stores=backed.stores)
+    assert len(canvasback.list_points(backed.repository, stores=backed.stores).points) == 2
+
+
 @pytest.mark.parametrize("level", ["exists", "checksum", "rows"])
 def test_verify_at_every_level(backed: Backed, level: str) -> None:
     assert not canvasback.verify(backed.repository, level=level, stores=backed.stores).findings

@@ -41,11 +41,10 @@ class Life:
 
     def do(self, *statements: str) -> None:
         """Commit each statement, and remember what the lake shows then."""
-        for statement in statements:
-            options = (f"DATA_PATH {literal(f'{self.data}/')}", f"DATA_INLINING_ROW_LIMIT {self.inlined}")
-            with session(self.attach, *options) as connection:
+        options = (f"DATA_PATH {literal(f'{self.data}/')}", f"DATA_INLINING_ROW_LIMIT {self.inlined}")
+        with session(self.attach, *options) as connection:
+            for statement in statements:
                 connection.execute(statement)
-            with session(self.attach, "READ_ONLY") as connection:
                 self.truths[newest(connection)] = contents(connection)
 
     def read(self) -> Contents:

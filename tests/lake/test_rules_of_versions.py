@@ -77,27 +77,31 @@ def damage(fixture: Fixture, sql: str) -> None:
         assert changed > 0
 
 
-def named_and_mended(fixture: Fixture, code: str, sql: str) -> bool:
-    """See that check names a damage alone, and heal it if there is a repair. Answers whether there is."""
+@pytest.mark.parametrize(("code", "sql"), DAMAGES, ids=[code for code, _ in DAMAGES])
+@pytest.mark.parametrize("name", [name for name, _ in LAKES])
+def test_a_damage_is_named_in_every_version(name: str, code: str, sql: str, tmp_path: Path) -> None:
+    fixture = load_fixture(name, tmp_path)
     damage(fixture, sql)
     assert {finding.code for finding in canvasback.check(fixture.attach, level="catalog").findings} == {code}
-    (rule,) = (rule for rule in RULES if rule.kind.code == code)
-    if rule.repair is None:
-        return False
-    repository = str(fixture.path / "repository")
-    canvasback.init(fixture.attach, repository)
-    result = canvasback.heal(fixture.attach, repository)
-    assert [repair.code for repair in result.repairs] == [code]
-    assert canvasback.check(fixture.attach, level="rows").findings == ()
-    return True
 
 
-@pytest.mark.parametrize(("code", "sql"), DAMAGES, ids=[code for code, _ in DAMAGES])
 @pytest.mark.parametrize(("name", "version"), LAKES, ids=[name for name, _ in LAKES])
-def test_a_damage_is_named_and_mended_in_every_version(
-    name: str, version: Version, code: str, sql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_damages_are_mended_in_every_version(
+    name: str, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """All that have a repair at once: test_rules.py mends each alone."""
     fixture = load_fixture(name, tmp_path)
     monkeypatch.chdir(fixture.path)  # a relative data path is relative to the process
-    if named_and_mended(fixture, code, sql):
-        fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=[], judged=version == OWN))
+    repairable = {rule.kind.code for rule in RULES if rule.repair is not None}
+    done = {code: sql for code, sql in DAMAGES if code in repairable}
+    assert len(done) == 7
+    for sql in done.values():
+        damage(fixture, sql)
+    repository = str(fixture.path / "repository")
+    canvasback.init(fixture.attach, repository)
+
+    result = canvasback.heal(fixture.attach, repository)
+
+    assert sorted(repair.code for repair in result.repairs) == sorted(done)
+    assert canvasback.check(fixture.attach, level="rows").findings == ()
+    fixture.check(read_lake(fixture.attach, version, cwd=fixture.path, at=[], judged=version == OWN))

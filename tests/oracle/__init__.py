@@ -22,6 +22,7 @@ from tests.oracle.readers import Died, Readers
 __all__ = [
     "FIXTURES",
     "OTHER_ENGINES",
+    "Conflict",
     "Fixture",
     "Json",
     "OracleError",
@@ -29,11 +30,13 @@ __all__ = [
     "conflict",
     "load_fixture",
     "read_lake",
+    "use_lake",
     "write_lake",
 ]
 
 Version = Literal["1.3.0", "1.3.2", "1.4.4", "1.5.5"]
 Json = dict[str, Any]
+Conflict = Literal["delete", "alter"]
 
 ROOT = Path(__file__).parents[2]
 PYTHONS: dict[Version, Path] = {
@@ -172,14 +175,8 @@ def read_lake(
         OracleError: The extension refused the lake or one of its tables at one of its snapshots, or answers a question
             about the head in another way than the rows of the head do.
     """
-    return _ask(
-        {"do": "read", "at": None if at is None else sorted(at), "judged": judged},
-        attach,
-        version,
-        data_path,
-        read_only=read_only,
-        cwd=cwd,
-    )
+    [seen] = _ask([_reading(at, read_only=read_only, judged=judged)], attach, version, data_path, cwd)
+    return seen
 
 
 def write_lake(
@@ -200,12 +197,13 @@ def write_lake(
     Raises:
         OracleError: The extension refused the lake before anything was written.
     """
-    return _ask({"do": "write", "judged": judged}, attach, version, data_path, read_only=False, cwd=cwd)
+    [written] = _ask([{"do": "write", "judged": judged}], attach, version, data_path, cwd)
+    return written
 
 
 def conflict(
     attach: str,
-    kind: Literal["delete", "alter"],
+    kind: Conflict,
     version: Version = OWN,
     data_path: str | None = None,
     *,
@@ -221,13 +219,57 @@ def conflict(
     Raises:
         OracleError: The extension refused the lake before anything was committed.
     """
-    return _ask({"do": "conflict", "kind": kind}, attach, version, data_path, read_only=False, cwd=cwd)
+    [raced] = _ask([{"do": "conflict", "kind": kind}], attach, version, data_path, cwd)
+    return raced
 
 
-def _ask(
-    action: Json, attach: str, version: Version, data_path: str | None, *, read_only: bool, cwd: Path | None
+def use_lake(
+    attach: str,
+    version: Version,
+    *,
+    cwd: Path,
+    at: Collection[int],
+    kinds: Collection[Conflict],
+    writes: bool,
+    read_only: bool = True,
+    judged: bool = True,
+    judged_then: bool = True,
 ) -> Json:
-    """Have one action run in the environment of `version` and return its answer."""
+    """Do one after the other what `read_lake`, `conflict` and `write_lake` do, which takes half as long.
+
+    Args:
+        attach: See `read_lake`.
+        version: See `read_lake`.
+        cwd: See `read_lake`.
+        at: See `read_lake`.
+        kinds: The kinds of conflicts.
+        writes: Whether it is written to.
+        read_only: How the lake is attached to be read.
+        judged: Whether the head is asked more than its rows as it is.
+        judged_then: Whether the head is asked more than its rows once it was written to.
+
+    Returns:
+        What was `seen`. That the rest was `ok` is asserted here.
+
+    Raises:
+        OracleError: See `read_lake`.
+    """
+    actions: list[Json] = [_reading(at, read_only=read_only, judged=judged)]
+    actions += [{"do": "conflict", "kind": kind} for kind in kinds]
+    if writes:
+        actions.append({"do": "write", "judged": judged_then})
+    seen, *others = _ask(actions, attach, version, None, cwd)
+    for other in others:
+        assert other["ok"], other
+    return seen
+
+
+def _reading(at: Collection[int] | None, *, read_only: bool, judged: bool) -> Json:
+    return {"do": "read", "at": None if at is None else sorted(at), "read_only": read_only, "judged": judged}
+
+
+def _ask(actions: list[Json], attach: str, version: Version, data_path: str | None, cwd: Path | None) -> list[Json]:
+    """Have actions run in the environment of `version` and return their answers."""
     python = PYTHONS[version]
     if not python.exists():
         message = f"no environment with duckdb {version} at {python.relative_to(ROOT)}: `make test` creates it"
@@ -237,8 +279,7 @@ def _ask(
         "attach": attach,
         "data_path": data_path,
         "override": data_path is not None and version not in WITHOUT_OVERRIDE,
-        "read_only": read_only,
-        "actions": [action],
+        "actions": actions,
     }
     try:
         answer = READERS.ask(python, request)
@@ -252,5 +293,5 @@ def _ask(
     if answer["duckdb"] != version:
         message = f"{python.relative_to(ROOT)} has duckdb {answer['duckdb']}, not {version}: `make test` mends it"
         raise OracleError(message)
-    result: Json = answer["answers"][0]
-    return result
+    answers: list[Json] = answer["answers"]
+    return answers

@@ -3,8 +3,8 @@
 Run as `python -m tests.oracle.reader`: one JSON request a line on stdin, one JSON answer a line on stdout, until stdin
 ends. It needs the standard library, duckdb and the extension, because it runs in environments that hold nothing else.
 
-    {"cwd": "/path", "attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false, "read_only": true,
-     "actions": [{"do": "read"}, {"do": "write"}, {"do": "conflict", "kind": "delete"}]}
+    {"cwd": "/path", "attach": "ducklake:/path/main.ducklake", "data_path": null, "override": false,
+     "actions": [{"do": "read", "read_only": true}, {"do": "conflict", "kind": "delete"}, {"do": "write"}]}
 
 The answer is {"duckdb": version, "answers": [one per action]} or, when the extension raised, {"error": text}. No
 request finds anything of the one before: each opens its own DuckDBs and closes them, and one that met an error of
@@ -37,26 +37,27 @@ class Lake:
 
     Attributes:
         failed: Whether an error ended a session with it.
+        seen: What the action before saw of its head at the end, which nobody else changes.
     """
 
     def __init__(self, request: Json) -> None:
         self.failed = False
+        self.seen: Head = {}
         self._uri: str = request["attach"]
-        self._options = ["READ_ONLY"] if request["read_only"] else []
+        self._options: list[str] = []
         if request["data_path"] is not None:
             self._options.append(f"DATA_PATH {literal(request['data_path'])}")
         if request["override"]:
             self._options.append("OVERRIDE_DATA_PATH true")
 
     @contextmanager
-    def attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def attached(self, *options: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach the lake in a fresh DuckDB for as long as a `with` block lasts."""
         connection = extension.for_lake(self._uri)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")  # stdout carries the answer only
-            connection.execute("SET threads = 1")  # for many queries of little data, others would only wait
-            self.attach(connection)
+            self.attach(connection, *options)
             yield connection
             # After a commit that lost a race, 1.4.4 keeps the catalog's file open past close() and no later
             # attach of this process succeeds; only DETACH lets go of it.
@@ -129,13 +130,13 @@ def digest(lines: list[str]) -> str:
     return hashlib.md5("\n".join(lines).encode()).hexdigest()
 
 
-def head(connection: duckdb.DuckDBPyConnection) -> Head:
-    """Fingerprint every table at the newest snapshot.
+def head(connection: duckdb.DuckDBPyConnection, at: str = "") -> Head:
+    """Fingerprint every table of the newest snapshot, as it is or as it was.
 
     Raises:
         RuntimeError: The extension cannot read a table.
     """
-    return {f"{schema}.{table}": fingerprint(connection, schema, table) for schema, table in tables(connection)}
+    return {f"{schema}.{table}": fingerprint(connection, schema, table, at) for schema, table in tables(connection)}
 
 
 def judge(connection: duckdb.DuckDBPyConnection) -> None:
@@ -162,7 +163,8 @@ def read(lake: Lake, action: Json) -> Json:
         RuntimeError: The extension cannot read a table, or the head's answers contradict its rows, which is not
             asked if `judged` is false.
     """
-    with lake.attached() as connection:
+    options = ["READ_ONLY"] if action["read_only"] else []
+    with lake.attached(*options) as connection:
         version = connection.execute(
             "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key = 'version'"
         ).fetchall()[0][0]
@@ -176,10 +178,10 @@ def read(lake: Lake, action: Json) -> Json:
         visible: dict[int, list[tuple[str, str]]] = {}
         for snapshot in ids:
             connection.execute("DETACH lake")
-            lake.attach(connection, f"SNAPSHOT_VERSION {snapshot}")
+            lake.attach(connection, *options, f"SNAPSHOT_VERSION {snapshot}")
             visible[snapshot] = tables(connection)
         connection.execute("DETACH lake")
-        lake.attach(connection)
+        lake.attach(connection, *options)
         snapshots = {
             str(snapshot): {
                 f"{schema}.{table}": fingerprint(connection, schema, table, f" AT (VERSION => {snapshot})")
@@ -190,6 +192,7 @@ def read(lake: Lake, action: Json) -> Json:
         whole = {f"{schema}.{table}": exact(connection, schema, table)[1] for schema, table in visible[newest_id]}
         if action.get("judged", True):
             judge(connection)
+    lake.seen = snapshots[str(newest_id)]
     return {"duckdb": duckdb.__version__, "ducklake": version, "snapshots": snapshots, "exact": whole}
 
 
@@ -227,9 +230,12 @@ def changed_rows(before: Head, after: Head, key: str) -> int:
 
 
 def write(lake: Lake, action: Json) -> Json:
-    """Commit a creation, an insert, a delete and an alter, and look with a fresh client after each."""
+    """Commit a creation, an insert, a delete and an alter, and look at each with a fresh client.
+
+    Once it is done, at the table that it changed; and once all are, at all tables as they were after each.
+    """
     with lake.attached() as connection:
-        before, snapshot = head(connection), newest(connection)
+        before, snapshot = lake.seen or head(connection), newest(connection)
         # A name of this snapshot's own, so that a lake can be written to again and again.
         created = f"canvasback_{snapshot}"
         schema, table = target_of(before, connection) or ("main", created)
@@ -240,8 +246,9 @@ def write(lake: Lake, action: Json) -> Json:
         ("delete", table, -1, [deletion(target)]),
         ("alter", table, 0, [f"ALTER TABLE {target} ADD COLUMN {created} INTEGER"]),
     ]
+    rows = {key: int(seen["rows"]) for key, seen in before.items()}
     done: list[Json] = []
-    for step, changes, gain, statements in steps:
+    for number, (step, changes, gain, statements) in enumerate(steps, 1):
         report: Json = {"step": step, "table": f"{schema}.{changes}", "ok": False, "error": None}
         done.append(report)
         try:
@@ -251,22 +258,42 @@ def write(lake: Lake, action: Json) -> Json:
                     connection.execute(statement)
                 connection.execute("COMMIT")
             with lake.attached() as connection:
-                report["head"], report["snapshot"] = head(connection), newest(connection)
-                if step == steps[-1][0] and action.get("judged", True):
-                    judge(connection)  # once, of all that was written: it takes longer than the rest
-            gained = changed_rows(before, report["head"], report["table"])
+                report["snapshot"] = newest(connection)
+                counted = int(fingerprint(connection, schema, changes)["rows"])
         except (duckdb.Error, RuntimeError) as error:
             report["error"] = str(error)
             break
-        report["ok"] = gained == gain and report["snapshot"] == snapshot + 1
-        before, snapshot = report["head"], report["snapshot"]
+        gained = counted - rows.get(report["table"], 0)
+        rows[report["table"]] = counted
+        report["ok"] = gained == gain and report["snapshot"] == snapshot + number
+        if not report["ok"]:
+            break
+    else:
+        look_back(lake, before, done, judged=action.get("judged", True))
     return {"ok": len(done) == len(steps) and all(one["ok"] for one in done), "steps": done}
+
+
+def look_back(lake: Lake, before: Head, done: list[Json], *, judged: bool) -> None:
+    """See that each of some commits changed no other table, with one fresh client."""
+    report = done[0]
+    try:
+        with lake.attached() as connection:
+            for report in done:
+                at = "" if report is done[-1] else f" AT (VERSION => {report['snapshot']})"
+                report["head"] = head(connection, at)
+                changed_rows(before, report["head"], report["table"])
+                before = report["head"]
+            if judged:
+                judge(connection)  # once, of all that was written: it takes longer than the rest
+    except (duckdb.Error, RuntimeError) as error:
+        report |= {"ok": False, "error": str(error)}
+    lake.seen = before
 
 
 def conflict(lake: Lake, action: Json) -> Json:
     """Commit two overlapping transactions that cannot both be right, and count the ones that came through."""
     with lake.attached() as connection:
-        before = head(connection)
+        before = lake.seen or head(connection)
         found = target_of(before, connection)
         if found is None:
             # Two deletes of nothing would both succeed and say nothing about the catalog.
@@ -297,6 +324,7 @@ def conflict(lake: Lake, action: Json) -> Json:
         with lake.attached() as connection:
             report["head"], report["snapshot"] = head(connection), newest(connection)
         gained = changed_rows(before, report["head"], ".".join(found))
+        lake.seen = report["head"]
     except (duckdb.Error, RuntimeError) as error:
         # Where both came through, the catalog has two snapshots of one id and no longer attaches.
         report["error"] = str(error)

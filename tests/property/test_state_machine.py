@@ -136,7 +136,6 @@ class LakeLife(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="canvasback-life-"))
         self.lake = Lake(self.folder / "lake", elsewhere=self._place(self.folder))
         self.connection = connect()
-        self.connection.execute("SET threads = 1")  # for many queries of little data, others would only wait
         self.tables: list[Table] = []
         self.points: list[Point] = []
         self.history: dict[int, Moment] = {}

@@ -1,4 +1,4 @@
-"""Covers canvasback.repository.chunks: tables become chunks and chunks become tables."""
+"""Covers canvasback.repository.division, chunk_writer and chunks: tables become chunks and chunks become tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canvasback.errors import CorruptError
-from canvasback.model.manifest import Chunk
+from canvasback.model.manifest import Chunk, StoredTable
 from canvasback.model.relation import Column, Relation
 from canvasback.repository import layout
-from canvasback.repository.chunks import ChunkWriter, check_objects, read_chunks, relation_of
+from canvasback.repository.chunk_writer import ChunkWriter
+from canvasback.repository.chunks import check_objects, read_chunks, relation_of
+from canvasback.repository.division import Division, divide
 from canvasback.storage.local.store import LocalStore
 
 LIMIT = 5
@@ -58,8 +60,24 @@ def numbered(connection: duckdb.DuckDBPyConnection, count: int) -> Relation:
     return Relation("small", COLUMNS, "SELECT * FROM small")
 
 
-def split(writer: ChunkWriter, relation: Relation, previous: tuple[Chunk, ...] = ()) -> tuple[Chunk, ...]:
-    return writer.split(relation, "k", ("k",), LIMIT, previous, duckdb.__version__)
+def divided(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    previous: tuple[Chunk, ...] | None = None,
+    hasher: str = duckdb.__version__,
+) -> Division:
+    before = None if previous is None else StoredTable(relation.name, relation.columns, 0, (), hasher, previous)
+    return divide(connection, relation, "k", LIMIT, before, previous or ())
+
+
+def split(
+    connection: duckdb.DuckDBPyConnection,
+    writer: ChunkWriter,
+    relation: Relation,
+    previous: tuple[Chunk, ...] | None = None,
+    hasher: str = duckdb.__version__,
+) -> tuple[Chunk, ...]:
+    return writer.write_fresh(divided(connection, relation, previous, hasher), ("k",))
 
 
 def multiset(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Counter[Any]:
@@ -77,7 +95,7 @@ def test_chunks_hold_the_same_rows(
     connection: duckdb.DuckDBPyConnection, store: LocalStore, rows: list[tuple[Any, ...]]
 ) -> None:
     relation = fill(connection, rows)
-    chunks = split(ChunkWriter(connection, store, 2), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 2), relation)
     assert sum(chunk.rows for chunk in chunks) == len(rows)
     back = relation_of(store, "small", COLUMNS, chunks)
     assert multiset(connection, back) == multiset(connection, relation)
@@ -95,7 +113,7 @@ def test_chunks_hold_the_same_rows(
 
 def test_no_rows_are_no_chunks(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [])
-    assert split(ChunkWriter(connection, store, 1), relation) == ()
+    assert split(connection, ChunkWriter(connection, store, 1), relation) == ()
     back = relation_of(store, "small", COLUMNS, ())
     types = connection.execute(f"DESCRIBE {back.select}").fetchall()
     assert [(row[0], row[1]) for row in types] == [(c.name, c.type) for c in COLUMNS]
@@ -105,18 +123,18 @@ def test_no_rows_are_no_chunks(connection: duckdb.DuckDBPyConnection, store: Loc
 
 def test_insertion_order_does_not_matter(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 23)
-    first = split(ChunkWriter(connection, store, 1), relation)
+    first = split(connection, ChunkWriter(connection, store, 1), relation)
     connection.execute("CREATE OR REPLACE TABLE small AS FROM small ORDER BY hash(k)")
-    assert split(ChunkWriter(connection, store, 4), relation) == first
+    assert split(connection, ChunkWriter(connection, store, 4), relation) == first
 
 
 def test_an_unchanged_table_is_not_written_again(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 100)
-    chunks = split(ChunkWriter(connection, store, 2), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 2), relation)
     assert len(chunks) > 10
     before = {name: Path(store.url + name).stat().st_mtime_ns for name in objects(store)}
     writer = ChunkWriter(connection, store, 2)
-    assert split(writer, relation, chunks) == chunks
+    assert split(connection, writer, relation, chunks) == chunks
     assert (writer.written, writer.written_bytes) == (0, 0)
     assert {name: Path(store.url + name).stat().st_mtime_ns for name in objects(store)} == before
 
@@ -128,45 +146,73 @@ def test_an_unchanged_table_is_not_written_again(connection: duckdb.DuckDBPyConn
 )  # fmt: skip
 def test_one_changed_row_is_one_chunk(connection: duckdb.DuckDBPyConnection, store: LocalStore, change: str) -> None:
     relation = numbered(connection, 100)
-    chunks = split(ChunkWriter(connection, store, 2), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 2), relation)
     connection.execute(change)
     writer = ChunkWriter(connection, store, 2)
-    changed = split(writer, relation, chunks)
+    changed = split(connection, writer, relation, chunks)
     assert writer.written == 1
     assert len(set(changed) - set(chunks)) == 1
     assert len(set(chunks) & set(changed)) == len(chunks) - 1
     assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
 
 
+def test_dividing_tells_what_is_to_be_written(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
+    relation = numbered(connection, 100)
+    first = divided(connection, relation)
+    assert (first.rows, first.same, first.held) == (100, {}, None)
+    assert objects(store) == {}
+
+    chunks = ChunkWriter(connection, store, 1).write_fresh(first, ("k",))
+    unchanged = divided(connection, relation, chunks)
+    assert (unchanged.fresh, tuple(unchanged.same.values())) == ([], chunks)
+    assert unchanged.held is not None
+
+    connection.execute("UPDATE small SET v = 'changed' WHERE k = 50")
+    changed = divided(connection, relation, chunks)
+    assert [low for low, _ in changed.fresh] == [48]
+    assert (len(changed.same), changed.held) == (len(chunks) - 1, None)
+
+    connection.execute("DELETE FROM small WHERE k >= 48")
+    shorter = divided(connection, relation, chunks)
+    assert (shorter.rows, shorter.fresh, shorter.held) == (48, [], None)
+
+
+def test_another_primary_key_is_recorded(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
+    relation = numbered(connection, 10)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
+    keyed = divided(connection, Relation("small", COLUMNS, "SELECT * FROM small", ("k",)), chunks)
+    assert (keyed.fresh, keyed.held) == ([], None)
+
+
 def test_a_duplicated_row_is_noticed(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 100)
-    chunks = split(ChunkWriter(connection, store, 2), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 2), relation)
     # Twice the same row more: what only exclusive or would not see.
     connection.execute("INSERT INTO small SELECT * FROM small WHERE k = 3 UNION ALL SELECT * FROM small WHERE k = 3")
-    changed = split(ChunkWriter(connection, store, 2), relation, chunks)
+    changed = split(connection, ChunkWriter(connection, store, 2), relation, chunks)
     assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
 
 
 def test_values_swapped_between_rows_are_noticed(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [(1, "a", 1.0, 1), (2, "b", 2.0, 2)])
-    chunks = split(ChunkWriter(connection, store, 1), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     connection.execute("UPDATE small SET v = CASE v WHEN 'a' THEN 'b' ELSE 'a' END")
-    changed = split(ChunkWriter(connection, store, 1), relation, chunks)
+    changed = split(connection, ChunkWriter(connection, store, 1), relation, chunks)
     assert changed != chunks
     assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
 
 
 def test_negative_zero_beside_zero(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [(1, "a", 0.0, 1), (2, "b", -0.0, 2)])
-    chunks = split(ChunkWriter(connection, store, 1), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     assert multiset(connection, relation_of(store, "small", COLUMNS, chunks)) == multiset(connection, relation)
 
 
 def test_zero_that_became_negative_is_noticed(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [(1, "a", 0.0, 1)])
-    chunks = split(ChunkWriter(connection, store, 1), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     connection.execute("UPDATE small SET d = '-0.0'")
-    changed = split(ChunkWriter(connection, store, 1), relation, chunks)
+    changed = split(connection, ChunkWriter(connection, store, 1), relation, chunks)
     assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
 
 
@@ -174,20 +220,20 @@ def test_fingerprints_of_another_hasher_are_not_believed(
     connection: duckdb.DuckDBPyConnection, store: LocalStore
 ) -> None:
     relation = numbered(connection, 30)
-    chunks = split(ChunkWriter(connection, store, 1), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     lies = tuple(Chunk("00" * 32, c.rows, c.bytes, c.lower, c.upper, c.fingerprint) for c in chunks)
-    assert ChunkWriter(connection, store, 1).split(relation, "k", ("k",), LIMIT, lies, "0.0.1") == chunks
+    assert split(connection, ChunkWriter(connection, store, 1), relation, lies, "0.0.1") == chunks
 
 
 def test_an_object_left_by_half_is_replaced(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 30)
-    chunks = split(ChunkWriter(connection, store, 1), relation)
+    chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     whole = objects(store)
     half, empty, *_ = sorted(whole)
     Path(store.url + half).write_bytes(whole[half][: len(whole[half]) // 2])
     Path(store.url + empty).write_bytes(b"")
     writer = ChunkWriter(connection, store, 1)
-    assert split(writer, relation) == chunks
+    assert split(connection, writer, relation) == chunks
     assert objects(store) == whole
     assert writer.written == 2
 
@@ -198,7 +244,7 @@ def test_an_object_left_by_half_is_replaced(connection: duckdb.DuckDBPyConnectio
 def test_few_chunks_stand_in_the_manifest(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 4 * 32)
     writer = ChunkWriter(connection, store, 2)
-    chunks = split(writer, relation)
+    chunks = split(connection, writer, relation)
     assert len(chunks) == 32
     table = writer.store(relation, chunks)
     assert (table.index, table.chunks, table.rows) == (None, chunks, 128)
@@ -208,7 +254,7 @@ def test_few_chunks_stand_in_the_manifest(connection: duckdb.DuckDBPyConnection,
 def test_many_chunks_stand_in_an_index(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = numbered(connection, 4 * 33)
     writer = ChunkWriter(connection, store, 2)
-    chunks = split(writer, relation)
+    chunks = split(connection, writer, relation)
     table = writer.store(relation, chunks)
     assert table.index is not None
     assert (table.index.chunks, table.chunks, table.rows) == (33, (), 132)
@@ -222,7 +268,7 @@ def test_an_index_with_every_kind_of_range(connection: duckdb.DuckDBPyConnection
     connection.execute(f"INSERT INTO small SELECT {2**63 - 1}, 'last', 0, range FROM range(9)")
     relation = Relation("small", COLUMNS, "SELECT * FROM small")
     writer = ChunkWriter(connection, store, 2)
-    chunks = split(writer, relation)
+    chunks = split(connection, writer, relation)
     table = writer.store(relation, chunks)
     assert table.index is not None
     assert read_chunks(connection, store, table) == chunks
@@ -233,7 +279,7 @@ def test_an_index_with_every_kind_of_range(connection: duckdb.DuckDBPyConnection
 def test_a_damaged_index_is_refused(connection: duckdb.DuckDBPyConnection, store: LocalStore, damage: str) -> None:
     relation = numbered(connection, 4 * 33)
     writer = ChunkWriter(connection, store, 2)
-    table = writer.store(relation, split(writer, relation))
+    table = writer.store(relation, split(connection, writer, relation))
     assert table.index is not None
     path = Path(store.url + layout.chunk_name(table.index.hash))
     content = path.read_bytes()
@@ -249,7 +295,7 @@ def test_a_damaged_index_is_refused(connection: duckdb.DuckDBPyConnection, store
 
 
 def test_damaged_chunks_are_refused(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
-    chunks = split(ChunkWriter(connection, store, 1), numbered(connection, 60))
+    chunks = split(connection, ChunkWriter(connection, store, 1), numbered(connection, 60))
     named = [(chunk.hash, chunk.bytes) for chunk in chunks]
     check_objects(store, named, jobs=3)
     victim = Path(store.url + layout.chunk_name(chunks[4].hash))

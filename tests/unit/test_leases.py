@@ -17,7 +17,9 @@ import pytest
 
 from canvasback.errors import AccessDeniedError, LockedError, ObjectExistsError, ObjectMissingError, StorageError
 from canvasback.repository import layout
-from canvasback.repository.leases import LIFETIME, HeldLease, Lease, begin_leases, find_newest, hold_lease, needed
+from canvasback.repository.lease import Lease
+from canvasback.repository.leases import LIFETIME, HeldLease, begin_leases, find_newest, hold_lease
+from canvasback.repository.numbered import needed
 from canvasback.storage.local.process import Process, this_process
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Stat

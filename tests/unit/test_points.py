@@ -11,12 +11,13 @@ from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canvasback.errors import CorruptError, UsageError
+from canvasback.errors import AccessDeniedError, CorruptError, UsageError
 from canvasback.model.finding import Finding
 from canvasback.model.manifest import CatalogRecord, Chunk, FileTotals, Index, Manifest, StoredTable
 from canvasback.model.relation import Column
 from canvasback.repository import layout
-from canvasback.repository.points import find_point, list_points, publish_point, read_point
+from canvasback.repository.leases import begin_leases, hold_lease
+from canvasback.repository.points import find_point, known_points, list_points, publish_point, read_point
 from canvasback.storage.local.store import LocalStore
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -227,3 +228,23 @@ def test_a_whole_id_is_never_ambiguous(store: LocalStore) -> None:
         stored_id = layout.point_id(NOON, snapshot)
         store.put_new(layout.point_name(stored_id), b"{}")
     assert find_point(store, layout.point_id(NOON, 1)) == layout.point_id(NOON, 1)
+
+
+def test_who_may_not_list_points_knows_the_newest(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: LocalStore, prefix: str) -> None:
+        raise AccessDeniedError(prefix)
+
+    begin_leases(store, NOON)
+    ids = [publish_point(store, manifest(), None).id]
+    assert known_points(store) == ids
+    with hold_lease(store, "backup", lambda: NOON) as lease:
+        ids.append(publish_point(store, manifest(NOON, 8), ids[0], lease.announce).id)
+        lease.published()
+    assert known_points(store) == ids
+
+    monkeypatch.setattr(LocalStore, "list", denied)
+    assert known_points(store) == ids[1:]
+    for name in Path(store.url, layout.LEASES).iterdir():
+        name.unlink()
+    with pytest.raises(AccessDeniedError):
+        known_points(store)

@@ -1,4 +1,4 @@
-"""Covers the dyadic ranges of canvasback.repository.chunks."""
+"""Covers the dyadic ranges of canvasback.repository.division."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvasback.model.relation import Column, Relation
-from canvasback.repository.chunks import ChunkWriter
+from canvasback.repository import division
 from canvasback.repository.ranges import Range
-from canvasback.storage.local.store import LocalStore
 
 Row = tuple[int | None, str]
 Ranges = dict[Range, tuple[int, str]]
@@ -46,7 +45,7 @@ def ranges_of(connection: duckdb.DuckDBPyConnection, rows: list[Row], limit: int
             "INSERT INTO t SELECT unnest($1::BIGINT[]), unnest($2::VARCHAR[])", [list(keys), list(values)]
         )
     relation = Relation("t", (Column("k", "BIGINT"), Column("v", "VARCHAR")), "SELECT * FROM t")
-    return ChunkWriter(connection, LocalStore("/nowhere"), 1)._ranges(relation, "k", limit)
+    return division.ranges_of(connection, relation, "k", limit)
 
 
 def belongs(key: int | None, range_: Range) -> bool:
@@ -144,14 +143,13 @@ def test_many_rows_of_one_key_are_one_range(connection: duckdb.DuckDBPyConnectio
 
 def test_without_a_key_all_is_one_range(connection: duckdb.DuckDBPyConnection) -> None:
     relation = Relation("t", (Column("v", "INTEGER"),), "SELECT 1 AS v FROM range(1000)")
-    writer = ChunkWriter(connection, LocalStore("/nowhere"), 1)
-    [(range_, (rows, _))] = writer._ranges(relation, None, 10).items()
+    [(range_, (rows, _))] = division.ranges_of(connection, relation, None, 10).items()
     assert (range_, rows) == (WHOLE, 1000)
 
 
 def test_a_large_table_is_divided_evenly(connection: duckdb.DuckDBPyConnection) -> None:
     relation = Relation("t", (Column("k", "BIGINT"),), "SELECT range AS k FROM range(1000000)")
-    found = ChunkWriter(connection, LocalStore("/nowhere"), 1)._ranges(relation, "k", 8192)
+    found = division.ranges_of(connection, relation, "k", 8192)
     assert sum(rows for rows, _ in found.values()) == 1_000_000
     assert max(rows for rows, _ in found.values()) == 8192
     assert len(found) == 123  # 122 whole ranges and the last, begun one

@@ -146,7 +146,7 @@ def test_points_by_timeline_without_those_that_are_damaged(store: LocalStore) ->
 
 def test_only_the_points_that_are_given(store: LocalStore) -> None:
     ids = points_of(store, 1, 1, 2)
-    assert ReadablePoints(store, ids=ids[:2]).by_timeline() == {1: ids[:2]}
+    assert ReadablePoints(store).timelines_of(ids[:2]) == {1: ids[:2]}
 
 
 def test_a_point_that_does_not_help() -> None:

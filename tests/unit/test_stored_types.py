@@ -9,7 +9,9 @@ import duckdb
 import pytest
 
 from canvasback.model.relation import Column, Relation
-from canvasback.repository.chunks import ChunkWriter, relation_of
+from canvasback.repository.chunk_writer import ChunkWriter
+from canvasback.repository.chunks import relation_of
+from canvasback.repository.division import divide
 from canvasback.repository.types import stored_type
 from canvasback.storage.local.store import LocalStore
 
@@ -86,7 +88,7 @@ def through_parquet(folder: Path, type_: str, values: list[str]) -> None:
         columns = tuple(Column(*row) for row in found)
         store = LocalStore(folder)
         relation = Relation("t", columns, "SELECT * FROM t")
-        chunks = ChunkWriter(connection, store, 1).split(relation, "n", ("n",), 8192, (), "")
+        chunks = ChunkWriter(connection, store, 1).write_fresh(divide(connection, relation, "n", 8192), ("n",))
         back = relation_of(store, "t", columns, chunks)
         before = connection.execute("SELECT n, typeof(v), v::VARCHAR FROM t ORDER BY n").fetchall()
         after = connection.execute(f"SELECT n, typeof(v), v::VARCHAR FROM ({back.select}) ORDER BY n").fetchall()

@@ -12,7 +12,9 @@ from canvasback.catalog.texts import read_text, respelled, spell
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.relation import Column, Relation
 from canvasback.model.types import NOT_HELD, TYPES, contains, of_lake, parse
-from canvasback.repository.chunks import ChunkWriter, relation_of
+from canvasback.repository.chunk_writer import ChunkWriter
+from canvasback.repository.chunks import relation_of
+from canvasback.repository.division import divide
 from canvasback.repository.types import stored_type
 from canvasback.repository.variants import read_expression
 from canvasback.storage.local.store import LocalStore
@@ -140,8 +142,9 @@ if HAS_VARIANT:
             columns = (Column("n", "BIGINT"), Column("v", type_))
             relation, store = Relation("t", columns, "SELECT * FROM t"), LocalStore(tmp_path)
             writer = ChunkWriter(connection, store, 1)
-            chunks = writer.split(relation, "n", (), 8192, (), "")
-            table = writer.store(relation, chunks)
+            division = divide(connection, relation, "n", 8192)
+            chunks = writer.write_fresh(division, ())
+            table = writer.store(relation, chunks, division.forms)
             assert table.forms == {"v": "tree" if nested else form}
             back = relation_of(store, "t", columns, chunks, forms=table.forms, connection=connection)
             value = "v.v" if nested else "v"

@@ -86,6 +86,8 @@ class World:
             commits=head - (before or 0),
             absent=self.absent,
             made=made,
+            steps=(),
+            dry_run=False,
         )
 
     # As a `threading.Event`.

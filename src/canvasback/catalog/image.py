@@ -61,6 +61,7 @@ class Image:
         self.stored: Mapping[str, Relation] = self.tables
         self.deletes = {} if deletes is None else deletes
         self._on_close = on_close
+        self._head: tuple[int, datetime, int] | None = None
 
     def __enter__(self) -> Self:
         """Give the image itself."""
@@ -119,11 +120,13 @@ class Image:
         return (self.metadata("encrypted") or "").lower() in {"true", "1"}
 
     def head(self) -> tuple[int, datetime, int]:
-        """The newest snapshot, the time of its commit, and how many snapshots there are.
+        """The newest snapshot, the time of its commit, and how many snapshots there are; asked for once.
 
         Raises:
             LakeError: There is no snapshot at all (``no-snapshot``).
         """
+        if self._head is not None:
+            return self._head
         row = self.rows(
             "SELECT max(snapshot_id), arg_max(snapshot_time, snapshot_id)::TIMESTAMPTZ, count(*) "
             "FROM {ducklake_snapshot} s"
@@ -134,7 +137,8 @@ class Image:
                 "the catalog has no snapshot, not even the one that DuckLake makes first",
                 hint="The catalog is damaged; restore an older point of it.",
             )
-        return int(row[0]), row[1], int(row[2])
+        self._head = int(row[0]), row[1], int(row[2])
+        return self._head
 
     def schema_uuids(self) -> dict[int, str]:
         """The ``schema_uuid`` of every schema, the dropped ones included, by ``schema_id``."""

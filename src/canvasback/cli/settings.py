@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from canvasback.errors import UsageError
+from canvasback.model.retention import Policy
 from canvasback.storage.bucket.service import StoreOptions
 from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
@@ -44,11 +45,13 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         repository: The repository where nothing else names one.
         lakes: Lakes by name.
         storage: How to reach buckets, by their URLs, or by ``s3://`` and the like for all of a kind.
+        retention: Which points ``forget`` keeps where no option says it.
     """
 
     repository: str | None = None
     lakes: dict[str, LakeSettings] = {}
     storage: dict[str, StoreOptions] = {}
+    retention: Policy | None = None
 
     def stores(self, limit_rate: str | None = None) -> Stores:
         """What opens stores as the file says, and copies no faster than asked.

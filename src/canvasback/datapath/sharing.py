@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Sequence
 
 import duckdb
 
@@ -46,10 +47,25 @@ def origin_of(lake: LakeName, image: Image) -> Origin | None:
 
 
 def find_sharing(store: Store, manifest: Manifest, lake: LakeName, engine: Engine) -> Finding | None:
-    """Look whether the catalog of a point, or of the newest one, is alive elsewhere than where the point comes back.
+    """See `find_alive`: of a point, whose catalog may have moved since, and of the newest one.
 
     Args:
         store: The repository.
+        manifest: The point, whose data path is kept.
+        lake: The catalog that is to be written.
+        engine: Writes it.
+    """
+    origins = [manifest.origin]
+    with contextlib.suppress(CanvasbackError):  # what is wrong with a point, verify tells
+        origins.append(read_point(store, find_point(store, "latest")).origin)
+    return find_alive(origins, manifest, lake, engine)
+
+
+def find_alive(origins: Sequence[Origin | None], manifest: Manifest, lake: LakeName, engine: Engine) -> Finding | None:
+    """Look whether the catalog of a point is alive elsewhere than where the point comes back.
+
+    Args:
+        origins: Where it was, as points tell.
         manifest: The point, whose data path is kept.
         lake: The catalog that is to be written.
         engine: Writes it.
@@ -60,9 +76,6 @@ def find_sharing(store: Store, manifest: Manifest, lake: LakeName, engine: Engin
     Raises:
         RefusedError: It is (``shares-files``).
     """
-    origins = [manifest.origin]
-    with contextlib.suppress(CanvasbackError):  # it may have moved since; what is wrong with a point, verify tells
-        origins.append(read_point(store, find_point(store, "latest")).origin)
     unknown: Finding | None = None
     for origin in dict.fromkeys(origins):
         if origin is not None:

@@ -19,6 +19,7 @@ from canvasback.datapath.file_sources import FileSources, LakeFiles, PointFiles
 from canvasback.datapath.opened_lake import OpenedLake, open_lake
 from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.history.moments import Held, find_commit, find_held
+from canvasback.history.point_history import open_history
 from canvasback.history.points import image_of
 from canvasback.history.times import parse_time
 from canvasback.model.lake import parse_lake
@@ -137,11 +138,13 @@ class Catalogs:
             RefusedError: The point does not hold the moment (``moment-not-held``).
         """
         store = self._opened_repository().store
-        if moment is not None:
-            held = find_held(store, moment, wanted)
-            return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
-        manifest = read_point(store, find_point(store, wanted))
-        return self._viewed(manifest, manifest.snapshot_id, manifest.snapshot_time)
+        id_ = find_point(store, wanted)
+        if moment is None:
+            manifest = read_point(store, id_)
+            return self._viewed(manifest, manifest.snapshot_id, manifest.snapshot_time)
+        with open_history(store) as history:
+            held = find_held(history, moment, id_)
+        return self._viewed(held.manifest, held.commit.snapshot, held.commit.time)
 
     def moment(self, moment: Moment) -> Viewed:
         """A snapshot or a time: in the live lake, if one is named and holds it, else in the repository's points.
@@ -196,7 +199,8 @@ class Catalogs:
             UsageError: No repository is named (``no-repository``), or it has no points.
             RefusedError: No point holds it (``moment-not-held``), or it is ambiguous (``ambiguous-snapshot``).
         """
-        return find_held(self._opened_repository().store, moment)
+        with open_history(self._opened_repository().store) as history:
+            return find_held(history, moment)
 
     def _time(self, text: str) -> datetime:
         try:

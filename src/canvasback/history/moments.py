@@ -7,27 +7,18 @@ merging, flushing and expiry did later has not touched what it says.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 
-import duckdb
 import msgspec
 
-from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
 from canvasback.errors import RefusedError
+from canvasback.history.point_history import SNAPSHOTS, PointHistory, read_commits
 from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment, spelled
-from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.points import find_point, read_point
-from canvasback.repository.reach import reach_of
-from canvasback.repository.readable_points import ReadablePoints, UnreadablePointError
-from canvasback.storage.store import Store
-from canvasback.storage.temporary import temporary_folder
-
-_TABLE = "ducklake_snapshot"
+from canvasback.repository.readable_points import UnreadablePointError
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -42,24 +33,27 @@ class Held(msgspec.Struct, frozen=True):
     commit: Commit
 
 
-def find_held(store: Store, moment: Moment, point: str | None = None) -> Held:
+def find_held(history: PointHistory, moment: Moment, point: str | None = None) -> Held:
     """The point that holds a moment, and the snapshot that the moment means.
 
     Args:
-        store: The repository.
+        history: The points of the repository.
         moment: A snapshot, or a time: then its newest snapshot at or before that time.
-        point: An id, a unique beginning of one or ``latest`` to look into that point only.
+        point: The id of a point to look into that one only.
 
     Raises:
+        UsageError: There are no points (``no-points``).
         RefusedError: No point holds it (``moment-not-held``); the message says which nearest ones there are. Or it
             is a snapshot that exists on several timelines (``ambiguous-snapshot``).
+        CorruptError: The point that is meant is damaged.
     """
-    with _history(store) as history:
-        if point is not None:
-            manifest = read_point(store, find_point(store, point))
-            commit = choose_commit(history.commits(manifest), moment, f"point {manifest.id}", manifest.created)
-            return Held(manifest, commit)
-        return history.find(moment)
+    if point is not None:
+        manifest, commits = history.only(point)
+        return Held(manifest, choose_commit(commits, moment, f"point {point}", manifest.created))
+    while True:
+        timelines = history.timelines()
+        with suppress(UnreadablePointError):  # another may hold it too
+            return _at_time(history, timelines, moment) if moment.time else _at_snapshot(history, timelines, moment)
 
 
 def find_commit(image: Image, moment: Moment, now: datetime) -> Commit:
@@ -68,7 +62,7 @@ def find_commit(image: Image, moment: Moment, now: datetime) -> Commit:
     Raises:
         RefusedError: The lake does not have it (``moment-not-held``).
     """
-    return choose_commit(_commits(image.connection, image.tables[_TABLE].select), moment, "the lake", now)
+    return choose_commit(read_commits(image.connection, image.tables[SNAPSHOTS].select), moment, "the lake", now)
 
 
 def choose_commit(commits: list[Commit], moment: Moment, where: str, known_until: datetime) -> Commit:
@@ -101,105 +95,59 @@ def _chosen(commits: list[Commit], moment: Moment, known_until: datetime) -> Com
     return None if gone else earlier[-1]
 
 
-class _History:
-    """The points of a repository as timelines, read as far as is needed."""
-
-    def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-        self._store = store
-        self._connection = connection
-        self._points = ReadablePoints(store)
-
-    def find(self, moment: Moment) -> Held:
-        """See `find_held`."""
-        if not self._points.ids:
-            find_point(self._store, "latest")  # says that there is none
-        while timelines := self._points.by_timeline():
-            with suppress(UnreadablePointError):  # another may hold it too
-                return self._at_time(timelines, moment) if moment.time else self._at_snapshot(timelines, moment)
+def _at_snapshot(history: PointHistory, timelines: dict[int, list[str]], moment: Moment) -> Held:
+    wanted = moment.snapshot or 0
+    found: list[Held] = []
+    near: list[Commit] = []
+    for ids in timelines.values():
+        place = bisect_left(ids, wanted, key=head_of)
+        for id_ in ids[max(0, place - 1) : place + 1]:
+            for commit in history.commits_of(id_):
+                if commit.snapshot == wanted:
+                    found.append(Held(history.manifest(id_), commit))
+                else:
+                    near.append(commit)
+    times = sorted({held.commit.time for held in found})
+    if len(times) > 1:
         raise RefusedError(
-            "moment-not-held",
-            f"no point of {self._store.url} can be read",
-            hint="Run verify --all to see what is damaged.",
+            "ambiguous-snapshot",
+            f"the lake went back and on again, and has had {len(times)} snapshots {wanted}: "
+            + ", ".join(f"one of {spelled(h.commit.time)} in point {h.manifest.id}" for h in found),
+            hint="Name the point that has the one you mean.",
         )
-
-    def commits(self, manifest: Manifest) -> list[Commit]:
-        """The snapshots that a point holds, in their order."""
-        table = next(table for table in manifest.tables if table.name == _TABLE)
-        chunks = read_chunks(self._connection, self._store, table)
-        return _commits(self._connection, relation_of(self._store, table.name, table.columns, chunks).select)
-
-    def _at_snapshot(self, timelines: dict[int, list[str]], moment: Moment) -> Held:
-        wanted = moment.snapshot or 0
-        found: list[Held] = []
-        near: list[Commit] = []
-        for ids in timelines.values():
-            place = bisect_left(ids, wanted, key=head_of)
-            for id_ in ids[max(0, place - 1) : place + 1]:
-                for commit in self._commits_of(id_):
-                    if commit.snapshot == wanted:
-                        found.append(Held(self._manifest(id_), commit))
-                    else:
-                        near.append(commit)
-        times = sorted({held.commit.time for held in found})
-        if len(times) > 1:
-            raise RefusedError(
-                "ambiguous-snapshot",
-                f"the lake went back and on again, and has had {len(times)} snapshots {wanted}: "
-                + ", ".join(f"one of {spelled(h.commit.time)} in point {h.manifest.id}" for h in found),
-                hint="Name the point that has the one you mean.",
-            )
-        if not found:
-            raise _not_held(moment, sorted(near, key=lambda c: c.snapshot), "any point", self._known_until(timelines))
-        return min(found, key=lambda held: held.manifest.id)
-
-    def _at_time(self, timelines: dict[int, list[str]], moment: Moment) -> Held:
-        assert moment.time is not None
-        time = moment.time
-        until = self._known_until(timelines)
-        newest = [Commit(m.snapshot_id, m.snapshot_time) for m in (self._manifest(list(timelines.values())[-1][-1]),)]
-        if time > until:
-            raise _not_held(moment, newest, "any point", until)
-        # At that time the lake was on a timeline of which a point was made before, or on the next one already.
-        begun = [number for number, ids in timelines.items() if self._manifest(ids[0]).created <= time]
-        found: list[Held] = []
-        near: list[Commit] = []
-        for number, ids in timelines.items():
-            if begun and number < begun[-1]:
-                continue
-            place = bisect_left(ids, time, key=lambda id_: self._manifest(id_).snapshot_time)
-            commits = {c.snapshot: c for id_ in ids[max(0, place - 1) : place + 1] for c in self._commits_of(id_)}
-            near += commits.values()
-            commit = _chosen([commits[n] for n in sorted(commits)], moment, self._manifest(ids[-1]).created)
-            if commit is not None:
-                oldest = ids[bisect_left(ids, commit.snapshot, key=head_of)]
-                found.append(Held(self._manifest(oldest), commit))
-        if not found:
-            raise _not_held(moment, sorted(near, key=lambda c: c.time), "any point", until)
-        return max(found, key=lambda held: held.commit.time)
-
-    def _known_until(self, timelines: dict[int, list[str]]) -> datetime:
-        return self._manifest(list(timelines.values())[-1][-1]).created
-
-    def _manifest(self, id_: str) -> Manifest:
-        return self._points.manifest(id_)
-
-    def _commits_of(self, id_: str) -> list[Commit]:
-        manifest = self._manifest(id_)
-        with self._points.reading(id_):
-            return self.commits(manifest)
+    if not found:
+        raise _not_held(moment, sorted(near, key=lambda c: c.snapshot), "any point", _known_until(history, timelines))
+    return min(found, key=lambda held: held.manifest.id)
 
 
-@contextmanager
-def _history(store: Store) -> Iterator[_History]:
-    with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
-        yield _History(store, connection)
+def _at_time(history: PointHistory, timelines: dict[int, list[str]], moment: Moment) -> Held:
+    assert moment.time is not None
+    time = moment.time
+    until = _known_until(history, timelines)
+    newest = [Commit(m.snapshot_id, m.snapshot_time) for m in (history.manifest(list(timelines.values())[-1][-1]),)]
+    if time > until:
+        raise _not_held(moment, newest, "any point", until)
+    # At that time the lake was on a timeline of which a point was made before, or on the next one already.
+    begun = [number for number, ids in timelines.items() if history.manifest(ids[0]).created <= time]
+    found: list[Held] = []
+    near: list[Commit] = []
+    for number, ids in timelines.items():
+        if begun and number < begun[-1]:
+            continue
+        place = bisect_left(ids, time, key=lambda id_: history.manifest(id_).snapshot_time)
+        commits = {c.snapshot: c for id_ in ids[max(0, place - 1) : place + 1] for c in history.commits_of(id_)}
+        near += commits.values()
+        commit = _chosen([commits[n] for n in sorted(commits)], moment, history.manifest(ids[-1]).created)
+        if commit is not None:
+            oldest = ids[bisect_left(ids, commit.snapshot, key=head_of)]
+            found.append(Held(history.manifest(oldest), commit))
+    if not found:
+        raise _not_held(moment, sorted(near, key=lambda c: c.time), "any point", until)
+    return max(found, key=lambda held: held.commit.time)
 
 
-def _commits(connection: duckdb.DuckDBPyConnection, select: str) -> list[Commit]:
-    rows = connection.execute(
-        f"SELECT snapshot_id, CAST(snapshot_time AS TIMESTAMPTZ) FROM ({select}) ORDER BY 1"
-    ).fetchall()
-    return [Commit(int(snapshot), time) for snapshot, time in rows]
+def _known_until(history: PointHistory, timelines: dict[int, list[str]]) -> datetime:
+    return history.manifest(list(timelines.values())[-1][-1]).created
 
 
 def head_of(id_: str) -> int:

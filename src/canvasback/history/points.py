@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
 from canvasback.history.moments import find_held
+from canvasback.history.point_history import open_history
 from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment
@@ -48,12 +49,14 @@ def open_moment(
         RefusedError: No point holds the moment; see `find_held`.
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
-    if moment is None:
-        opened, manifest = open_point(stores, repository, wanted or "latest")
-        return opened, manifest, Commit(manifest.snapshot_id, manifest.snapshot_time)
     opened = open_repository(stores.open(repository))
-    held = find_held(opened.store, moment, wanted)
-    return opened, held.manifest, held.commit
+    if moment is not None:
+        named = None if wanted is None else find_point(opened.store, wanted)
+        with open_history(opened.store) as history:
+            held = find_held(history, moment, named)
+        return opened, held.manifest, held.commit
+    manifest = read_point(opened.store, find_point(opened.store, wanted or "latest"))
+    return opened, manifest, Commit(manifest.snapshot_id, manifest.snapshot_time)
 
 
 def image_of(

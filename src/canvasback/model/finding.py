@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -76,6 +76,11 @@ class Findings:
         """Add what others collected, those that they did not keep included."""
         self._counts += others._counts
         self._kept += others._kept[: max(0, self._keep - len(self._kept))]
+
+    def recall(self, kept: Iterable[Finding], counts: Mapping[str, int]) -> None:
+        """Add what a plan or a result says that was found."""
+        self._counts += Counter(counts)
+        self._kept += list(kept)[: max(0, self._keep - len(self._kept))]
 
     @property
     def kept(self) -> tuple[Finding, ...]:

@@ -26,7 +26,6 @@ from canvasback.catalog.writing.edits import Value
 from canvasback.catalog.writing.rewind import Cut
 from canvasback.datapath.file_sources import FileSource
 from canvasback.errors import CanvasbackError, LakeError, RefusedError
-from canvasback.model.plurals import many
 from canvasback.model.relation import file_literal, identifier
 from canvasback.parquet.new_file import put_parquet
 from canvasback.parquet.schema import field_ids, geography, knows_geometries, write_parquet
@@ -66,15 +65,6 @@ def refuse_uncuttable(image: Image, found: Sequence[tuple[str, int]]) -> None:
 def _strange_geometries(image: Image, table_id: int) -> bool:
     columns = f"SELECT 1 FROM {{ducklake_column}} c WHERE lower(column_type) = 'geometry' AND table_id = {table_id}"
     return bool(image.rows(columns)) and not knows_geometries(image.connection)
-
-
-def cutting_steps(found: Sequence[tuple[str, int]]) -> list[str]:
-    """What `cut_files` will do, in words."""
-    if not found:
-        return []
-    more = len(found) > 1
-    what = f"{many(len(found), 'file')} that {'hold' if more else 'holds'} later rows too"
-    return [f"{what} {'are' if more else 'is'} written anew without them"]
 
 
 def cut_files(

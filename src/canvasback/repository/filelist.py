@@ -15,6 +15,7 @@ from canvasback.model.manifest import Chunk, Manifest
 from canvasback.model.relation import Column, Relation, literal
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.layout import DATA, copy_name
+from canvasback.repository.points import stored_points
 from canvasback.repository.ranges import Range
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.repository import Repository
@@ -139,8 +140,8 @@ def recorded_checksums(
             [wanted_paths],
         ).fetchall()
 
-    points = ReadablePoints(repository.store)  # nobody can restore what a damaged one names
-    for found in points.each(points.ids, read):
+    # Nobody can restore what a damaged one names; a forgotten one may be brought back.
+    for found in ReadablePoints(repository.store).each(stored_points(repository.store), read):
         for path, elsewhere, checksum, object_ in found:
             if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
                 recorded.setdefault((path, elsewhere), set()).add(checksum)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from blake3 import blake3
@@ -11,9 +12,13 @@ FORMAT = 3
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
+REGISTER = "register/"
 CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
+
+FILE_LISTS = frozenset({"data", "delete"})
+"""The lists of files that a point has besides its catalog's tables."""
 
 CHUNK_ROWS = 8_192
 CHUNK_ROWS_OF = {"ducklake_file_column_stats": 122_880, "ducklake_file_column_statistics": 122_880}
@@ -63,6 +68,11 @@ def lease_name(number: int) -> str:
     return f"{LEASES}{number:010d}.json"
 
 
+def register_name(number: int) -> str:
+    """The name of the object of that number that has the register."""
+    return f"{REGISTER}{number:010d}.json"
+
+
 def copy_name(path: str, *, elsewhere: bool) -> str:
     """Where the copy of a file is held: its own path below ``data/``, or a name made from its URL."""
     if elsewhere:
@@ -83,6 +93,11 @@ def version_name(path: str, content: str) -> str:
         content: BLAKE3 of the content.
     """
     return f"{EXTERNAL}{_short(path + chr(10) + content)}/{_last(path)}"
+
+
+def spare_name(path: str) -> str:
+    """Where a file is held whose usual name belongs to an object that may be deleted; another one each time."""
+    return f"{EXTERNAL}{secrets.token_hex(16)}/{_last(path)}"
 
 
 def _short(text: str) -> str:

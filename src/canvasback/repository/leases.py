@@ -4,8 +4,8 @@ Leases are numbered objects that are created, never changed. Who made the highes
 until that lease expires or a higher one gives it up. To renew is to create the next number; of two runs that
 try, one wins. Leases also say which point is the newest, so that nobody has to list the repository to know.
 
-The highest number is found without a listing: the numbers of `needed` are kept for that, and all others go
-once they are old.
+The highest number is found without a listing, see `canvasback.repository.numbered`: the numbers that this takes are
+kept, and all others go once they are old.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from canvasback.errors import (
     ObjectMissingError,
     StorageError,
 )
-from canvasback.model.manifest import Time
-from canvasback.repository import layout
+from canvasback.repository import layout, numbered
+from canvasback.repository.lease import Lease, decode_lease
 from canvasback.storage.bucket.service import no_conditional_writes
-from canvasback.storage.local.process import Process, is_dead, this_process
+from canvasback.storage.local.process import is_dead, this_process
 from canvasback.storage.store import Store
 
 LIFETIME = timedelta(seconds=60)
@@ -46,36 +46,16 @@ _SETTLED = timedelta(minutes=10)
 _TIDIED = 32
 """How many old leases a run looks at."""
 
+_UNPUBLISHED = 100
+"""How many points that may still come a lease knows: there is one where a run dies in one certain instant."""
+
+_UNANNOUNCED = {"mirror", "repair"}
+"""What publishes points that others made, many at once, and announces none."""
+
 _HELD_HERE: set[str] = set()
 """The tokens of the leases that this process holds, or is about to."""
 
 _HINT = "Wait until the other run has ended; the lease of a run that died on another machine expires in a minute."
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """The content of a lease object.
-
-    Attributes:
-        token: Random; whose lease it is.
-        operation: What the holder does.
-        process: Who the holder is.
-        expires: When it ends unless it is renewed, UTC.
-        held: False where it gives the repository up.
-        latest: The newest point's id; empty where there is none, None where it is not known.
-        publishing: The id of a point that is about to be published, or empty.
-        kept_from: The lowest number that has not been looked at for removal yet.
-        kept: Lower ones that were needed when they were looked at.
-    """
-
-    token: str
-    operation: str
-    process: Process
-    expires: Time
-    held: bool = True
-    latest: str | None = None
-    publishing: str = ""
-    kept_from: int = 1
-    kept: tuple[int, ...] = ()
 
 
 class HeldLease:
@@ -83,6 +63,9 @@ class HeldLease:
 
     Attributes:
         latest: The newest point's id as the leases know it; empty where there is none, None if they do not know.
+        unpublished: Points that runs before announced and did not publish, though they may still do so. Who makes sure
+            that they cannot takes them out.
+        overtaken: See `Lease`.
     """
 
     def __init__(self, store: Store, operation: str, clock: Callable[[], datetime]) -> None:
@@ -94,6 +77,8 @@ class HeldLease:
         self._lock = threading.Lock()
         self._lost = False
         self.latest: str | None = None
+        self.unpublished: tuple[str, ...] = ()
+        self.overtaken: datetime | None = None
         self._publishing = ""
         self._kept_from = 1
         self._kept: tuple[int, ...] = ()
@@ -125,12 +110,8 @@ class HeldLease:
             if self._lost or self._clock() >= self._expires:
                 self._lost = True
                 return
-            try:
-                self._number, self._expires = self._create(self._number + 1)
-            except ObjectExistsError:
-                self._lost = True
-            except StorageError:
-                return  # try again before it expires
+            with contextlib.suppress(StorageError):  # it is tried again before it expires
+                self._go_on()
 
     def announce(self, point: str) -> None:
         """Note that a point of that id is about to be published.
@@ -142,11 +123,18 @@ class HeldLease:
         self.check()
         with self._lock:
             self._publishing = point
-            try:
-                self._number, self._expires = self._create(self._number + 1)
-            except ObjectExistsError:
-                self._lost = True
+            self._go_on()
         self.check()
+
+    def _go_on(self) -> None:
+        """Create the next number. Who was held up until after the end may have made one that is long past."""
+        ends = self._expires
+        try:
+            self._number, self._expires = self._create(self._number + 1)
+        except ObjectExistsError:
+            self._lost = True
+        else:
+            self._lost = self._clock() >= ends
 
     def published(self) -> None:
         """Note that the announced point is there."""
@@ -164,6 +152,8 @@ class HeldLease:
     def _note_end(self) -> None:
         if self._lost:
             return
+        if self._publishing:  # it failed, and what was sent may still arrive
+            self.unpublished = _newest_of((*self.unpublished, self._publishing))
         try:
             self._tidy()
             self._create(self._number + 1, held=False)
@@ -180,6 +170,10 @@ class HeldLease:
                     raise self._locked(holder)
                 self._kept_from, self._kept = holder.kept_from, holder.kept
                 self.latest = latest_of(self._store, holder)
+                late = () if holder.publishing in {"", self.latest} else (holder.publishing,)
+                self.unpublished = _newest_of((*holder.unpublished, *late))
+                silent = holder.held and holder.operation in _UNANNOUNCED and not is_dead(holder.process)
+                self.overtaken = holder.expires if silent else holder.overtaken
             try:
                 held = self._create(last + 1)
             except ObjectExistsError as error:
@@ -225,13 +219,15 @@ class HeldLease:
             self._publishing if held else "",
             self._kept_from,
             self._kept,
+            self.unpublished,
+            self.overtaken,
         )
         self._store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
         return number, expires
 
     def _tidy(self) -> None:
         """Remove old leases that nobody needs to find the highest number; a few at every run."""
-        keep = needed(self._number + 1)
+        keep = numbered.needed(self._number + 1)
         try:
             for number in set(self._kept) - keep:
                 self._store.delete(layout.lease_name(number))
@@ -253,40 +249,14 @@ class HeldLease:
         return LockedError("repository-locked", f"another run is writing to {self._store.url}: {who}", hint=_HINT)
 
 
-def needed(number: int) -> set[int]:
-    """The leases by which `find_newest` finds the highest number: the powers of two, and the number's own prefixes.
-
-    As the number grows no other lower one is ever needed again.
-    """
-    found = {number >> shift << shift for shift in range(number.bit_length())}
-    return found | {1 << shift for shift in range(number.bit_length())}
+def _newest_of(unpublished: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(unpublished)))[-_UNPUBLISHED:]
 
 
 def find_newest(store: Store) -> tuple[int, Lease | None]:
     """The lease of the highest number: 0 and None where there is none; None where its content cannot be read."""
-    seen: dict[int, Lease | None] = {}
-
-    def exists(number: int) -> bool:
-        try:
-            content = store.get(layout.lease_name(number))
-        except ObjectMissingError:
-            return False
-        except AccessDeniedError:
-            return False  # S3 says so of what is not there to those who may not list
-        seen[number] = _decode(content)
-        return True
-
-    if not exists(1):
-        return 0, None
-    step = 1
-    while exists(step * 2):
-        step *= 2
-    number = step
-    while step > 1:
-        step //= 2
-        if exists(number + step):
-            number += step
-    return number, seen[number]
+    number, content = numbered.find_newest(store, layout.lease_name)
+    return number, decode_lease(content)
 
 
 def latest_of(store: Store, lease: Lease) -> str | None:
@@ -338,13 +308,6 @@ def hold_lease(store: Store, operation: str, clock: Callable[[], datetime]) -> I
 
 def _read(store: Store, name: str) -> Lease | None:
     try:
-        return _decode(store.get(name))
+        return decode_lease(store.get(name))
     except ObjectMissingError:
-        return None
-
-
-def _decode(content: bytes) -> Lease | None:
-    try:
-        return msgspec.json.decode(content, type=Lease)
-    except msgspec.DecodeError:
         return None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from blake3 import blake3
 
 from canvasback.errors import (
     AccessDeniedError,
@@ -19,29 +18,51 @@ from canvasback.errors import (
 from canvasback.model.engine import ENGINES
 from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
+from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.owner import Owner, owner_of
+from canvasback.repository.register import read_register
 from canvasback.storage.store import Store
 
-_BLANK = "0" * 64
 _TABLES = "ducklake_"
 """How the names of a catalog's tables begin; no engine reads others."""
 
-_LISTS = frozenset({"data", "delete"})
 _NEEDED = frozenset({"ducklake_metadata", "ducklake_snapshot"})
 """Tables without which nothing can be said of a point."""
 
 _HINT = "Use another point: run list, and verify --all. Other points do not depend on this one."
 
 
-def list_points(store: Store) -> list[str]:
-    """The ids of all points, oldest first."""
+def stored_points(store: Store) -> list[str]:
+    """The ids of all points that are there, oldest first, those that are forgotten too."""
     ids = (layout.parse_point_name(stat.name) for stat in store.list(layout.POINTS))
     return sorted(id_ for id_ in ids if id_ is not None)
 
 
+def list_points(store: Store) -> list[str]:
+    """The ids of the points, oldest first. One that is forgotten is none, here and wherever somebody looks for one."""
+    ids = stored_points(store)
+    hidden = read_register(store)[0].forgotten()
+    return [id_ for id_ in ids if id_ not in hidden]
+
+
+def known_points(store: Store) -> list[str]:
+    """The ids of all points, oldest first; only the newest, which the leases know, where nobody may list them.
+
+    Raises:
+        AccessDeniedError: Nobody may list them, and the leases do not know it.
+    """
+    try:
+        return list_points(store)
+    except AccessDeniedError:
+        latest = known_to_leases(store)
+        if not latest:
+            raise
+        return [latest]
+
+
 def find_point(store: Store, wanted: str) -> str:
-    """The id that ``latest``, an id or a unique prefix of one means.
+    """The id that ``latest``, an id or a unique prefix of one means. A forgotten point takes its whole id.
 
     Raises:
         UsageError: There is no such point (``unknown-point``), or several (``ambiguous-point``).
@@ -51,16 +72,23 @@ def find_point(store: Store, wanted: str) -> str:
     try:
         ids = list_points(store)
     except AccessDeniedError:
-        latest = _known_to_leases(store) if wanted == "latest" else ""
+        latest = known_to_leases(store) if wanted == "latest" else None
         if not latest:
             raise
         return latest
     if not ids:
-        raise UsageError(
-            "no-points", f"the repository {store.url} holds no recovery point yet", hint="Run backup first."
-        )
+        raise no_points(store.url)
     if wanted == "latest":
         return ids[-1]
+    return choose_point(store, ids, wanted)
+
+
+def choose_point(store: Store, ids: Sequence[str], wanted: str) -> str:
+    """The one of these ids that an id or a unique prefix of one means.
+
+    Raises:
+        UsageError: None is (``unknown-point``), or several are (``ambiguous-point``).
+    """
     found = [id_ for id_ in ids if id_.startswith(wanted)] if wanted else []
     if wanted in found or len(found) == 1:
         return wanted if wanted in found else found[0]
@@ -73,8 +101,13 @@ def find_point(store: Store, wanted: str) -> str:
     raise UsageError(
         "unknown-point",
         f"there is no point {wanted!r} in {store.url}",
-        hint="Run list to see the points; a unique beginning of an id will do.",
+        hint="Run list to see the points; a unique beginning of an id will do, and the whole of a forgotten one's.",
     )
+
+
+def no_points(url: str) -> UsageError:
+    """What to say where somebody looks for a point and there is none."""
+    return UsageError("no-points", f"the repository {url} holds no recovery point yet", hint="Run backup first.")
 
 
 def read_point(store: Store, id_: str) -> Manifest:
@@ -120,7 +153,7 @@ def _parse(store: Store, id_: str, content: bytes) -> Manifest:
         raise CorruptError(
             "manifest-corrupt", f"the manifest {store.url}{name} cannot be read: {error.message}", hint=_HINT
         ) from error
-    if _checksum(content, manifest.self) != manifest.self or manifest.id != id_:
+    if not is_as_stamped(content, manifest.self) or manifest.id != id_:
         raise CorruptError("manifest-corrupt", f"the manifest {store.url}{name} is not what was written", hint=_HINT)
     doubt = _doubt(manifest, owner_of(store))
     if doubt:
@@ -128,18 +161,19 @@ def _parse(store: Store, id_: str, content: bytes) -> Manifest:
     return manifest
 
 
-def newest_points(store: Store, known: str | None) -> Iterator[str]:
+def newest_points(store: Store, known: str | None, hidden: Collection[str] = ()) -> Iterator[str]:
     """The ids of points, newest first, listed only where what the leases know is not enough.
 
     Args:
         store: The repository.
         known: The newest point as the leases know it; empty where there is none, None if they do not know.
+        hidden: Those that are forgotten, and passed over.
     """
     if known == "":
         return
-    if known and store.stat(layout.point_name(known)) is not None:
+    if known and known not in hidden and store.stat(layout.point_name(known)) is not None:
         yield known
-    yield from (id_ for id_ in reversed(list_points(store)) if id_ != known)
+    yield from (id_ for id_ in reversed(stored_points(store)) if id_ != known and id_ not in hidden)
 
 
 def publish_point(
@@ -162,9 +196,7 @@ def publish_point(
         created = max(created, before + timedelta(milliseconds=1))
     while True:
         id_ = layout.point_id(created, manifest.snapshot_id)
-        blank = msgspec.structs.replace(manifest, self=_BLANK, id=id_)
-        checksum = blake3(msgspec.json.encode(blank)).hexdigest()
-        finished = msgspec.structs.replace(blank, self=checksum)
+        finished = stamped(msgspec.structs.replace(manifest, id=id_))
         announce(id_)
         try:
             store.put_new(layout.point_name(id_), msgspec.json.encode(finished))
@@ -174,29 +206,10 @@ def publish_point(
             return finished
 
 
-def check_format(content: bytes, where: str) -> None:
-    """See that a JSON object is of a format that this release reads.
-
-    Raises:
-        CorruptError: It is newer (``format-too-new``).
-        msgspec.DecodeError: It is no JSON object with a format.
-    """
-    found = msgspec.json.decode(content, type=_Versioned).format
-    if found > layout.FORMAT:
-        raise CorruptError(
-            "format-too-new",
-            f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
-            hint="Install a newer release of Canvasback.",
-        )
-
-
-def _known_to_leases(store: Store) -> str:
+def known_to_leases(store: Store) -> str | None:
+    """The newest point as the leases know it; empty where there is none, None if they do not know. Takes none."""
     lease = find_newest(store)[1]
-    return (latest_of(store, lease) or "") if lease is not None else ""
-
-
-class _Versioned(msgspec.Struct):
-    format: int
+    return latest_of(store, lease) if lease is not None else None
 
 
 def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
@@ -208,7 +221,7 @@ def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
         "is of another lake": owner is not None and manifest.lake_id != owner.lake_id,
         "tells of an engine that does not exist": manifest.catalog.engine not in ENGINES,
         "names tables that no catalog has": not all(name.startswith(_TABLES) for name in names),
-        "names lists of files that no point has": not set(lists) <= _LISTS,
+        "names lists of files that no point has": not layout.FILE_LISTS.issuperset(lists),
         "names a table twice": any(len(set(some)) < len(some) for some in (names, lists)),
         "lacks a table that every catalog has": not set(names) >= _NEEDED,
         "has a table that cannot be": not all(map(_can_be, (*manifest.tables, *manifest.files))),
@@ -229,7 +242,3 @@ def _is_time(time: datetime) -> bool:
     except OverflowError:
         return False
     return True
-
-
-def _checksum(content: bytes, recorded: str) -> str:
-    return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest()

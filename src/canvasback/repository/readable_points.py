@@ -36,15 +36,12 @@ class ReadablePoints:
     Args:
         store: The repository.
         tell: Told of each damaged point, and what is wrong with it.
-        ids: The points to go through, oldest first; None for all.
     """
 
-    def __init__(
-        self, store: Store, tell: Callable[[str, Damage], None] = lambda *_: None, ids: list[str] | None = None
-    ) -> None:
+    def __init__(self, store: Store, tell: Callable[[str, Damage], None] = lambda *_: None) -> None:
         self.store = store
         self._tell = tell
-        self._ids = ids
+        self._ids: list[str] | None = None
         self._manifests: dict[str, Manifest] = {}
         self._damaged: set[str] = set()
 
@@ -53,7 +50,7 @@ class ReadablePoints:
         """The ids of the points that are not known to be damaged, oldest first."""
         if self._ids is None:
             self._ids = list_points(self.store)
-        return [id_ for id_ in self._ids if id_ not in self._damaged]
+        return self._sound(self._ids)
 
     def manifests(self, ids: Iterable[str]) -> Iterator[Manifest]:
         """The manifests of points, in the order of the ids, read as they are asked for."""
@@ -69,7 +66,7 @@ class ReadablePoints:
         for id_ in ids:
             try:
                 with self.reading(id_):
-                    found = read(self._manifests.get(id_) or read_point(self.store, id_))
+                    found = read(self._read(id_))
             except UnreadablePointError:
                 continue
             if found is not None:
@@ -83,7 +80,7 @@ class ReadablePoints:
         """
         if id_ not in self._manifests:
             with self.reading(id_):
-                self._manifests[id_] = read_point(self.store, id_)
+                self._manifests[id_] = self._read(id_)
         return self._manifests[id_]
 
     @contextmanager
@@ -107,14 +104,21 @@ class ReadablePoints:
             raise UnreadablePointError(id_) from error
 
     def by_timeline(self) -> dict[int, list[str]]:
-        """The ids by timeline, in order; empty where no point can be read.
+        """The ids of all points by timeline, see `timelines_of`."""
+        return self.timelines_of(self.ids)
+
+    def timelines_of(self, ids: list[str]) -> dict[int, list[str]]:
+        """Ids, which are in order, by timeline; empty where no point can be read.
 
         Timelines only count up, so few manifests tell where each begins.
         """
-        while ids := self.ids:
+        while sound := self._sound(ids):
             with suppress(UnreadablePointError):
-                return self._by_timeline(ids)
+                return self._by_timeline(sound)
         return {}
+
+    def _sound(self, ids: list[str]) -> list[str]:
+        return [id_ for id_ in ids if id_ not in self._damaged]
 
     def _by_timeline(self, ids: list[str]) -> dict[int, list[str]]:
         first, last = self.manifest(ids[0]).timeline, self.manifest(ids[-1]).timeline
@@ -125,6 +129,9 @@ class ReadablePoints:
         for timeline, more in self._by_timeline(ids[middle:]).items():
             found.setdefault(timeline, []).extend(more)
         return found
+
+    def _read(self, id_: str) -> Manifest:
+        return self._manifests.get(id_) or read_point(self.store, id_)
 
     def _leave_out(self, id_: str, error: Damage) -> None:
         if id_ not in self._damaged:

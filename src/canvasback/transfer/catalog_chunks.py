@@ -1,54 +1,46 @@
-"""Saving an image's tables as chunks."""
+"""An image's tables as chunks: divided, so that it is known which ones differ from the point before, and then saved."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.spec import chunk_key, chunk_order
-from canvasback.model.manifest import Chunk, StoredTable
-from canvasback.repository.chunks import ChunkWriter
+from canvasback.model.manifest import StoredTable
+from canvasback.repository.chunk_writer import ChunkWriter
+from canvasback.repository.division import Division, divide
 from canvasback.repository.repository import Repository
 from canvasback.transfer.previous_point import Previous
 
 
-class SavedCatalog(msgspec.Struct, frozen=True):
-    """The catalog's tables as they are in the repository now.
+def divide_catalog(image: Image, repository: Repository, previous: Previous) -> dict[str, Division]:
+    """Each table of the image, divided and compared with the point before.
 
-    Attributes:
-        tables: For the manifest.
-        chunks: Each table's chunks.
-        written_bytes: Bytes that were written.
+    Raises:
+        RefusedError: A table has values that cannot be stored (``unknown-type``).
     """
-
-    tables: tuple[StoredTable, ...]
-    chunks: dict[str, tuple[Chunk, ...]]
-    written_bytes: int
-
-
-def save_catalog(image: Image, repository: Repository, previous: Previous, jobs: int) -> SavedCatalog:
-    """Write the chunks in which the image differs from the point before."""
-    writer = ChunkWriter(image.connection, repository.store, jobs)
-    tables = []
-    chunks: dict[str, tuple[Chunk, ...]] = {}
+    divisions = {}
     for name, relation in image.tables.items():
         before = previous.tables.get(name)
-        comparable = (
-            before is not None
-            and before.table.columns == relation.columns
-            and before.table.forms == writer.forms(relation)
-        )
-        chunks[name] = writer.split(
+        divisions[name] = divide(
+            image.connection,
             relation,
             chunk_key(name, {column.name: column.type for column in relation.columns}),
-            chunk_order(name),
             repository.marker.chunk_rows_of.get(name, repository.marker.chunk_rows),
-            before.chunks if before is not None and comparable else (),
-            before.table.hasher if before is not None else "",
+            before.table if before is not None else None,
+            before.chunks if before is not None else (),
         )
-        unchanged = before is not None and comparable and chunks[name] == before.chunks
-        if before is not None and unchanged and before.table.primary_key == relation.primary_key:
-            tables.append(before.table)
-        else:
-            tables.append(writer.store(relation, chunks[name]))
-    return SavedCatalog(tuple(tables), chunks, writer.written_bytes)
+    return divisions
+
+
+def save_catalog(divisions: Mapping[str, Division], writer: ChunkWriter) -> tuple[StoredTable, ...]:
+    """Write what differs from the point before.
+
+    Returns:
+        The tables for the manifest.
+    """
+    return tuple(
+        division.held
+        or writer.store(division.relation, writer.write_fresh(division, chunk_order(name)), division.forms)
+        for name, division in divisions.items()
+    )

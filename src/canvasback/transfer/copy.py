@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from canvasback.datapath.external_files import Elsewhere
 from canvasback.errors import (
     AccessDeniedError,
     CanvasbackError,
@@ -17,32 +16,18 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.repository import layout
+from canvasback.repository.at_risk import is_at_risk
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local.batch import SMALL, SmallFile, copy_small
-from canvasback.storage.locations import is_remote
 from canvasback.storage.names import is_safe_name
 from canvasback.storage.parallel import Stop
 from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import OpenObject, Source, Stat, Store
+from canvasback.transfer.lake_files import LakeFiles, Task, pass_on_of_all
 
 _ATTEMPTS = 3
-_OF_ONE_FILE = frozenset({"access-denied", "name-too-long", "object-missing", "storage-failed", "unsafe-name"})
-
-
-class Task(msgspec.Struct, frozen=True):
-    """A file to copy.
-
-    Attributes:
-        path: Its path as the file list has it.
-        elsewhere: Whether the path is absolute, outside of the data path.
-        expected: Its size in the catalog.
-    """
-
-    path: str
-    elsewhere: bool
-    expected: int
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -77,18 +62,17 @@ class Copier:
     """Copies files of one lake into one repository.
 
     Args:
-        run: Opens the lake's storage, and is told about every file.
-        data_root: The lake's data path, absolute, ending in a slash.
-        base: What a relative path of a file elsewhere is relative to.
+        run: Says how many at a time and how fast, and is told about every file.
+        files: The lake's files.
         store: The repository.
+        at_risk_ns: Which objects that are there are not relied on, see `is_at_risk`.
     """
 
-    def __init__(self, run: Run, data_root: str, base: str, store: Store) -> None:
-        self.inside = run.stores.open(data_root)
+    def __init__(self, run: Run, files: LakeFiles, store: Store, *, at_risk_ns: int = 0) -> None:
         self._run = run
-        self._elsewhere = Elsewhere(run.stores)
-        self._base = base
+        self._files = files
         self._store = store
+        self._at_risk_ns = at_risk_ns
         self._look_first = False
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
@@ -97,7 +81,9 @@ class Copier:
         A file that is missing, unreadable or of the wrong size is answered with its problem; a store that
         fails ends it all.
         """
-        return self._run.in_parallel(tasks, self._copy_batch, self.inside, self._store, size=lambda task: task.expected)
+        return self._run.in_parallel(
+            tasks, self._copy_batch, self._files.inside, self._store, size=lambda task: task.expected
+        )
 
     def settle(self, arrived: Arrived, recorded: Collection[str]) -> Arrived:
         """Copy a file whose usual object holds another content.
@@ -125,19 +111,9 @@ class Copier:
         algorithm, _, digest = checksum.partition(":")
         if arrived.checksum.partition(":")[0] == algorithm:
             return arrived.checksum == checksum
-        source, name = self._locate(arrived.task)
+        source, name = self._files.locate(arrived.task)
         with source.open(name) as stream:
             return hash_stream(stream, algorithm)[1] == digest
-
-    def modified_ns(self, task: Task) -> tuple[int, int] | None:
-        """Size and time of modification of a source file now; None where it is not there."""
-        try:
-            source, name = self._locate(task)
-            stat = source.stat(name)
-        except CanvasbackError as error:
-            _of_one_file(error, elsewhere=task.elsewhere)
-            return None
-        return None if stat is None else (stat.size, stat.modified_ns)
 
     def _copy_batch(self, tasks: list[Task], stop: Stop) -> list[Arrived]:
         quick = self._copy_small(tasks)
@@ -151,20 +127,23 @@ class Copier:
         files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
         arrived = {
             task: Arrived(task, "", "", task.expected, f"blake3:{copy.blake3}", None, copy.modified_ns, copied=True)
-            for task, copy in zip(small, copy_small(self.inside, self._store, files), strict=True)
+            for task, copy in zip(small, copy_small(self._files.inside, self._store, files), strict=True)
             if copy is not None
         }
         self._run.progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
         return arrived
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
-        arrived = self._put(task, layout.copy_name(task.path, elsewhere=task.elsewhere), stop)
+        name = layout.copy_name(task.path, elsewhere=task.elsewhere)
+        if self._at_risk_ns and is_at_risk(self._store.stat(name), self._at_risk_ns):
+            name = layout.spare_name(task.path)
+        arrived = self._put(task, name, stop)
         self._run.progress.advance(files=1, bytes_=arrived.size)
         return arrived
 
     def _put(self, task: Task, name: str, stop: Stop) -> Arrived:
         try:
-            source, source_name = self._locate(task)
+            source, source_name = self._files.locate(task)
         except CanvasbackError as error:
             if not task.elsewhere:
                 raise
@@ -263,12 +242,6 @@ class Copier:
         etag = held.etag if held and same else ""
         return Arrived(task, "", "", size, f"blake3:{wanted}", recorded, modified_ns, etag, conflict=not same)
 
-    def _locate(self, task: Task) -> tuple[Store, str]:
-        if not task.elsewhere:
-            return self.inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
-        absolute = task.path.startswith("/") or is_remote(task.path)
-        return self._elsewhere.locate(task.path if absolute else self._base + task.path)
-
 
 def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:
     """What is wrong with one file is its own problem."""
@@ -276,15 +249,9 @@ def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrive
         return Arrived(task, "file-missing", "the file is not there")
     if isinstance(reason, OSError):
         return Arrived(task, "file-unreadable", f"reading it failed: {reason.strerror or reason}")
-    _of_one_file(reason, elsewhere=task.elsewhere)
+    pass_on_of_all(reason, elsewhere=task.elsewhere)
     return Arrived(task, "file-unreadable", reason.message)
 
 
 def _of_another_size(task: Task, size: int) -> Arrived:
     return Arrived(task, "file-size", f"the file has {size} bytes and the catalog says {task.expected}")
-
-
-def _of_one_file(error: CanvasbackError, *, elsewhere: bool) -> None:
-    """Pass on what is no matter of one file: the service of the data path is down, or knows us no longer."""
-    if not elsewhere and error.code not in _OF_ONE_FILE:
-        raise error

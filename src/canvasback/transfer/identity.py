@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from canvasback.catalog.image import Image
 from canvasback.errors import LakeError, RefusedError
 from canvasback.repository.chunks import relation_of
+from canvasback.repository.division import Division
 from canvasback.storage.store import Store
-from canvasback.transfer.catalog_chunks import SavedCatalog
 from canvasback.transfer.previous_point import Previous
 
 _SCHEMAS = "ducklake_schema"
@@ -38,16 +40,35 @@ def check_lake(image: Image, store: Store, expected: str, previous: Previous) ->
         RefusedError: It is of another lake (``other-lake``).
     """
     uuids = image.schema_uuids()
-    if expected in uuids.values():
-        return
+    known: set[str] = set()
     before = previous.tables.get(_SCHEMAS)
-    if 0 not in uuids and before is not None:
-        known = image.connection.execute(
+    if is_doubtful(uuids, expected) and before is not None:
+        rows = image.connection.execute(
             "SELECT schema_uuid::VARCHAR FROM "
             f"({relation_of(store, _SCHEMAS, before.table.columns, before.chunks).select})"
         ).fetchall()
-        if {row[0] for row in known} & set(uuids.values()):
-            return
+        known = {row[0] for row in rows}
+    refuse_other_lake(uuids, expected, known)
+
+
+def is_doubtful(uuids: Mapping[int, str], expected: str) -> bool:
+    """Whether only what the last point knows can prove that a catalog with these schemas is of a lake."""
+    return 0 not in uuids and expected not in uuids.values()
+
+
+def refuse_other_lake(uuids: Mapping[int, str], expected: str, known: Collection[str]) -> None:
+    """See that a catalog is of a lake.
+
+    Args:
+        uuids: Its ``schema_uuid`` by schema.
+        expected: The lake's id.
+        known: The same of the schemas that the last point has, see `is_doubtful`.
+
+    Raises:
+        RefusedError: It is of another lake (``other-lake``).
+    """
+    if expected in uuids.values() or (0 not in uuids and set(uuids.values()).intersection(known)):
+        return
     raise RefusedError(
         "other-lake",
         f"the repository is for the lake {expected}, and this catalog is of the lake {uuids.get(0, '(unknown)')}",
@@ -55,7 +76,7 @@ def check_lake(image: Image, store: Store, expected: str, previous: Previous) ->
     )
 
 
-def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCatalog) -> int:
+def next_timeline(image: Image, store: Store, previous: Previous, divisions: Mapping[str, Division]) -> int:
     """The timeline of a new point: the last one's, unless the catalog's snapshots contradict it.
 
     They do where the newest snapshot of the last point is newer than the catalog's, or where a snapshot of
@@ -67,7 +88,7 @@ def next_timeline(image: Image, store: Store, previous: Previous, saved: SavedCa
     head = image.head()[0]
     if head < before.snapshot_id:
         return before.timeline + 1
-    current = set(saved.chunks[_SNAPSHOTS])
+    current = set(divisions[_SNAPSHOTS].same.values())
     found = previous.tables.get(_SNAPSHOTS)
     changed = [chunk for chunk in found.chunks if chunk not in current] if found else []
     if found is None or not changed:

@@ -35,7 +35,7 @@ from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import Stat, Store
 from canvasback.transfer.destinations import list_places
-from canvasback.transfer.placement import PLANNED, STATES, FilePlan, Placement, unreachable
+from canvasback.transfer.placement import PLANNED, STATES, FilePlan, Placed, Placement, planned_files, unreachable
 
 _BATCH = 4096
 _ATTEMPTS = 3
@@ -93,7 +93,8 @@ class Placer:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
         """
         places = list_places(self._connection, self._store, manifest, root, moving=moving, wanted=wanted)
-        plan = FilePlan(root, moving, places, OwnTable(self._connection, "planned", PLANNED))
+        planned = OwnTable(self._connection, "planned", PLANNED)
+        kept = damaged = outside = 0
         self._report_absent(places)
         files, bytes_ = one_row(
             self._connection,
@@ -101,18 +102,18 @@ class Placer:
         )
         by_bytes = level is RestoreLevel.CHECKSUM
         self._run.progress.begin("looking at the data path", files=files, bytes_=bytes_ if by_bytes else None)
-        planned: list[Placement] = []
+        batch: list[Placement] = []
         sizes = (lambda p: p.size) if by_bytes else (lambda _: 0)
         target = self._run.stores.open(root)
 
         def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
             return place, self._state(place, level, stop)
 
-        with self._run.in_parallel(self._places(plan, listed=listed), each(look), target, size=sizes) as looked:
+        with self._run.in_parallel(self._places(places, root, listed=listed), each(look), target, size=sizes) as looked:
             for place, state in looked:
-                plan.elsewhere += place.elsewhere
+                outside += place.elsewhere
                 if state == "whole":
-                    plan.kept += 1
+                    kept += 1
                     continue
                 if state not in STATES:
                     self._findings.add(unreachable(place, state))
@@ -129,16 +130,22 @@ class Placer:
                         )
                     )
                     continue
-                plan.wanted += 1
-                plan.wanted_bytes += place.size
-                plan.damaged += state == "other"
-                planned.append(msgspec.structs.replace(place, damaged=state == "other"))
-                if len(planned) >= _BATCH:
-                    self._note(plan, planned)
-                    planned = []
-        self._note(plan, planned)
+                damaged += state == "other"
+                batch.append(msgspec.structs.replace(place, damaged=state == "other"))
+                if len(batch) >= _BATCH:
+                    self._note(planned, batch)
+                    batch = []
+        self._note(planned, batch)
         self._run.progress.end()
-        return plan
+        return FilePlan(
+            root=root,
+            places=places,
+            planned=planned,
+            files=planned_files(self._connection, planned, by="target, name, size, checksum, damaged"),
+            kept=kept,
+            damaged=damaged,
+            elsewhere=outside,
+        )
 
     def plan_new(self, root: str, places: OwnTable) -> FilePlan:
         """Plan every file of places, whose targets are names that nothing has."""
@@ -147,11 +154,12 @@ class Placer:
             f"INSERT INTO {planned} SELECT target, name, size, checksum, etag, modified_ns, false, NULL, false "
             f"FROM {places}"
         )
-        files, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {planned}")
-        return FilePlan(root, moving=True, places=places, planned=planned, wanted=files, wanted_bytes=bytes_)
+        files = planned_files(self._connection, planned, by="name, size, checksum")  # others at each look
+        return FilePlan(root=root, places=places, planned=planned, files=files)
 
-    def execute(self, plan: FilePlan, moment: datetime) -> None:
+    def execute(self, plan: FilePlan, moment: datetime) -> Placed:
         """Put every file of the plan in its place. One that cannot be had is a finding; a full disk ends it all."""
+        placed = placed_bytes = 0
         suffix = aside_suffix(moment)
         for (folder,) in self._stream(
             f"SELECT DISTINCT regexp_replace(target, '[^/]*$', '') FROM {plan.places} WHERE checksum IS NOT NULL"
@@ -159,7 +167,7 @@ class Placer:
             if not is_remote(folder):
                 sweep(folder)
         target = self._run.stores.open(plan.root)
-        self._run.progress.begin("restoring files", files=plan.wanted, bytes_=plan.wanted_bytes)
+        self._run.progress.begin("restoring files", files=plan.files.count, bytes_=plan.files.bytes)
 
         def put(place: Placement, stop: Stop) -> tuple[Placement, Finding | None]:
             finding = self._put(place, suffix, stop)
@@ -172,10 +180,11 @@ class Placer:
                 if finding is not None:
                     self._findings.add(finding)
                 else:
-                    plan.placed += 1
-                    plan.placed_bytes += place.size
+                    placed += 1
+                    placed_bytes += place.size
         self._run.stores.sync()
         self._run.progress.end()
+        return Placed(placed, placed_bytes)
 
     def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
         aside = suffix if place.damaged else ""
@@ -250,15 +259,15 @@ class Placer:
                     )
                 )
 
-    def _places(self, plan: FilePlan, *, listed: bool) -> Iterator[Placement]:
+    def _places(self, places: OwnTable, root: str, *, listed: bool) -> Iterator[Placement]:
         present, source = "NULL", ""
         if listed:
-            below = f"starts_with(target, {literal(plan.root)})"
+            below = f"starts_with(target, {literal(root)})"
             present = f"CASE WHEN {below} THEN coalesce(p.size, -1) END"
-            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(plan.root) + 1})"
+            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(root) + 1})"
         sql = f"""
             SELECT DISTINCT target, l.name, l.size, checksum, etag, l.modified_ns, elsewhere, {present}
-            FROM {plan.places} l {source} WHERE checksum IS NOT NULL
+            FROM {places} l {source} WHERE checksum IS NOT NULL
         """
         return (Placement(*row) for row in self._stream(sql))
 
@@ -291,8 +300,8 @@ class Placer:
     def _locate(self, place: Placement) -> tuple[Store, str]:
         return (self._elsewhere if place.elsewhere else self._run.stores).locate(place.target)
 
-    def _note(self, plan: FilePlan, found: list[Placement]) -> None:
-        insert_rows(self._connection, str(plan.planned), PLANNED, [msgspec.structs.astuple(place) for place in found])
+    def _note(self, planned: OwnTable, found: list[Placement]) -> None:
+        insert_rows(self._connection, str(planned), PLANNED, [msgspec.structs.astuple(place) for place in found])
 
     def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.cursor()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.plans.files import PlannedFiles
 from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import one_row
 
 STATES = frozenset({"whole", "absent", "other"})
 """What can be at a place; ``other``: something else is there."""
@@ -51,39 +54,52 @@ PLANNED = {
 """The columns of a table of planned placements: the fields of a `Placement`."""
 
 
-class FilePlan(msgspec.Struct):
+class FilePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with a point's files.
 
     Attributes:
         root: The data path, absolute.
-        moving: Whether the files go to another data path than the original.
         places: The places of all the files, see `list_places`.
         planned: The `PLANNED` rows of those that are to be put there.
+        files: How many those are, and which.
         kept: Files that are there and whole.
-        wanted: Files to put there.
-        wanted_bytes: Bytes of them.
         damaged: Files to move aside.
         elsewhere: Files outside of the data path.
-        placed: Files that were put there.
-        placed_bytes: Bytes of them.
     """
 
     root: str
-    moving: bool
     places: OwnTable
     planned: OwnTable
+    files: PlannedFiles
     kept: int = 0
-    wanted: int = 0
-    wanted_bytes: int = 0
     damaged: int = 0
     elsewhere: int = 0
-    placed: int = 0
-    placed_bytes: int = 0
 
     def drop(self) -> None:
         """Let go of the tables: nobody asks any more where the files are."""
         self.places.drop()
         self.planned.drop()
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Files that were put in place, and bytes of them."""
+
+    count: int = 0
+    bytes: int = 0
+
+
+def planned_files(connection: duckdb.DuckDBPyConnection, planned: OwnTable, *, by: str) -> PlannedFiles:
+    """Count the rows of a table of planned placements.
+
+    Args:
+        connection: Has it.
+        planned: The table.
+        by: What tells one from another, in SQL.
+    """
+    count, bytes_, which = one_row(
+        connection, f"SELECT count(*), coalesce(sum(size), 0)::BIGINT, coalesce(bit_xor(hash({by})), 0) FROM {planned}"
+    )
+    return PlannedFiles(count, bytes_, f"{which:016x}")
 
 
 def unreachable(place: Placement, reason: str) -> Finding:

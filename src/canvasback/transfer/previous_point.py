@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import msgspec
 
 from canvasback.errors import CorruptError
 from canvasback.model.finding import Finding, Findings
-from canvasback.model.manifest import Chunk, Manifest, StoredTable
+from canvasback.model.manifest import Chunk, FileTotals, Manifest, StoredTable
+from canvasback.model.register import Register
+from canvasback.repository.at_risk import prune_unfinished
 from canvasback.repository.chunks import read_chunks
+from canvasback.repository.layout import REGISTER
 from canvasback.repository.points import newest_points
 from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.repository.register import find_register
 from canvasback.repository.repository import Repository
+
+_CURE = "Run backup --full to mend what the lake still has, and verify --all to see which points are whole."
 
 
 class PreviousTable(msgspec.Struct, frozen=True):
@@ -29,12 +37,20 @@ class Previous(msgspec.Struct, frozen=True):
         tables: Its catalog tables whose chunks can be told.
         files: Its file lists whose chunks can be told.
         latest_id: The id of the newest point, readable or not.
+        at_risk_ns: Which objects that it does not name are not relied on, see `is_at_risk`.
     """
 
     manifest: Manifest | None
     tables: dict[str, PreviousTable]
     files: dict[str, PreviousTable]
     latest_id: str | None
+    at_risk_ns: int = 0
+
+    @property
+    def totals(self) -> FileTotals | None:
+        """Its files in numbers, if all of its lists can be told."""
+        known = self.manifest is not None and all(table.name in self.files for table in self.manifest.files)
+        return self.manifest.totals if self.manifest is not None and known else None
 
 
 def read_previous(
@@ -43,16 +59,23 @@ def read_previous(
     known: str | None,
     findings: Findings,
     *,
+    now: datetime,
     trust: bool = True,
 ) -> Previous:
-    """Read the newest point that can be read. Damage costs only that more is written anew.
+    """Read the newest point that can be read and is not forgotten. Damage costs only that more is written anew.
+
+    What only forgotten points name may be gone any time. Where nobody knows which they are, nothing is relied on.
 
     Args:
         connection: Where index objects are read.
         repository: The repository.
         known: The newest point as the leases know it, see `newest_points`.
         findings: Told about damage.
+        now: The time.
         trust: Whether its chunks may be relied on; if not, all is compared with what is there.
+
+    Raises:
+        LockedError: Nothing is to be relied on, and what is there is at risk (``prune-unfinished``).
     """
     passed_over: list[str] = []
 
@@ -60,10 +83,18 @@ def read_previous(
         passed_over.append(id_)
         findings.add(_damage(id_, damage))
 
+    try:
+        register = find_register(repository.store).register
+    except CorruptError as error:
+        findings.add(_damage(REGISTER, error, error.hint))
+        register, trust = Register(), False
+    at_risk_ns = register.at_risk_ns(now)
+    if at_risk_ns and not trust:
+        raise prune_unfinished(repository.store)
     points = ReadablePoints(repository.store, tell)
-    manifest = next(points.manifests(newest_points(repository.store, known)), None)
+    manifest = next(points.manifests(newest_points(repository.store, known, register.forgotten())), None)
     if manifest is None:
-        return Previous(None, {}, {}, passed_over[0] if passed_over else None)
+        return Previous(None, {}, {}, passed_over[0] if passed_over else None, at_risk_ns)
     latest = passed_over[0] if passed_over else manifest.id
     if not trust:
         return Previous(manifest, {}, {}, latest)
@@ -72,6 +103,7 @@ def read_previous(
         _with_chunks(connection, repository, manifest.tables, findings),
         _with_chunks(connection, repository, manifest.files, findings),
         latest,
+        at_risk_ns,
     )
 
 
@@ -90,11 +122,5 @@ def _with_chunks(
     return found
 
 
-def _damage(where: str, error: Damage) -> Finding:
-    return Finding(
-        "repository-damaged",
-        "error",
-        where,
-        error.message,
-        "Run backup --full to mend what the lake still has, and verify --all to see which points are whole.",
-    )
+def _damage(where: str, error: Damage, cure: str = _CURE) -> Finding:
+    return Finding("repository-damaged", "error", where, error.message, cure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from canvasback.model.clock import now
@@ -23,6 +23,9 @@ def backup(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    tags: Sequence[str] = (),
+    note: str = "",
+    dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -43,16 +46,30 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
+        note: What to note of it; see `canvasback.note`.
+        dry_run: Only say what the lake has that is not protected yet. Nothing is written, and no lease is taken.
         jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
         clock: Tells the time.
 
     Returns:
-        What was done. With findings the point is made all the same, of all that could be read.
+        What was done, or would be. With findings the point is made all the same, of all that could be read.
 
     Raises:
         CanvasbackError: No point was made; every older one is as it was.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    return back_up(lake, repository, run, data_path=data_path, recheck=recheck, full=full, only_new=only_new)
+    return back_up(
+        lake,
+        repository,
+        run,
+        data_path=data_path,
+        recheck=recheck,
+        full=full,
+        only_new=only_new,
+        tags=tuple(tags),
+        note=note,
+        dry_run=dry_run,
+    )

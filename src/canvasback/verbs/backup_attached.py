@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import duckdb
@@ -15,7 +15,8 @@ from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
-from canvasback.transfer.new_point import Backup
+from canvasback.transfer.new_point import carry_out
+from canvasback.transfer.planned_point import Request
 
 
 @translates_errors
@@ -29,6 +30,9 @@ def backup_attached(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    tags: Sequence[str] = (),
+    note: str = "",
+    dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -48,13 +52,16 @@ def backup_attached(
         recheck: See `canvasback.backup`.
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
+        tags: See `canvasback.backup`.
+        note: See `canvasback.backup`.
+        dry_run: See `canvasback.backup`.
         jobs: See `canvasback.backup`.
         stores: See `canvasback.backup`.
         progress: Told how the work goes on.
         clock: Tells the time.
 
     Returns:
-        What was done. With findings the point is made all the same, of all that could be read.
+        What was done, or would be. With findings the point is made all the same, of all that could be read.
 
     Raises:
         UsageError: The connection has no lake of that name (``not-attached``).
@@ -62,13 +69,14 @@ def backup_attached(
     """
     attached = AttachedLake(connection, alias, metadata_schema or "")
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    return Backup(
+    request = Request(
         lake=attached.name,
         engine=attached.engine(),
         repository=open_repository(run.stores.open(repository)),
         run=run,
         data_path=data_path,
         recheck=recheck,
-        trust=not full,
+        full=full,
         only_new=only_new,
-    ).back_up()
+    )
+    return carry_out(request, dry_run=dry_run, tags=tuple(tags), note=note)

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.image import Image
 from canvasback.history.points import image_of, open_point
 from canvasback.model.manifest import Manifest
+from canvasback.model.register import Register
 from canvasback.model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
-from canvasback.repository.readable_points import ReadablePoints
+from canvasback.repository.points import stored_points
+from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.repository.register import read_register
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 
 
 @translates_errors
-def list_points(repository: str, *, stores: Stores | None = None) -> ListResult:
-    """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem."""
+def list_points(repository: str, *, forgotten: bool | None = False, stores: Stores | None = None) -> ListResult:
+    """The points of a repository, oldest first. One whose manifest is damaged is listed with its problem.
+
+    Args:
+        repository: The repository, a folder or a URL.
+        forgotten: Whether to list those that are forgotten, in place of those that are not; None for all.
+        stores: How to reach object stores; by each cloud's own configuration if None.
+
+    Returns:
+        The points. Where the register is damaged nobody knows which are forgotten: all are listed, with a finding.
+    """
     store = open_repository((stores or Stores()).open(repository)).store
+    register, findings = read_register(store)
+    hidden = register.forgotten()
     found: list[PointSummary] = []
-    points = ReadablePoints(store, lambda id_, damage: found.append(PointSummary(point=id_, problem=damage.message)))
-    for manifest in points.manifests(points.ids):
-        found.append(_summary(manifest))  # noqa: PERF401 - what is damaged comes between
-    return ListResult(repository=store.url, points=tuple(found))
+
+    def tell(id_: str, damage: Damage) -> None:
+        found.append(_marked(PointSummary(point=id_, problem=damage.message), register))
+
+    ids = [id_ for id_ in stored_points(store) if forgotten is None or (id_ in hidden) == forgotten]
+    for manifest in ReadablePoints(store, tell).manifests(ids):
+        found.append(_marked(_summary(manifest), register))  # noqa: PERF401 - what is damaged comes between
+    return ListResult(repository=store.url, points=tuple(found), findings=findings)
 
 
 @translates_errors
@@ -36,7 +56,7 @@ def show(repository: str, point: str = "latest", *, stores: Stores | None = None
     with image_of(opened.store, manifest, check_with=1) as image:
         tables = _tables(in_dialect(image, "duckdb"), manifest.snapshot_id)
     return ShowResult(
-        point=_summary(manifest),
+        point=_marked(_summary(manifest), read_register(opened.store)[0]),
         ducklake_version=manifest.catalog.version,
         engine=manifest.catalog.engine,
         data_path=manifest.data_path,
@@ -46,6 +66,18 @@ def show(repository: str, point: str = "latest", *, stores: Stores | None = None
         tables=tables,
         findings=manifest.findings,
         finding_counts=manifest.finding_counts,
+    )
+
+
+def _marked(summary: PointSummary, register: Register) -> PointSummary:
+    marks = register.marks(summary.point)
+    return msgspec.structs.replace(
+        summary,
+        tags=marks.tags,
+        note=marks.note,
+        held=marks.held,
+        held_until=marks.held_until,
+        forgotten=marks.forgotten,
     )
 
 

@@ -17,6 +17,7 @@ from canvasback.model.level import RestoreLevel
 from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.restore import RestoreResult
+from canvasback.repository.register import read_register
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, relative_folder
 from canvasback.storage.run import Run
@@ -94,7 +95,14 @@ def restore(
     if not shares_files and same_place(root, manifest.data_root):
         sharing = find_sharing(opened.store, manifest, name, engine)
     return Restoring(
-        target=target, opened=opened, manifest=manifest, commit=commit, level=level, run=run, sharing=sharing
+        target=target,
+        opened=opened,
+        manifest=manifest,
+        commit=commit,
+        level=level,
+        run=run,
+        sharing=sharing,
+        damage=read_register(opened.store)[1],
     ).restore(dry_run=dry_run)
 
 

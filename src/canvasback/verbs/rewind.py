@@ -24,16 +24,16 @@ from canvasback.errors import LockedError, UsageError
 from canvasback.history.moments import find_commit
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
-from canvasback.model.commit import Commit, CommitSummary
+from canvasback.model.commit import Commit
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.moment import Moment
-from canvasback.model.plurals import many
+from canvasback.model.plans.rewind import RewindPlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
 from canvasback.model.results.rewind import RewindResult, RewoundTable
 from canvasback.model.table_state import differing, pair_states
-from canvasback.parquet.cut import cut_files, cutting_steps, refuse_uncuttable
+from canvasback.parquet.cut import cut_files, refuse_uncuttable
 from canvasback.parquet.deletes_at import DeletesThen, deletes_then, late_of
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
@@ -97,22 +97,20 @@ def rewind(
             hint="Name a repository with --repo, in which a point is made first; or say --no-safety-point.",
         )
     name = parse_lake(lake)
-    rewinding = _Rewind(name, open_to_change(name), moment, data_path, keep_files, run)
-    made = ""
+    rewinding = _Rewind(name, open_to_change(name), moment, repository, data_path, keep_files, run)
+    made: BackupResult | None = None
     for _ in range(_ATTEMPTS):
         with open_lake(rewinding.engine, name, data_path=data_path) as live:
-            plan = rewinding.plan(live)
-            if plan.nothing or dry_run:
-                return rewinding.result(plan, made, repository, dry_run=dry_run)
+            look = rewinding.look(live)
+            if look.plan.nothing or dry_run:
+                return rewinding.result(look.plan, made, dry_run=dry_run)
             if safety_point and repository is not None:
-                rewinding.engine.change((), plan.expected)  # who is locked out need not wait for a point to hear of it
-                point = rewinding.back_up(lake, repository)
-                made = point.point
-                plan.findings.extend(point.findings)
-                if point.snapshot_id != plan.head.snapshot:
+                rewinding.engine.change((), look.expected)  # who is locked out need not wait for a point to hear of it
+                made = make_safe(lake, repository, run, data_path=data_path, only_new=True)
+                if made.snapshot_id != look.plan.head.snapshot:
                     continue  # somebody committed meanwhile: what would be lost is another thing now
-            rewinding.execute(plan, live.image)
-            return rewinding.result(plan, made, repository, dry_run=False)
+            rewinding.execute(look, live.image)
+            return rewinding.result(look.plan, made, dry_run=False)
     raise LockedError(
         "catalog-changed",
         f"somebody goes on committing to {name}, so nothing was done to it",
@@ -120,127 +118,114 @@ def rewind(
     )
 
 
-class _Plan(msgspec.Struct):
-    """What is to be done, and what is lost by it."""
+class _Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what it takes to carry it out while the catalog is as it was."""
 
-    head: Commit
-    target: Commit
+    plan: RewindPlan
     root: str
-    findings: Findings
-    commits: tuple[CommitSummary, ...] = ()
-    tables: tuple[RewoundTable, ...] = ()
     straddlers: list[tuple[str, int]] = []
     deletes: DeletesThen = DeletesThen()
     abandoned: list[tuple[int, str]] = []
     expected: Expected | None = None
-    clients: tuple[str, ...] = ()
-
-    @property
-    def nothing(self) -> bool:
-        """Whether the lake is there already."""
-        return self.target.snapshot == self.head.snapshot
 
 
 class _Rewind(msgspec.Struct):
     lake: LakeName
     engine: Engine
     moment: Moment
+    repository: str | None
     data_path: str | None
     keep_files: bool
     run: Run
 
-    def plan(self, live: OpenedLake) -> _Plan:
-        """Look, and change nothing."""
+    def look(self, live: OpenedLake) -> _Look:
+        """See what is to be done, and change nothing."""
         image = live.image
         snapshot, committed, _ = image.head()
-        target = find_commit(image, self.moment, self.run.now())
-        plan = _Plan(Commit(snapshot, committed), target, live.root(), Findings())
+        head, target = Commit(snapshot, committed), find_commit(image, self.moment, self.run.now())
+        root = live.root()
+        plan = RewindPlan(lake=str(self.lake), head=head, target=target, repository=self.repository or "")
         if plan.nothing:
-            return plan
-        plan.straddlers = straddling(image, target.snapshot)
-        refuse_uncuttable(image, plan.straddlers)
-        sources = LakeFiles(image, plan.root, self.run.stores)
-        plan.deletes = deletes_then(image, target.snapshot, late_of(plan.straddlers), sources)
-        image.deletes[target.snapshot] = plan.deletes.rows
-        plan.commits = commits_between(image, target.snapshot, snapshot)
-        plan.tables = _tables(image, target.snapshot, snapshot)
-        plan.abandoned = abandoned_files(image, plan.root, target.snapshot, plan.straddlers)
-        plan.expected = expected_of(image)
-        plan.clients = self.engine.clients()
-        for client in plan.clients:
-            plan.findings.add(
-                Finding(
-                    "client-attached",
-                    "warning",
-                    client,
-                    "is connected to the catalog's database, and may have the lake attached",
-                    "Whoever has the lake attached must attach it again before using it, or he sees what is undone.",
-                )
-            )
-        plan.findings.extend(forgotten_findings(image, target.snapshot))
-        plan.findings.extend(plan.deletes.findings)
-        return plan
+            return _Look(plan=plan, root=root)
+        straddlers = straddling(image, target.snapshot)
+        refuse_uncuttable(image, straddlers)
+        sources = LakeFiles(image, root, self.run.stores)
+        deletes = deletes_then(image, target.snapshot, late_of(straddlers), sources)
+        image.deletes[target.snapshot] = deletes.rows
+        abandoned = abandoned_files(image, root, target.snapshot, straddlers)
+        findings = Findings()
+        findings.extend(map(_attached, self.engine.clients()))
+        findings.extend(forgotten_findings(image, target.snapshot))
+        findings.extend(deletes.findings)
+        plan = msgspec.structs.replace(
+            plan,
+            commits=commits_between(image, target.snapshot, snapshot),
+            tables=_tables(image, target.snapshot, snapshot),
+            cut=len(straddlers),
+            abandoned=len(abandoned),
+            keep_files=self.keep_files,
+            findings=findings.kept,
+            finding_counts=findings.counts,
+        )
+        return _Look(
+            plan=plan,
+            root=root,
+            straddlers=straddlers,
+            deletes=deletes,
+            abandoned=abandoned,
+            expected=expected_of(image),
+        )
 
-    def back_up(self, lake: str, repository: str) -> BackupResult:
-        """A point of the lake as it is."""
-        return make_safe(lake, repository, self.run, data_path=self.data_path, only_new=True)
-
-    def execute(self, plan: _Plan, image: Image) -> None:
+    def execute(self, look: _Look, image: Image) -> None:
         """Write the files that are needed, then change the catalog in one step."""
-        cuts = self._cut(plan, image)
-        edits = rewind_edits(image, plan.target.snapshot, cuts)
-        waiting = [] if self.keep_files else plan.abandoned
-        scheduled = schedule_edit(image, plan.root, plan.target.snapshot, waiting, self.run.now())
+        target = look.plan.target.snapshot
+        edits = rewind_edits(image, target, self._cut(look, image))
+        waiting = [] if self.keep_files else look.abandoned
+        scheduled = schedule_edit(image, look.root, target, waiting, self.run.now())
         self.run.progress.begin("changing the catalog")
-        self.engine.change(statements([*([scheduled] if scheduled else []), *edits]), plan.expected)
+        self.engine.change(statements([*([scheduled] if scheduled else []), *edits]), look.expected)
         self.run.progress.end()
 
-    def result(self, plan: _Plan, safety_point: str, repository: str | None, *, dry_run: bool) -> RewindResult:
+    def result(self, plan: RewindPlan, safety_point: BackupResult | None, *, dry_run: bool) -> RewindResult:
         """What was done, or would be."""
-        kept = self.keep_files
+        findings = Findings()
+        findings.recall(plan.findings, plan.finding_counts)
+        if safety_point is not None:
+            findings.recall(safety_point.findings, safety_point.finding_counts)
         return RewindResult(
-            lake=str(self.lake),
+            lake=plan.lake,
             from_snapshot=plan.head.snapshot,
             snapshot_id=plan.target.snapshot,
             snapshot_time=plan.target.time,
-            steps=self._steps(plan, repository),
+            steps=plan.steps,
             dry_run=dry_run,
-            safety_point=safety_point,
+            safety_point=safety_point.point if safety_point else "",
             commits=plan.commits,
             tables=plan.tables,
-            scheduled_files=0 if kept else len(plan.abandoned),
-            kept_files=len(plan.abandoned) if kept else 0,
-            cut_files=len(plan.straddlers),
+            scheduled_files=0 if plan.keep_files else plan.abandoned,
+            kept_files=plan.abandoned if plan.keep_files else 0,
+            cut_files=plan.cut,
             seconds=self.run.seconds,
-            findings=plan.findings.kept,
-            finding_counts=plan.findings.counts,
+            findings=findings.kept,
+            finding_counts=findings.counts,
         )
 
-    def _cut(self, plan: _Plan, image: Image) -> list[Cut]:
-        sources = LakeFiles(image, plan.root, self.run.stores)
+    def _cut(self, look: _Look, image: Image) -> list[Cut]:
+        sources = LakeFiles(image, look.root, self.run.stores)
         files = [
-            file for kind in KINDS for file in sources.find(kind, [id_ for of, id_ in plan.straddlers if of == kind])
+            file for kind in KINDS for file in sources.find(kind, [id_ for of, id_ in look.straddlers if of == kind])
         ]
-        return cut_files(image, plan.target.snapshot, files, self.run, plan.deletes.commits)
+        return cut_files(image, look.plan.target.snapshot, files, self.run, look.deletes.commits)
 
-    def _steps(self, plan: _Plan, repository: str | None) -> tuple[str, ...]:
-        if plan.nothing:
-            return (f"the lake is at {plan.head} already: nothing is to be done",)
-        steps = [f"the lake goes back from {plan.head} to {plan.target}, in one transaction"]
-        steps.append(
-            f"before that, a point of the lake as it is is made in {repository}"
-            if repository
-            else "no point is made before it: what only the undone commits hold is lost with DuckLake's next cleanup"
-        )
-        steps += cutting_steps(plan.straddlers)
-        files = f"{many(len(plan.abandoned), 'file')} of undone commits"
-        steps.append(
-            f"left alone, for DuckLake's removal of orphaned files to delete: {files}"
-            if self.keep_files
-            else f"scheduled for DuckLake's cleanup: {files}"
-        )
-        steps.append("whoever has the lake attached has to attach it again")
-        return tuple(steps)
+
+def _attached(client: str) -> Finding:
+    return Finding(
+        "client-attached",
+        "warning",
+        client,
+        "is connected to the catalog's database, and may have the lake attached",
+        "Whoever has the lake attached must attach it again before using it, or he sees what is undone.",
+    )
 
 
 def _tables(image: Image, snapshot: int, head: int) -> tuple[RewoundTable, ...]:

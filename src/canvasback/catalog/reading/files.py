@@ -60,6 +60,14 @@ def _named(image: Image, data_root: str, kind: str) -> str:
     """
 
 
+def named_bytes(image: Image) -> int:
+    """How many bytes the files have that an image names."""
+    tables = [image.tables[table].select for table, _ in KINDS.values() if table in image.tables]
+    sizes = " UNION ALL ".join(f"SELECT file_size_bytes FROM ({select})" for select in tables)
+    [(found,)] = image.connection.execute(f"SELECT coalesce(sum(file_size_bytes), 0) FROM ({sizes})").fetchall()
+    return int(found)
+
+
 def prefixes_select(image: Image) -> str:
     """A SELECT of each table's folder: ``table_id``, ``prefix`` (ends in a slash or is empty), ``absolute``."""
     if not image.has("ducklake_table", "path"):  # DuckLake 0.1 keeps all files in one folder

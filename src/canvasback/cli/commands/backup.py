@@ -8,7 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -34,6 +34,9 @@ def backup(
     only_new: Annotated[
         bool, typer.Option("--only-new", help="Make no point where the newest one holds all that there is.")
     ] = False,
+    tag: TagIt = None,
+    note: NoteIt = "",
+    dry_run: DryRun = False,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -51,6 +54,9 @@ def backup(
             recheck=recheck,
             full=full,
             only_new=only_new,
+            tags=tag or (),
+            note=note,
+            dry_run=dry_run,
             stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
         )
@@ -60,9 +66,17 @@ def backup(
 
 def backup_text(result: BackupResult) -> str:
     """The point, and what was copied for it."""
+    if result.dry_run:
+        lines = [
+            "what a backup would do:",
+            *(f"  - {step}" for step in result.steps),
+            "",
+            "nothing was changed (--dry-run)",
+        ]
+        return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
-        return "\n".join([nothing, *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([nothing, *_marks(result), *findings_lines(result.findings, result.finding_counts)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -71,5 +85,11 @@ def backup_text(result: BackupResult) -> str:
         f"  reused     {result.reused_files:,}",
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
+        *_marks(result),
         *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
+
+
+def _marks(result: BackupResult) -> list[str]:
+    tags = [f"  tags       {', '.join(result.tags)}"] if result.tags else []
+    return [*tags, f"  note       {result.note}"] if result.note else tags

@@ -121,7 +121,7 @@ def _text(result: RestoreResult | TableRestoreResult) -> str:
 
 def _lake_text(result: RestoreResult) -> str:
     head = "would restore" if result.dry_run else "restored"
-    lines = [f"{head} {result.point} to {result.lake}", *(f"  - {step}" for step in result.steps)]
+    lines = [f"{head} {result.point} to {result.lake}", *(f"  - {step}" for step in (*result.steps, *result.remarks))]
     if result.dry_run:
         lines.append("nothing was changed (--dry-run)")
     else:

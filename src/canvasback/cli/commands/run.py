@@ -11,11 +11,12 @@ import canvasback
 from canvasback.cli.batch import BatchCommand, run_batch
 from canvasback.cli.commands.backup import backup_text
 from canvasback.cli.exit_codes import WITH_FINDINGS, exit_code_of, has_findings
-from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.output import show_answer
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.model.lake import parse_lake
+from canvasback.model.register import check_note, check_tags
 from canvasback.model.results.run import RunResult
 from canvasback.storage.locations import folder_url
 
@@ -28,6 +29,8 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The batch job and its arguments.")],
     repo: Repo = None,
     data_path: DataPath = None,
+    tag: TagIt = None,
+    note: NoteIt = "",
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
@@ -40,7 +43,10 @@ def run(
         settings = read_settings()
         named = settings.lake(lake)
         repository, stores = settings.find_repository(repo, named), settings.stores(limit_rate)
-        parse_lake(named.lake), folder_url(repository)  # what makes no sense is found out before the job runs
+        # What makes no sense is found out before the job runs.
+        parse_lake(named.lake), folder_url(repository)
+        check_tags(tag or ())
+        check_note(note)
         began = time.monotonic()
         ended.append(run_batch(command))
         seconds = round(time.monotonic() - began, 3)
@@ -49,6 +55,8 @@ def run(
             repository,
             data_path=named.find_data_path(data_path),
             jobs=jobs,
+            tags=tag or (),
+            note=note,
             stores=stores,
             progress=progress_for(quiet=quiet),
         )

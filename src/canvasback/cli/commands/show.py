@@ -15,6 +15,7 @@ from canvasback.cli.text.size import size
 from canvasback.cli.text.table import table
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import either, many
+from canvasback.model.register import held_words
 from canvasback.model.results.listing import ShowResult
 
 app = typer.Typer()
@@ -46,6 +47,13 @@ def _text(result: ShowResult) -> str:
         f"  data path  {result.data_path} (found at {result.data_root})",
         "",
     ]
+    marks = [
+        ("tags", ", ".join(p.tags)),
+        ("note", p.note),
+        ("held", held_words(p.held_until).removeprefix("held ") if p.held else ""),
+        ("forgotten", f"since {_time(p.forgotten)}" if p.forgotten else ""),
+    ]
+    lines[-1:-1] = [f"  {name:<10} {said}" for name, said in marks if said]
     if result.absent:
         lines.insert(-1, f"  absent     {many(result.absent, 'file')} could not be saved")
     rows = [("SCHEMA", "TABLE", "ROWS", "FILES", "SIZE")]

@@ -10,10 +10,12 @@ from canvasback.model.finding import Finding
 
 
 class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.backup/1"):
-    """A recovery point was made, or the newest one was found to hold all that there is.
+    """A recovery point was made, or would be, or the newest one was found to hold all that there is.
+
+    A dry run tells what the run would do if every file could be had: its numbers are those of the plan.
 
     Attributes:
-        point: Its id.
+        point: Its id; empty in a dry run.
         snapshot_id: The lake's newest snapshot in it.
         files: Files that the point names.
         bytes: Bytes of them.
@@ -28,6 +30,10 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         commits: How many snapshots the lake has gone on since the point before; 0 where it was taken back.
         absent: Files that the point names and the repository does not hold.
         made: Whether it was made now; False where there was nothing new, and the newest point is the answer.
+        tags: Names that were given to it.
+        note: What was noted of it.
+        steps: The plan in words, in order.
+        dry_run: Whether nothing was written.
     """
 
     point: str
@@ -45,3 +51,7 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     commits: int
     absent: int
     made: bool
+    steps: tuple[str, ...]
+    dry_run: bool
+    tags: tuple[str, ...] = ()
+    note: str = ""

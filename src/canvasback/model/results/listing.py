@@ -24,6 +24,11 @@ class PointSummary(msgspec.Struct, frozen=True, kw_only=True):
         new_files: Files that its backup copied.
         new_bytes: Bytes of them.
         findings: How many findings its backup had.
+        tags: Names that were given to it.
+        note: What somebody noted of it.
+        held: Whether it must not be forgotten.
+        held_until: Until when; None for ever.
+        forgotten: Since when it is forgotten; None if it is not.
         problem: Why the manifest cannot be read, or empty.
     """
 
@@ -38,14 +43,26 @@ class PointSummary(msgspec.Struct, frozen=True, kw_only=True):
     new_files: int = 0
     new_bytes: int = 0
     findings: int = 0
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    held: bool = False
+    held_until: datetime | None = None
+    forgotten: datetime | None = None
     problem: str = ""
 
 
 class ListResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.list/1"):
-    """The points of a repository, oldest first."""
+    """The points of a repository, oldest first.
+
+    Attributes:
+        repository: Where they are.
+        points: The points; without those that are forgotten, unless they were asked for.
+        findings: What is wrong with the register; empty where it is sound.
+    """
 
     repository: str
     points: tuple[PointSummary, ...]
+    findings: tuple[Finding, ...]
 
 
 class TableSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
         lake: The catalog that was written.
         data_path: Where its files are.
         steps: The plan in words, in order.
+        remarks: What is to be said of how it was done: where an old catalog is now, and what a catalog of this kind
+            holds otherwise.
         dry_run: Whether nothing was written.
         kept_files: Files that were there already and whole.
         restored_files: Files that were put there.
@@ -30,6 +32,7 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     lake: str
     data_path: str
     steps: tuple[str, ...]
+    remarks: tuple[str, ...]
     dry_run: bool
     kept_files: int
     restored_files: int

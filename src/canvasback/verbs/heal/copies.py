@@ -16,6 +16,7 @@ from canvasback.errors import CorruptError, ObjectExistsError, StorageError
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.level import CheckLevel, RestoreLevel
 from canvasback.model.manifest import Manifest, StoredTable
+from canvasback.model.plans.files import PlannedFiles
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import HealedFile
 from canvasback.repository.own_table import OwnTable
@@ -29,6 +30,8 @@ from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
 from canvasback.transfer.place import Placer
+from canvasback.verbs.heal.healed import Healed
+from canvasback.verbs.heal.losses import UNSOURCED
 
 _COPIES = {
     "file_kind": "VARCHAR",
@@ -48,9 +51,6 @@ _CURE = "See what is there; run heal again when it is settled."
 
 _UNPLACED = {"copy-failed", "file-appeared", "elsewhere-damaged"}
 _REMEMBERED = 1_000_000
-
-UNSOURCED = "NOT EXISTS (FROM memory.copies x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
-"""A condition on rows ``d`` of ``memory.damaged``: no copy was found."""
 
 
 class Copies:
@@ -124,8 +124,17 @@ class Copies:
         self._findings = told
         self._connection.execute("INSERT INTO memory.tried FROM memory.copies")
 
-    def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> tuple[tuple[HealedFile, ...], int, int]:
-        """The first files that were put back and are whole now, their number, and their bytes.
+    def planned(self) -> PlannedFiles:
+        """The files of which `find` found a copy."""
+        files, bytes_, which = one_row(
+            self._connection,
+            "SELECT count(*), coalesce(sum(size), 0)::BIGINT, coalesce(bit_xor(hash(place, source, point)), 0) "
+            "FROM memory.copies",
+        )
+        return PlannedFiles(files, bytes_, f"{which:016x}")
+
+    def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> Healed:
+        """The files that were put back and are whole now.
 
         Args:
             diagnosis: Knows the tables' names.
@@ -149,7 +158,7 @@ class Copies:
             HealedFile(place=place, table=diagnosis.name(table_id), code=code, source=source)
             for place, table_id, code, source in rows
         )
-        return told, int(files), int(bytes_)
+        return Healed(told, int(files), int(bytes_))
 
     def _pass_over(self, point: str, damage: Damage) -> None:
         self._findings.add(unused_point(point, damage))

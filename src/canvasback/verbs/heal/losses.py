@@ -19,6 +19,9 @@ _WHOLE = "(f.file_kind, f.file_id) IN (FROM memory.whole)"
 _DROPPED = f"({_SURE} AND NOT {_WHOLE})"
 """Nor is a file of which every row can be read, whatever is wrong with it."""
 
+UNSOURCED = "NOT EXISTS (FROM memory.copies x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
+"""A condition on rows ``d`` of ``memory.damaged``: no copy was found."""
+
 
 class Losses:
     """The lost files that nothing was found for.

@@ -10,6 +10,7 @@ Source: the extension's `WriteCompactedFiles` and `GetCompactionChanges`, 0.3.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import accumulate
 
 import duckdb
@@ -28,10 +29,7 @@ from canvasback.parquet.schema import field_ids, geography, has_geometries, know
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
-from canvasback.verbs.heal.copies import UNSOURCED
-
-MERGED = "the files that were merged into it"
-"""Where a file comes from that is written anew."""
+from canvasback.verbs.heal.losses import UNSOURCED
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
 _PIECE = 1 << 20
@@ -100,12 +98,10 @@ def has_sources(merged: Merged, stores: Stores) -> bool:
     return True
 
 
-def note_planned(image: Image, merged: Merged) -> None:
-    """Note in ``memory.copies`` that a file would be written anew."""
-    image.connection.execute(
-        "INSERT INTO memory.copies SELECT 'data', $1, $2, $3, $4, 0, $5, '', ''",
-        [merged.file_id, merged.table_id, merged.place, merged.code, MERGED],
-    )
+def without_copy(merged: Sequence[Merged]) -> str:
+    """A condition on rows ``d`` of ``memory.damaged``: neither a copy was found, nor what was merged into the file."""
+    ids = ", ".join(str(file.file_id) for file in merged)
+    return f"{UNSOURCED} AND NOT (d.file_kind = 'data' AND d.file_id IN ({ids}))" if ids else UNSOURCED
 
 
 def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:

@@ -22,19 +22,19 @@ from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.level import CheckLevel
-from canvasback.model.plurals import many
+from canvasback.model.plans.heal import CatalogChanges, HealPlan
 from canvasback.model.progress import SILENT, Progress
-from canvasback.model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
-from canvasback.repository.repository import Repository
+from canvasback.model.results.heal import CatalogRepair, HealResult, Loss
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
 from canvasback.verbs.heal.catalog import planned_repairs, repair_file_rows, repair_rules
-from canvasback.verbs.heal.copies import UNSOURCED, Copies
+from canvasback.verbs.heal.copies import Copies
+from canvasback.verbs.heal.healed import Healed, told_healed
 from canvasback.verbs.heal.leftovers import sweep_folders
 from canvasback.verbs.heal.losses import Losses
-from canvasback.verbs.heal.merged import MERGED, Merged, find_merged, has_sources, note_planned, write_merged
+from canvasback.verbs.heal.merged import Merged, find_merged, has_sources, without_copy, write_merged
 from canvasback.verbs.heal.replica import find_replica
 
 _KEPT = 1000
@@ -95,19 +95,12 @@ def heal(
     return healing.heal(accept_loss=accept_loss, dry_run=dry_run)
 
 
-class _Done(msgspec.Struct):
-    """What was done, or would be."""
+class _Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What nothing brings back, and what becomes of the catalog by it."""
 
-    steps: list[str] = []
-    healed: tuple[HealedFile, ...] = ()
-    healed_files: int = 0
-    healed_bytes: int = 0
-    rewritten: int = 0
-    repairs: list[CatalogRepair] = []
-    losses: tuple[Loss, ...] = ()
-    lost_files: int = 0
-    safety_point: str = ""
-    accepted: int | None = None
+    catalog: CatalogChanges
+    losses: tuple[Loss, ...]
+    unreadable: list[Unreadable]
 
 
 class _Heal:
@@ -130,11 +123,10 @@ class _Heal:
         self.level = level
         self.data_path = data_path
         self.root = ""
+        self.safety_point = ""
         self.findings = Findings()
-        self.done = _Done()
 
     def heal(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
-        done = self.done
         with open_lake(self.engine, self.lake, data_path=self.data_path) as live:
             image = live.image
             self.root = live.root()
@@ -144,63 +136,81 @@ class _Heal:
             self.findings.merge(examiner.passed_over)
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
-            done.repairs = planned_repairs(image, diagnosis.faults)
-            image = self._heal_files(image, examiner, opened, diagnosis, dry_run=dry_run)
-            note_whole(image, self.root, self.run, look=accept_loss)
-            losses = Losses(image, diagnosis, UNSOURCED if dry_run else "true")
-            done.losses, done.lost_files = losses.first(_KEPT), losses.count
-            unreadable = losses.unreadable() if accept_loss else []
-            self._plan(losses, unreadable, accept_loss=accept_loss)
+            repairs = tuple(planned_repairs(image, diagnosis.faults))
+            replica = find_replica(image, self.run.stores, self.source, self.root) if self.source is not None else None
+            copies = Copies(image, self.root, self.run, opened, replica, self.findings)
+            copies.find(self.level)
+            merged = self._mergeable(image)
+            left = self._left(image, diagnosis, repairs, without_copy(merged), accepting=accept_loss)
+            plan = HealPlan(
+                lake=str(self.lake),
+                data_path=self.root,
+                repository=self.repository or "",
+                files=copies.planned(),
+                rewritten=len(merged),
+                catalog=left.catalog,
+            )
             if dry_run:
                 self.findings.merge(diagnosis.findings(image))
-                return self._result(dry_run=True)
-            damaged = _damaged(image)
-            if done.repairs or unreadable:
-                self._make_safe()
-                done.repairs = repair_file_rows(self.engine, image)
-        if diagnosis.faults:
-            done.repairs += repair_rules(self.engine, self.root, self.run.stores)
-        if unreadable:
-            self._accept(unreadable)
-        with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
-            image = live.image
-            after = examiner.look_again(image, damaged)
-            after.strays = diagnosis.strays
-            after.empty = None if self.done.healed_files else diagnosis.empty
-            self.findings.merge(after.findings(image))
-        return self._result(dry_run=False)
-
-    def _heal_files(
-        self,
-        image: Image,
-        examiner: Examiner,
-        opened: Repository | None,
-        diagnosis: Diagnosis,
-        *,
-        dry_run: bool,
-    ) -> Image:
-        """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
-        replica = find_replica(image, self.run.stores, self.source, self.root) if self.source is not None else None
-        copies = Copies(image, self.root, self.run, opened, replica, self.findings)
-        if not dry_run:
+                healed = told_healed(copies.healed(diagnosis, _KEPT, planned=True), merged, diagnosis, _KEPT)
+                return self._result(plan, left, healed, dry_run=True)
             sweep_folders(image, self.root)
-        while copies.find(self.level) and not dry_run:
+            self._put_back(image, copies, examiner, plan)
+            image, merged = self._write_merged(image, examiner)
+            healed = told_healed(copies.healed(diagnosis, _KEPT, planned=False), merged, diagnosis, _KEPT)
+            left = self._left(image, diagnosis, repairs, "true", accepting=accept_loss)
+            plan = msgspec.structs.replace(plan, catalog=left.catalog)
+            damaged = _damaged(image)
+            mended: list[CatalogRepair] = []
+            if repairs or left.unreadable:
+                self._make_safe()
+                mended += repair_file_rows(self.engine, image)
+        if diagnosis.faults:
+            mended += repair_rules(self.engine, self.root, self.run.stores)
+        accepted = self._accept(left.unreadable) if left.unreadable else None
+        with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
+            after = examiner.look_again(live.image, damaged)
+            after.strays = diagnosis.strays
+            after.empty = None if healed.count else diagnosis.empty
+            self.findings.merge(after.findings(live.image))
+        return self._result(plan, left, healed, dry_run=False, mended=tuple(mended), accepted=accepted)
+
+    def _mergeable(self, image: Image) -> list[Merged]:
+        return [merged for merged in find_merged(image, self.root) if has_sources(merged, self.run.stores)]
+
+    def _left(
+        self, image: Image, diagnosis: Diagnosis, repairs: tuple[CatalogRepair, ...], where: str, *, accepting: bool
+    ) -> _Left:
+        """See which damaged files there is no help for, and what becomes of the catalog."""
+        note_whole(image, self.root, self.run, look=accepting)
+        losses = Losses(image, diagnosis, where)
+        unreadable = losses.unreadable() if accepting else []
+        catalog = CatalogChanges(
+            repairs=repairs,
+            accepting=accepting,
+            left_out=len(unreadable),
+            lost_rows=losses.rows,
+            returning_rows=losses.returning,
+            unhealable=losses.count,
+            unsure=losses.unsure,
+            whole=losses.whole,
+        )
+        return _Left(catalog=catalog, losses=losses.first(_KEPT), unreadable=unreadable)
+
+    def _put_back(self, image: Image, copies: Copies, examiner: Examiner, plan: HealPlan) -> None:
+        """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
+        found = plan.files.count
+        while found:
             copies.put_back(self.run.now())
             examiner.recheck(image, _damaged(image))
-        done = self.done
-        done.healed, done.healed_files, done.healed_bytes = copies.healed(diagnosis, _KEPT, planned=dry_run)
-        return self._write_merged(image, examiner, diagnosis, dry_run=dry_run)
+            found = copies.find(self.level)
 
-    def _write_merged(self, image: Image, examiner: Examiner, diagnosis: Diagnosis, *, dry_run: bool) -> Image:
-        """Write merged files anew from what was merged into them; answer the image with what the catalog says then."""
-        found = [merged for merged in find_merged(image, self.root) if has_sources(merged, self.run.stores)]
+    def _write_merged(self, image: Image, examiner: Examiner) -> tuple[Image, list[Merged]]:
+        """Write merged files anew; answer the image with what the catalog says then, and which were written."""
+        written: list[Merged] = []
+        found = self._mergeable(image)
         if not found:
-            return image
-        if dry_run:
-            for merged in found:
-                self._note_rewritten(merged, diagnosis)
-                note_planned(image, merged)
-            return image
+            return image, written
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
         self._make_safe()
         suffix = aside_suffix(self.run.now())
@@ -211,89 +221,48 @@ class _Heal:
             self.run.stores.sync()
             self.engine.change(statements([edit]), expected_of(image))
             image = edited(image, [edit])
-            self._note_rewritten(merged, diagnosis)
+            written.append(merged)
         examiner.recheck(image, _damaged(image))
-        return image
-
-    def _note_rewritten(self, merged: Merged, diagnosis: Diagnosis) -> None:
-        done = self.done
-        done.rewritten += 1
-        done.healed_files += 1
-        file = HealedFile(place=merged.place, table=diagnosis.name(merged.table_id), code=merged.code, source=MERGED)
-        done.healed = (*done.healed, file)[:_KEPT]
-
-    def _plan(self, losses: Losses, unreadable: list[Unreadable], *, accept_loss: bool) -> None:
-        """What is done, in words."""
-        done = self.done
-        steps = done.steps
-        put_back = done.healed_files - done.rewritten
-        if put_back:
-            steps.append(
-                f"{many(put_back, 'file')} ({done.healed_bytes} bytes) put back, byte for byte; what is there "
-                "is moved aside, to names that end in .damaged-<time>"
-            )
-        if done.rewritten:
-            steps.append(
-                f"{many(done.rewritten, 'merged file')} written anew from the files that were merged into it, which "
-                "are still there: the same rows in the same order"
-            )
-        if (done.repairs or unreadable or done.rewritten) and self.repository:
-            steps.append(f"before the catalog is changed, a point of the lake as it is is made in {self.repository}")
-        steps += [f"{repair.code}: {repair.words}" for repair in done.repairs]
-        if unreadable:
-            steps.append(
-                f"one commit leaves out {many(len(unreadable), 'file')} that cannot be read: "
-                f"{many(losses.rows, 'row')} "
-                f"are lost, {losses.returning} that were deleted show again"
-            )
-        elif losses.count and not accept_loss:
-            steps.append(
-                f"{many(losses.count, 'file')} cannot be healed; --accept-loss makes the newest snapshot readable "
-                "without them"
-            )
-        if accept_loss and losses.unsure:
-            steps.append(
-                f"{many(losses.unsure, 'file')} not left out: storage does not let them be read, or put back, which is "
-                "no loss yet. See to the permissions and the network, and move away what is beyond rescue"
-            )
-        if losses.whole:
-            steps.append(
-                f"{many(losses.whole, 'file')} not left out, whatever is wrong there: every row can be read, so "
-                "that nothing is lost yet. Move away by hand what is not to be kept"
-            )
-        if not steps:
-            steps.append("nothing is to be done")
+        return image, written
 
     def _make_safe(self) -> None:
-        if self.repository is not None and not self.done.safety_point:
+        if self.repository is not None and not self.safety_point:
             # Damage is no commit: whether there is a new one does not tell whether a point has the catalog as it is.
             point = make_safe(str(self.lake), self.repository, self.run, data_path=self.root, only_new=False)
-            self.done.safety_point = point.point
+            self.safety_point = point.point
 
-    def _accept(self, unreadable: list[Unreadable]) -> None:
+    def _accept(self, unreadable: list[Unreadable]) -> int:
         with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
             image = live.image
             head, committed, _ = image.head()
             edits = loss_commit_edits(image, unreadable, max(self.run.now(), committed))
             self.engine.change(statements(edits), expected_of(image))
-            self.done.accepted = head + 1
+        return head + 1
 
-    def _result(self, *, dry_run: bool) -> HealResult:
-        done = self.done
+    def _result(
+        self,
+        plan: HealPlan,
+        left: _Left,
+        healed: Healed,
+        *,
+        dry_run: bool,
+        mended: tuple[CatalogRepair, ...] | None = None,
+        accepted: int | None = None,
+    ) -> HealResult:
         return HealResult(
-            lake=str(self.lake),
-            data_path=self.root,
+            lake=plan.lake,
+            data_path=plan.data_path,
             level=self.level,
-            steps=tuple(done.steps),
+            steps=plan.steps,
             dry_run=dry_run,
-            safety_point=done.safety_point,
-            healed=done.healed,
-            healed_files=done.healed_files,
-            healed_bytes=done.healed_bytes,
-            repairs=tuple(done.repairs),
-            losses=done.losses,
-            lost_files=done.lost_files,
-            accepted_snapshot=done.accepted,
+            safety_point=self.safety_point,
+            healed=healed.first,
+            healed_files=healed.count,
+            healed_bytes=healed.bytes,
+            repairs=plan.catalog.repairs if mended is None else mended,
+            losses=left.losses,
+            lost_files=plan.catalog.unhealable,
+            accepted_snapshot=accepted,
             seconds=self.run.seconds,
             findings=self.findings.kept,
             finding_counts=self.findings.counts,

@@ -87,7 +87,7 @@ class Mirroring:
         lacking = [id_ for id_ in wanted if id_ not in held]
         self._run.progress.begin("comparing points", files=len(lacking))
         self._know(lacking)
-        points = [manifest.id for manifest in self._readable(lacking).each(lacking, self._add)]
+        points = [manifest.id for manifest in self._readable().each(lacking, self._add)]
         self._run.progress.end()
         objects, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {self._objects}")
         return MirrorPlan(
@@ -146,11 +146,11 @@ class Mirroring:
         for _ in ReadablePoints(self._target, tell).each(dict.fromkeys(before), know):
             pass
 
-    def _readable(self, ids: list[str]) -> ReadablePoints:
+    def _readable(self) -> ReadablePoints:
         def tell(id_: str, damage: Damage) -> None:
             self._findings.add(Finding(damage.code, "error", id_, f"not mirrored: {damage.message}", _CURE))
 
-        return ReadablePoints(self._origin, tell, ids)
+        return ReadablePoints(self._origin, tell)
 
     def _add(self, manifest: Manifest) -> Manifest:
         self._objects.add(manifest)
@@ -201,7 +201,7 @@ class Mirroring:
             return manifest.id, len(self._named(self._origin, manifest, clause))
 
         whole = []
-        for id_, count in self._readable(list(points)).each(points, lacks):
+        for id_, count in self._readable().each(points, lacks):
             if count:
                 message = f"not mirrored: {many(count, 'object')} that it names could not be copied"
                 self._findings.add(Finding("point-not-mirrored", "error", id_, message, _CURE))

@@ -140,7 +140,7 @@ class Repairing:
             self._findings.add(Finding(damage.code, "error", id_, message, _CURE))
 
         self._run.progress.begin("reading points", files=len(ids))
-        points = ReadablePoints(self._store, tell, ids)
+        points = ReadablePoints(self._store, tell)
         for id_ in ids:
             with suppress(UnreadablePointError), points.reading(id_):
                 self._read_point(id_)

@@ -9,13 +9,14 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.image import Image
-from canvasback.catalog.reading.files import named_files, prefixes_select
+from canvasback.catalog.reading.files import prefixes_select
 from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID_FIELD
 from canvasback.parquet.footers import field_ids_in
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import deleted_positions, row_ids
+from canvasback.verbs.salvage.known_files import KnownFiles
 
 _ENCRYPTED = "encryption_key IS NOT NULL"
 
@@ -106,7 +107,9 @@ class LakeTable(msgspec.Struct):
         return f"{self.schema}.{self.name}"
 
 
-def known_tables(image: Image, root: str, store: Store, wanted: set[str]) -> list[LakeTable]:
+def known_tables(
+    image: Image, root: str, store: Store, wanted: set[str], copies: Store | None = None
+) -> list[LakeTable]:
     """The tables of the head, with their rows where unknown files lie in their folders.
 
     Args:
@@ -114,19 +117,21 @@ def known_tables(image: Image, root: str, store: Store, wanted: set[str]) -> lis
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         wanted: The folders of unknown files.
+        copies: Holds copies of the data path's files, which are put there before anybody reads the catalog.
     """
+    files = KnownFiles(image, root, store, copies)
     head = image.head()[0]
     rows = image.rows(
         f"SELECT t.table_id, s.schema_name, t.table_name, p.prefix, p.absolute FROM {{ducklake_table}} t "
         f"JOIN {{ducklake_schema}} s ON s.schema_id = t.schema_id AND {visible('s', head)} "
         f"JOIN ({prefixes_select(image)}) p ON p.table_id = t.table_id WHERE {visible('t', head)} ORDER BY 1"
     )
-    return [_table(image, root, store, head, wanted, *row) for row in rows]
+    return [_table(image, root, files, head, wanted, *row) for row in rows]
 
 
 def _table(
-    image: Image, root: str, store: Store, head: int, wanted: set[str], id_: int, schema: str, name: str, prefix: str,
-    absolute: bool,  # noqa: FBT001
+    image: Image, root: str, files: KnownFiles, head: int, wanted: set[str], id_: int, schema: str, name: str,
+    prefix: str, absolute: bool,  # noqa: FBT001
 ) -> LakeTable:  # fmt: skip
     folder: str | None = prefix
     if absolute:
@@ -143,7 +148,7 @@ def _table(
     table = LakeTable(id_, schema, name, folder, columns, int(last), int(stats[0][0]) if stats else 0)
     table.partitioning = _partitioning(image, id_, head)
     if folder is not None and folder in wanted:
-        _holders(image, root, store, head, table)
+        _holders(image, files, head, table)
         _inlined(image, head, table)
     return table
 
@@ -159,13 +164,7 @@ def _partitioning(image: Image, table_id: int, head: int) -> tuple[int, list[tup
     return (int(rows[-1][0]), [(int(c), str(t)) for p, c, t in rows if p == rows[-1][0]]) if rows else None
 
 
-def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable) -> None:
-    places = {
-        (kind, int(file_id)): path
-        for kind, file_id, path in image.connection.execute(
-            f"SELECT kind, file_id, path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
-        ).fetchall()
-    }
+def _holders(image: Image, files: KnownFiles, head: int, table: LakeTable) -> None:
     for id_, path, rows, start, seen, encrypted in image.rows(
         f"SELECT data_file_id, path, record_count, row_id_start, {visible('f', head)}, {_ENCRYPTED} "
         f"FROM {{ducklake_data_file}} f WHERE table_id = {table.id}"
@@ -175,32 +174,30 @@ def _holders(image: Image, root: str, store: Store, head: int, table: LakeTable)
             table.gone.add(name)
             continue
         holder = Holder(int(id_), name, int(rows), start)
-        place = places.get(("data", int(id_)))
-        holder.missing = place is None or store.stat(place) is None
-        if place is not None and not holder.missing and not encrypted:  # unknown ones cannot be read then
-            _read_ids(image.connection, store, place, holder)
+        found = files.find("data", int(id_))
+        holder.missing = found is None
+        if found is not None and not encrypted:  # unknown ones cannot be read then
+            _read_ids(image.connection, found.local(), holder)
         table.holders[name] = holder
     by_id = {holder.id: holder for holder in table.holders.values()}
     for delete_id, data_id, encrypted in image.rows(
         f"SELECT delete_file_id, data_file_id, {_ENCRYPTED} FROM {{ducklake_delete_file}} f "
         f"WHERE table_id = {table.id} AND {visible('f', head)} ORDER BY 1"
     ):
-        place = places.get(("delete", int(delete_id)))
-        found = by_id.get(data_id)
-        if found is None:
+        found, of = files.find("delete", int(delete_id)), by_id.get(data_id)
+        if of is None:
             continue
-        found.delete_id = int(delete_id)
-        if place is not None and store.stat(place) is not None and not encrypted:
-            [local] = store.local_paths([place])
+        of.delete_id = int(delete_id)
+        if found is not None and not encrypted:
             with contextlib.suppress(duckdb.Error):  # a later file of deletes says more, and check says that it is bad
-                found.deleted = set().union(*deleted_positions(image.connection, local).values())
+                of.deleted = set().union(*deleted_positions(image.connection, found.local()).values())
 
 
-def _read_ids(connection: duckdb.DuckDBPyConnection, store: Store, place: str, holder: Holder) -> None:
-    [holder.path] = store.local_paths([place])
+def _read_ids(connection: duckdb.DuckDBPyConnection, path: str, holder: Holder) -> None:
+    holder.path = path
     try:
-        if ROW_ID_FIELD in field_ids_in(connection, [holder.path]).get(holder.path, []):
-            holder.ids = row_ids(connection, holder.path)
+        if ROW_ID_FIELD in field_ids_in(connection, [path]).get(path, []):
+            holder.ids = row_ids(connection, path)
     except duckdb.Error:
         holder.missing, holder.path = True, ""
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 
 import msgspec
 
-from canvasback.catalog.dialects import in_dialect
-from canvasback.catalog.engines import open_to_change
-from canvasback.datapath.opened_lake import open_lake
-from canvasback.errors import RefusedError
+from canvasback.catalog.engines import Engine, open_to_change
+from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.writing.unchanged import expected_of
+from canvasback.datapath.opened_lake import OpenedLake, open_lake
+from canvasback.errors import RefusedError, UsageError
 from canvasback.model.clock import now
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.plans.salvage import SalvagePlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.fast_forward import Divergence, FastForwardResult
 from canvasback.model.results.salvage import SalvageResult
@@ -23,9 +25,20 @@ from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote
 from canvasback.storage.run import Run
-from canvasback.verbs.salvage.fast_forward import FastForward, fast_forward, plan_fast_forward
-from canvasback.verbs.salvage.from_files import refuse_taken, result_of, salvage_files
-from canvasback.verbs.salvage.plan import plan_salvage
+from canvasback.verbs.salvage.fast_forward import (
+    FastForward,
+    fast_forward,
+    plan_fast_forward,
+    result_of,
+)
+from canvasback.verbs.salvage.files_plan import Salvaged, plan_files
+from canvasback.verbs.salvage.from_files import (
+    adopt_files,
+    attached_clients,
+    nothing_salvaged,
+    plan_new_catalog,
+)
+from canvasback.verbs.salvage.later_points import LaterPoint, LaterPoints
 
 
 @translates_errors
@@ -64,33 +77,40 @@ def salvage(
         UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
         RefusedError: A catalog is to be made where there is one (``target-not-empty``); the repository is of another
             lake (``other-lake``); there is nothing at the data path that is given (``data-path-empty``).
-        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed.
+        LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed, or nothing after what
+            the point brought back.
         LakeError: There is no catalog, or it cannot be read.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     name = parse_lake(lake)
-    findings = Findings()
     if data_path is not None and (repository is None or not new_catalog):
         _refuse_absent(run.stores, data_path)
-    planned = None
-    if repository is not None:
-        planned = _plan(name, repository, run, findings, data_path, new_catalog=new_catalog)
-    forwarded: FastForwardResult | None = None
-    if isinstance(planned, FastForward):
-        forwarded = fast_forward(planned, run, dry_run=dry_run)
-    if isinstance(planned, FastForward) and dry_run:
-        with planned.image() as stored:
-            plan = plan_salvage(in_dialect(stored, "duckdb"), planned.root, run.stores.open(planned.root), run.progress)
-            result = result_of(name, planned.root, plan, Findings(), run, dry_run=True)
+    planned = plan_salvage(name, repository, run, new_catalog=new_catalog, data_path=data_path)
+    plan, forward = planned.plan, planned.forward
+    if dry_run:
+        forwarded = None if plan.forward is None else result_of(plan.forward, dry_run=True)
     else:
-        result = salvage_files(
-            name,
-            run,
-            new_catalog=new_catalog and forwarded is None,
-            data_path=planned.root if isinstance(planned, FastForward) else data_path,
-            dry_run=dry_run,
-        )
-    return _together(result, forwarded, planned if isinstance(planned, Divergence) else None, findings, run)
+        forwarded = None if forward is None else fast_forward(forward)
+        adopt_files(planned.salvaged, planned.expected, plan.data_path, name, planned.engine, run)
+    return _result(plan, forwarded, run, dry_run=dry_run)
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what carries it out.
+
+    Attributes:
+        plan: The plan.
+        engine: Changes the catalog, or writes it.
+        forward: Brings the catalog forward to a point, if one is later.
+        salvaged: Makes commits of files.
+        expected: What the catalog must answer before they become part of it; None where it is made of them.
+    """
+
+    plan: SalvagePlan
+    engine: Engine
+    forward: FastForward | None
+    salvaged: Salvaged
+    expected: Expected | None
 
 
 def _refuse_absent(stores: Stores, data_path: str) -> None:
@@ -108,47 +128,123 @@ def _refuse_absent(stores: Stores, data_path: str) -> None:
         )
 
 
-def _plan(
-    name: LakeName,
-    repository: str,
-    run: Run,
-    findings: Findings,
-    data_path: str | None,
-    *,
-    new_catalog: bool,
-) -> FastForward | Divergence | None:
+def plan_salvage(
+    name: LakeName, repository: str | None, run: Run, *, new_catalog: bool, data_path: str | None
+) -> Planned:
+    """Decide what is to be done, and change nothing. See `salvage` for the arguments and for what may be raised."""
     engine = open_to_change(name)
-    opened = open_repository(run.stores.open(repository))
-    if new_catalog:
-        refuse_taken(engine)
-    with contextlib.nullcontext() if new_catalog else open_lake(engine, name, data_path=data_path) as live:
-        return plan_fast_forward(live, name, opened, findings, data_path=data_path, jobs=run.jobs_for(opened.store))
+    damaged = Findings()
+    forward: FastForward | None = None
+    parted: Divergence | None = None
+    with ExitStack() as closing:
+        if new_catalog:
+            _refuse_taken(engine)
+        live = None if new_catalog else closing.enter_context(open_lake(engine, name, data_path=data_path))
+        if repository is not None:
+            forward, parted = _find_point(repository, name, engine, live, run, damaged, closing, data_path)
+        if forward is not None:
+            root, image = forward.plan.data_path, forward.catalog
+        elif live is not None:
+            root, image = live.root(), live.image
+        else:
+            root, image = _named_root(data_path), None
+        if image is not None:
+            copies = None if forward is None else run.stores.open(forward.copies)
+            salvaged = plan_files(image, root, run.stores.open(root), run.progress, copies=copies)
+            remarks = attached_clients(engine) if salvaged.plan.commits else ()
+        else:
+            salvaged = plan_new_catalog(root, run)
+            remarks = () if salvaged.plan.commits else (nothing_salvaged(root),)
+        expected = None if image is None else expected_of(image)
+    plan = SalvagePlan(
+        lake=str(name),
+        data_path=root,
+        forward=None if forward is None else forward.plan,
+        parted=parted,
+        files=salvaged.plan,
+        damaged=damaged.kept,
+        remarks=remarks,
+    )
+    return Planned(plan=plan, engine=engine, forward=forward, salvaged=salvaged, expected=expected)
 
 
-def _together(
-    result: SalvageResult,
-    forwarded: FastForwardResult | None,
-    parted: Divergence | None,
-    findings: Findings,
+def _find_point(
+    repository: str,
+    name: LakeName,
+    engine: Engine,
+    live: OpenedLake | None,
     run: Run,
-) -> SalvageResult:
-    if parted is not None:
-        at = "no snapshot" if parted.snapshot_id is None else f"snapshot {parted.snapshot_id}"
-        message = (
-            f"the catalog has commits that point {parted.point} has not, and the reverse: {at} is the last of both, so "
-            "nothing was taken from points"
-        )
-        cure = "Compare the two with diff, and bring tables of the point back with restore --table."
-        findings.add(Finding("catalog-parted", "warning", result.lake, message, cure))
-    findings.extend(forwarded.findings if forwarded else ())
-    findings.extend(result.findings)
-    return msgspec.structs.replace(
-        result,
-        from_snapshot=result.from_snapshot if forwarded is None else forwarded.from_snapshot or 0,
-        steps=(*(forwarded.steps if forwarded else ()), *result.steps),
+    damaged: Findings,
+    closing: ExitStack,
+    data_path: str | None,
+) -> tuple[FastForward | None, Divergence | None]:
+    """What brings the catalog forward to a point, if one is later; or where it parted from the newest one."""
+    opened = open_repository(run.stores.open(repository))
+    image = None if live is None else live.image
+    later = LaterPoints(opened, image, damaged, run.jobs_for(opened.store), closing).find()
+    if not isinstance(later, LaterPoint):
+        return None, later
+    return plan_fast_forward(later, opened, live, name, engine, run, data_path=data_path), None
+
+
+def _result(plan: SalvagePlan, forwarded: FastForwardResult | None, run: Run, *, dry_run: bool) -> SalvageResult:
+    findings = Findings()
+    findings.extend(plan.damaged)
+    findings.extend([_parted(plan.lake, plan.parted)] if plan.parted is not None else [])
+    findings.extend(forwarded.findings if forwarded is not None else ())
+    findings.extend(plan.remarks)
+    return SalvageResult(
+        lake=plan.lake,
+        from_snapshot=plan.from_snapshot,
+        snapshot_id=plan.files.snapshot_id,
+        data_path=plan.data_path,
+        steps=plan.steps if forwarded is None else (*forwarded.steps, *plan.files.steps),
+        dry_run=dry_run,
+        commits=plan.files.commits,
+        left=plan.files.left,
+        losses=plan.files.losses,
+        tables=plan.files.tables,
         seconds=run.seconds,
         findings=findings.kept,
         finding_counts=findings.counts,
         forwarded=forwarded,
-        parted=parted,
+        parted=plan.parted,
     )
+
+
+def _parted(lake: str, parted: Divergence) -> Finding:
+    at = "no snapshot" if parted.snapshot_id is None else f"snapshot {parted.snapshot_id}"
+    message = (
+        f"the catalog has commits that point {parted.point} has not, and the reverse: {at} is the last of both, so "
+        "nothing was taken from points"
+    )
+    cure = "Compare the two with diff, and bring tables of the point back with restore --table."
+    return Finding("catalog-parted", "warning", lake, message, cure)
+
+
+def _named_root(data_path: str | None) -> str:
+    """The data path that a user names for a catalog that is to be made.
+
+    Raises:
+        UsageError: There is none (``no-data-path``).
+    """
+    if data_path is None:
+        raise UsageError(
+            "no-data-path",
+            "a catalog that is to be made does not say where its files are",
+            hint="Say it with --data-path.",
+        )
+    return folder_url(data_path)
+
+
+def _refuse_taken(engine: Engine) -> None:
+    """See that there is no catalog where one is to be made.
+
+    Raises:
+        RefusedError: There is one (``target-not-empty``).
+    """
+    try:
+        engine.prepare(replace=False)
+    except RefusedError as error:
+        hint = "Leave out --new-catalog if that is the lake's catalog: it is gone on from. Else move it aside first."
+        raise RefusedError(error.code, error.message, hint=hint) from error

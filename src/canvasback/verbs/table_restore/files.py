@@ -17,6 +17,7 @@ from canvasback.datapath.file_sources import FileSource, PointFiles
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.manifest import Manifest
+from canvasback.model.plans.files import PlannedFiles
 from canvasback.model.plurals import many
 from canvasback.model.relation import literal
 from canvasback.parquet.cut import cut_files, refuse_uncuttable
@@ -28,6 +29,7 @@ from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.transfer.destinations import list_places
 from canvasback.transfer.place import Placer
+from canvasback.transfer.placement import planned_files
 from canvasback.verbs.table_restore.inlined_rows import InlinedFile, write_inlined_rows
 
 
@@ -42,8 +44,7 @@ class TableFiles:
         manifest: The point.
 
     Attributes:
-        count: Files to copy.
-        bytes: Bytes of them.
+        planned: Files to copy.
         straddlers: Kind and id of the files of which only a part is needed.
         deletes: What the delete files among them say of the snapshot.
     """
@@ -57,8 +58,7 @@ class TableFiles:
         self._folders: dict[int, str] = {}
         self._places: OwnTable
         self._cutting: OwnTable
-        self.count = 0
-        self.bytes = 0
+        self.planned = PlannedFiles()
         self.straddlers: list[tuple[str, int]] = []
         self.deletes = DeletesThen()
 
@@ -124,9 +124,7 @@ class TableFiles:
         among = f"(kind, file_id) IN (SELECT * FROM (VALUES {cut}) v(kind, file_id))"
         self._cutting = OwnTable(connection, "cutting", f"FROM {places} WHERE {among}")
         connection.execute(f"DELETE FROM {places} WHERE {among}")
-        [(self.count, self.bytes)] = connection.execute(
-            f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {places}"
-        ).fetchall()
+        self.planned = planned_files(connection, places, by="name, size, checksum")  # the targets are new each time
         refuse_uncuttable(self._source, self.straddlers)
         sources = PointFiles(self._source, self._store, self._manifest)
         self.deletes = deletes_then(self._source, at, late_of(self.straddlers), sources)

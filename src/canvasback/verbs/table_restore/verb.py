@@ -27,11 +27,9 @@ from canvasback.model.commit import Commit
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.manifest import Manifest
-from canvasback.model.plurals import many
+from canvasback.model.plans.table_restore import TableRestorePlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.table_restore import RestoredTable, TableRestoreResult
-from canvasback.model.table_state import TableState
-from canvasback.parquet.cut import cutting_steps
 from canvasback.repository.repository import Repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
@@ -105,15 +103,35 @@ def restore_tables(
             data_path=data_path,
             files=files,
         )
-        returning.look()
+        look = returning.look()
+        added = 0
         if not dry_run:
             returning.engine.change(())  # who is locked out need not wait for the files to hear of it
-            returning.tables = returning.files.copy(returning.tables, returning.root)
-            returning.add()
-        return returning.result(dry_run=dry_run)
+            added = returning.add(files.copy(look.tables, look.plan.data_path), look.schemas)
+    plan = look.plan
+    return TableRestoreResult(
+        point=plan.point,
+        snapshot_id=plan.commit.snapshot,
+        lake=plan.lake,
+        new_snapshot_id=added,
+        tables=plan.tables,
+        steps=plan.steps,
+        dry_run=dry_run,
+        seconds=run.seconds,
+        findings=plan.findings,
+        finding_counts=plan.finding_counts,
+    )
 
 
-class _Returning(msgspec.Struct, kw_only=True):
+class _Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what it takes to carry it out while the point's image is open."""
+
+    plan: TableRestorePlan
+    tables: list[NewTable]
+    schemas: list[Schema]
+
+
+class _Returning(msgspec.Struct, frozen=True, kw_only=True):
     run: Run
     lake: LakeName
     engine: Engine
@@ -124,24 +142,36 @@ class _Returning(msgspec.Struct, kw_only=True):
     names: dict[LakeTable, tuple[str, str]]
     data_path: str | None
     files: TableFiles
-    root: str = ""
-    folders: dict[int, str] = {}
-    tables: list[NewTable] = []
-    schemas: list[Schema] = []
-    snapshot_id: int = 0
 
-    def look(self) -> None:
+    def look(self) -> _Look:
         """See whether it can be done, and note where each file goes. Changes nothing."""
         with open_lake(self.engine, self.lake, data_path=self.data_path) as live:
             target = live.image
             self._check(target)
-            self.root = live.root()
-            self._name(target)
+            root = live.root()
+            tables, schemas, folders = self._named(target, root)
             head = target.head()[0]
-        self.files.look(self.tables, self.folders, head)
+        self.files.look(tables, folders, head)
+        findings = Findings()
+        lost = {str(table) for table in self.names}
+        findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
+        findings.extend(self.files.deletes.findings)
+        plan = TableRestorePlan(
+            point=self.manifest.id,
+            commit=self.then,
+            lake=str(self.lake),
+            data_path=root,
+            schemas=tuple(schema.name for schema in schemas),
+            tables=self._told(),
+            files=self.files.planned,
+            cut=len(self.files.straddlers),
+            findings=findings.kept,
+            finding_counts=findings.counts,
+        )
+        return _Look(plan=plan, tables=tables, schemas=schemas)
 
-    def add(self) -> None:
-        """Add the tables in one transaction, to whatever the lake is by then."""
+    def add(self, tables: list[NewTable], schemas: list[Schema]) -> int:
+        """Add the tables in one transaction, to whatever the lake is by then; answer the snapshot that has them."""
         for attempt in range(1, _ATTEMPTS + 1):
             with open_lake(self.engine, self.lake, may_be_incomplete=True) as live:
                 target = live.image
@@ -152,49 +182,18 @@ class _Returning(msgspec.Struct, kw_only=True):
                     f"{self.then.snapshot} from point {self.manifest.id}"
                 )
                 moment = max(self.run.now(), head[1])
-                if any(schema.name.lower() in _schemas(target) for schema in self.schemas):
+                if any(schema.name.lower() in _schemas(target) for schema in schemas):
                     raise changed(str(self.lake))  # the files lie in another folder than that schema's
-                edits = table_commit_edits(
-                    self.source, self.then.snapshot, target, self.tables, self.schemas, moment, message
-                )
+                edits = table_commit_edits(self.source, self.then.snapshot, target, tables, schemas, moment, message)
             expected = Expected("SELECT max(snapshot_id), count(*) FROM ducklake_snapshot", (head[0], head[2]))
-            self.snapshot_id = head[0] + 1
             try:
                 self.engine.change(statements(edits), expected)
             except LockedError as error:
                 if error.code != "catalog-changed" or attempt == _ATTEMPTS:
                     raise
             else:
-                return
-
-    def result(self, *, dry_run: bool) -> TableRestoreResult:
-        """What was done, or would be."""
-        states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
-        restored = tuple(
-            _told(old, f"{schema}.{name}", states[old.table_id]) for old, (schema, name) in self.names.items()
-        )
-        steps = [f"point {self.manifest.id}: {self.then}"]
-        steps += [f"the schema {schema.name} is made, which the lake lacks" for schema in self.schemas]
-        copied = f"{many(self.files.count, 'file')} ({self.files.bytes} bytes)"
-        steps.append(f"copied to fresh names below {self.root}: {copied}")
-        steps += cutting_steps(self.files.straddlers)
-        steps.append("one new commit adds it; nothing else in the lake changes")
-        findings = Findings()
-        lost = {str(table) for table in self.names}
-        findings.extend(f for f in forgotten_findings(self.source, self.then.snapshot) if f.where in lost)
-        findings.extend(self.files.deletes.findings)
-        return TableRestoreResult(
-            point=self.manifest.id,
-            snapshot_id=self.then.snapshot,
-            lake=str(self.lake),
-            new_snapshot_id=self.snapshot_id,
-            tables=restored,
-            steps=tuple(steps),
-            dry_run=dry_run,
-            seconds=self.run.seconds,
-            findings=findings.kept,
-            finding_counts=findings.counts,
-        )
+                return head[0] + 1
+        raise AssertionError
 
     def _check(self, target: Image) -> None:
         expected = self.repository.marker.lake_id
@@ -230,34 +229,40 @@ class _Returning(msgspec.Struct, kw_only=True):
                     hint="Give it another name with --as; nothing in the lake is overwritten.",
                 )
 
-    def _name(self, target: Image) -> None:
+    def _named(self, target: Image, root: str) -> tuple[list[NewTable], list[Schema], dict[int, str]]:
+        """The tables as they are to be, the schemas that are made for them, and each table's folder, absolute."""
         known = _schemas(target)
         paths = target.has("ducklake_table", "path")
+        tables, schemas, folders = [], [], {}
         for old, (schema, name) in self.names.items():
             if schema.lower() not in known:
                 made = Schema(schema, str(uuid.uuid4()), "")
                 made = msgspec.structs.replace(made, folder=folder_of(schema, made.uuid)) if paths else made
-                self.schemas.append(made)
+                schemas.append(made)
                 known[schema.lower()] = made.folder
             unique = str(uuid.uuid4())
             folder = folder_of(name, unique) if paths else ""
-            self.tables.append(NewTable(old, schema, name, unique, folder))
+            tables.append(NewTable(old, schema, name, unique, folder))
             inside = known[schema.lower()]
             absolute = inside.startswith("/") or "://" in inside
-            self.folders[old.table_id] = ("" if absolute else self.root) + inside + folder
+            folders[old.table_id] = ("" if absolute else root) + inside + folder
+        return tables, schemas, folders
 
-
-def _told(old: LakeTable, restored_as: str, state: TableState) -> RestoredTable:
-    return RestoredTable(
-        table=str(old),
-        restored_as=restored_as,
-        rows=state.rows,
-        exact=state.rows_exact,
-        files=state.files,
-        bytes=state.bytes,
-        fewest=state.fewest,
-        most=state.most,
-    )
+    def _told(self) -> tuple[RestoredTable, ...]:
+        states = {state.table_id: state for state in table_states(self.source, self.then.snapshot)}
+        return tuple(
+            RestoredTable(
+                table=str(old),
+                restored_as=f"{schema}.{name}",
+                rows=states[old.table_id].rows,
+                exact=states[old.table_id].rows_exact,
+                files=states[old.table_id].files,
+                bytes=states[old.table_id].bytes,
+                fewest=states[old.table_id].fewest,
+                most=states[old.table_id].most,
+            )
+            for old, (schema, name) in self.names.items()
+        )
 
 
 def _renamed(found: list[LakeTable], as_name: str | None) -> dict[LakeTable, tuple[str, str]]:

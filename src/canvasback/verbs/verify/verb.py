@@ -28,6 +28,7 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import find_point, list_points
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
+from canvasback.repository.register import read_register
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.foreign_errors import translates_errors
@@ -87,7 +88,7 @@ def verify(
     Args:
         repository: The repository's folder.
         point: An id, a unique beginning of one, or ``latest``.
-        all_points: Verify every point; ``point`` is ignored.
+        all_points: Verify every point that is not forgotten; ``point`` is ignored.
         level: ``exists``: every object is there with its size. ``checksum``: every byte is as it was saved.
             ``rows``: also, every data file is Parquet with the rows and columns that the catalog promises.
         jobs: How many objects are worked on at a time; None for what suits the repository.
@@ -105,6 +106,7 @@ def verify(
     store = open_repository(run.stores.open(repository)).store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
+    findings.extend(read_register(store)[1])
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         sound = _collect(connection, store, ids, findings)
         held, objects, bytes_ = _check_present(connection, store, run.progress, findings)

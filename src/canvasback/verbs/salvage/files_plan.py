@@ -1,4 +1,4 @@
-"""The plan of a salvage: made of a catalog and a data path, wherever the two come from."""
+"""The plan of what comes back by files: made of a catalog and a data path, wherever the two come from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from canvasback.catalog.writing.commit import AUTHOR
 from canvasback.catalog.writing.edits import Edit
 from canvasback.catalog.writing.file_commit import MESSAGE
 from canvasback.datapath.unknown_files import list_data_path, unknown_files
+from canvasback.model.plans.salvage import FilesPlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
-from canvasback.model.results.salvage import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss
+from canvasback.model.results.salvage import LeftFile
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import gather
 from canvasback.verbs.salvage.folders import TableFolders
@@ -22,31 +23,23 @@ from canvasback.verbs.salvage.replay import Replay
 _LOOKED_AT = "is older than commits that an earlier salvage brought back, which left it or did not see it"
 
 
-class SalvagePlan(msgspec.Struct, kw_only=True):
-    """What is to become of a catalog.
+class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what carries it out.
 
     Attributes:
-        head: Its newest snapshot.
-        snapshot: The newest one afterwards.
-        edits: What its tables become.
-        commits: See `canvasback.model.results.salvage.SalvageResult`, as the rest.
-        left: The same.
-        losses: The same.
-        tables: The same.
+        plan: The plan.
+        edits: What the catalog's tables become.
         recent: Whether a DuckLake of 0.4 or later wrote some of the files.
     """
 
-    head: int
-    snapshot: int
-    edits: list[Edit]
-    commits: tuple[SalvagedCommit, ...]
-    left: tuple[LeftFile, ...]
-    losses: tuple[SalvageLoss, ...]
-    tables: tuple[SalvagedTable, ...]
+    plan: FilesPlan
+    edits: tuple[Edit, ...]
     recent: bool
 
 
-def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SILENT) -> SalvagePlan:
+def plan_files(
+    image: Image, root: str, store: Store, progress: Progress = SILENT, *, copies: Store | None = None
+) -> Salvaged:
     """Look at what storage holds and a catalog does not know, and plan to adopt it; nothing is changed.
 
     Args:
@@ -54,25 +47,25 @@ def plan_salvage(image: Image, root: str, store: Store, progress: Progress = SIL
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         progress: Told how the work goes on.
+        copies: Holds copies of the data path's files, which are put there first.
     """
     list_data_path(image, store, progress)
     every = gather(image.connection, store, unknown_files(image, root), progress)
     settled = _settled(image)
     files = [file for file in every if file.moment > settled]
     head = image.head()[0]
-    table_folders = TableFolders(image, known_tables(image, root, store, {file.folder for file in files}))
+    table_folders = TableFolders(image, known_tables(image, root, store, {file.folder for file in files}, copies))
     outcome = Replay(image, table_folders, files).run()
     looked_at = [LeftFile(name=file.name, reason=_LOOKED_AT) for file in every if file.moment <= settled]
-    return SalvagePlan(
+    plan = FilesPlan(
         head=head,
-        snapshot=outcome.snapshot,
-        edits=outcome.edits,
+        snapshot_id=outcome.snapshot,
         commits=tuple(outcome.commits),
         left=tuple(sorted([*outcome.left, *looked_at], key=lambda left: left.name)),
         losses=losses(outcome, files, table_folders.generated, head),
         tables=tuple(outcome.tables),
-        recent=any(file.recent for file in files),
     )
+    return Salvaged(plan=plan, edits=tuple(outcome.edits), recent=any(file.recent for file in files))
 
 
 def _settled(image: Image) -> int:

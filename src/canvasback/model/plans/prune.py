@@ -1,0 +1,53 @@
+"""What a prune is about to do."""
+
+from __future__ import annotations
+
+import msgspec
+
+from canvasback.model.plurals import either, many, many_are
+
+
+class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What no point names is about to be deleted.
+
+    Attributes:
+        repository: The repository.
+        grace: How long a point is forgotten, and an object is named by nobody, before it is deleted.
+        points: Forgotten points that are deleted.
+        objects: Objects that are deleted.
+        bytes: Bytes of them.
+        fingerprint: Differs where they are others.
+        waiting: Objects that no point names either, but that are too young.
+        waiting_bytes: Bytes of them.
+        leases: Old leases that are deleted.
+    """
+
+    repository: str
+    grace: str
+    points: int
+    objects: int
+    bytes: int
+    fingerprint: str
+    waiting: int
+    waiting_bytes: int
+    leases: int
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The plan in words, in order."""
+        steps = []
+        if self.points:
+            steps.append(
+                f"{many(self.points, 'point')} that {either(self.points, 'was', 'were')} forgotten more than "
+                f"{self.grace} ago {either(self.points, 'is', 'are')} deleted, and cannot be brought back"
+            )
+        if self.objects:
+            steps.append(f"{many(self.objects, 'object')} ({self.bytes} bytes) that no other point names: deleted")
+        if self.leases:
+            steps.append(f"{many(self.leases, 'old lease')}: deleted")
+        if self.waiting:
+            steps.append(
+                f"{many_are(self.waiting, 'object')} ({self.waiting_bytes} bytes) named by no point, and younger than "
+                f"{self.grace}: {either(self.waiting, 'it stays', 'they stay')}, as a run may be going to need them"
+            )
+        return tuple(steps or ["nothing is to be deleted"])

@@ -1,0 +1,45 @@
+"""JSON objects that say which format they are of, and carry a checksum of their own bytes. docs/format.md, "self"."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from blake3 import blake3
+
+from canvasback.errors import CorruptError
+from canvasback.repository import layout
+
+Document = TypeVar("Document", bound=msgspec.Struct)
+_BLANK = "0" * 64
+
+
+def stamped(document: Document) -> Document:
+    """The same document with its checksum in ``self``: encode it as it is, and write that."""
+    blank = msgspec.structs.replace(document, self=_BLANK)
+    return msgspec.structs.replace(blank, self=blake3(msgspec.json.encode(blank)).hexdigest())
+
+
+def is_as_stamped(content: bytes, recorded: str) -> bool:
+    """Whether the bytes of a document are those that were written; ``recorded`` is its ``self``."""
+    return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest() == recorded
+
+
+def check_format(content: bytes, where: str) -> None:
+    """See that a JSON object is of a format that this release reads.
+
+    Raises:
+        CorruptError: It is newer (``format-too-new``).
+        msgspec.DecodeError: It is no JSON object with a format.
+    """
+    found = msgspec.json.decode(content, type=_Versioned).format
+    if found > layout.FORMAT:
+        raise CorruptError(
+            "format-too-new",
+            f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
+            hint="Install a newer release of Canvasback.",
+        )
+
+
+class _Versioned(msgspec.Struct):
+    format: int

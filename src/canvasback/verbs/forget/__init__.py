@@ -1,0 +1,1 @@
+"""forget: points that are not needed any more are hidden. The verb is in `forget.verb`."""

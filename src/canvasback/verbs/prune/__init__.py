@@ -1,0 +1,1 @@
+"""prune: what no point names is deleted. The verb is in `prune.verb`."""
