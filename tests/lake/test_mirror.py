@@ -311,6 +311,46 @@ def test_another_content_of_a_name_stays(two: Lake, mirror: str) -> None:
     assert not canvasback.verify(mirror, there.point, level="checksum").findings
 
 
+def test_another_content_of_a_name_is_seen_whichever_point_is_compared_with(two: Lake, mirror: str) -> None:
+    """The newest point in the mirror names the same object as the one that is lacking, with another content."""
+    canvasback.mirror(two.repository, mirror)
+    two.run("INSERT INTO lake.t SELECT i FROM range(99, 150) r(i)")
+    there = canvasback.backup(two.attach, mirror)
+    spoil(two.files()[2])
+    here = canvasback.backup(two.attach, two.repository)
+
+    result = canvasback.mirror(two.repository, mirror)
+    assert (result.points, list(result.finding_counts)) == ((), ["object-differs", "point-not-mirrored"])
+    assert result.findings[-1].where == here.point
+    assert not canvasback.verify(mirror, there.point, level="checksum").findings
+
+
+def test_two_kinds_of_checksums_of_one_content(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The service vouched for the copies of the first point; the second read them all."""
+    where = cloud("s3", request, monkeypatch)
+    stores, attach = where.stores(), f"ducklake:{tmp_path}/main.ducklake"
+    data_path = f"{where.bucket()}lake/"
+    truth = write(where, tmp_path / "main.ducklake", data_path)
+    repository = f"{where.bucket()}repo"
+    canvasback.init(attach, repository, stores=stores)
+    canvasback.backup(attach, repository, stores=stores)
+    for stat in stores.open(data_path).list(""):
+        target = tmp_path / "local" / stat.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(stores.open(data_path).get(stat.name))
+    canvasback.backup(attach, repository, data_path=f"{tmp_path}/local", full=True, stores=stores)
+
+    result = canvasback.mirror(repository, f"{tmp_path}/mirror", stores=stores)
+    assert (len(result.points), result.findings) == (2, ())
+    assert result.kept_objects > 0  # compared with the other checksum, too
+    is_whole(f"{tmp_path}/mirror")
+    back = f"ducklake:{tmp_path}/back.ducklake"
+    canvasback.restore(back, f"{tmp_path}/mirror", data_path=f"{tmp_path}/back")
+    assert comparable(read_at(where, back, truth)) == comparable(truth)
+
+
 # Refusals
 
 

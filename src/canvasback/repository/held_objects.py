@@ -7,12 +7,11 @@ import duckdb
 from canvasback.model.progress import Progress
 from canvasback.repository import layout
 from canvasback.repository.own_table import OwnTable
-from canvasback.repository.rows import insert_rows
+from canvasback.repository.rows import Appending
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.parallel import Stop
 from canvasback.storage.store import Store
 
-_BATCH = 4096
 _ATTEMPTS = 2
 """How often a remote object is read before it counts as damaged: bytes can go wrong on the way."""
 
@@ -31,19 +30,11 @@ def list_held(connection: duckdb.DuckDBPyConnection, store: Store, progress: Pro
         A table of ``name`` and ``held``, the size.
     """
     table = OwnTable(connection, "held", _HELD)
-    batch: list[tuple[str, int]] = []
-
-    def note() -> None:
-        insert_rows(connection, str(table), _HELD, batch)
-        progress.advance(files=len(batch))
-        batch.clear()
-
-    for prefix in (layout.CATALOG, layout.DATA, layout.EXTERNAL):
-        for stat in store.list(prefix):
-            batch.append((stat.name, stat.size))
-            if len(batch) >= _BATCH:
-                note()
-    note()
+    with Appending(connection, table, _HELD) as rows:
+        for prefix in (layout.CATALOG, layout.DATA, layout.EXTERNAL):
+            for stat in store.list(prefix):
+                rows.add((stat.name, stat.size))
+                progress.advance(files=1)
     return table
 
 

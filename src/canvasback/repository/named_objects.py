@@ -21,6 +21,7 @@ from canvasback.storage.store import Store
 
 _BATCH = 4096
 _NAMES = {"name": "VARCHAR"}
+_KNOWN = {"name": "VARCHAR", "checksum": "VARCHAR"}
 _OBJECTS = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "etag": "VARCHAR"}
 
 
@@ -51,6 +52,9 @@ def held_objects(store: Store, table: StoredTable, chunks: Sequence[Chunk]) -> s
 class NamedObjects:
     """The objects that points name, but for those that other points name, which are known.
 
+    A name stands once in the table. Where points say different things of its content, which may be the same in two
+    kinds of checksums, `others` has the further ones.
+
     It goes down the trees of hashes: a chunk of a file list that was read once, or that a known point has too, is not
     read again. So it takes as long as there are differences between the points.
 
@@ -58,13 +62,17 @@ class NamedObjects:
         connection: Where the chunks can be read; it holds the tables.
         store: The repository.
         otherwise: Another place of it, where an index object or a file list is read that is damaged in the first.
+
+    Attributes:
+        others: What points say of a name besides what the table has; the same columns.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store, otherwise: Store | None = None) -> None:
         self._connection = connection
         self._stores = (store,) if otherwise is None else (store, otherwise)
         self._objects = OwnTable(connection, "objects", _OBJECTS)
-        self._known = OwnTable(connection, "known", _NAMES)
+        self.others = OwnTable(connection, "others", _OBJECTS)
+        self._known = OwnTable(connection, "known", _KNOWN)
         self._known_lists: dict[str, _ListChunk] = {}
 
     def __str__(self) -> str:
@@ -77,16 +85,16 @@ class NamedObjects:
         Raises:
             CorruptError: It cannot be read.
         """
-        names = []
+        found: list[Chunk | Index] = []
         lists: dict[str, _ListChunk] = {}
         for table in (*manifest.tables, *manifest.files):
             chunks = read_chunks(self._connection, store, table)
-            names += [chunk_name(chunk.hash) for chunk in chunks]
-            names += [chunk_name(table.index.hash)] if table.index else []
+            found += [*chunks, *([table.index] if table.index else [])]
             if table in manifest.files:
                 lists |= {chunk.hash: _ListChunk(store, table, chunk) for chunk in chunks}
         self._known_lists |= lists
-        insert_rows(self._connection, str(self._known), _NAMES, [(name,) for name in names])
+        rows = [(one.name, one.checksum) for one in map(_chunk_object, found)]
+        insert_rows(self._connection, str(self._known), _KNOWN, rows)
 
     def add(self, manifest: Manifest) -> None:
         """Add what a point names.
@@ -116,18 +124,28 @@ class NamedObjects:
                     self._insert(held_objects(store, table, whole))
         insert_rows(self._connection, str(self), _OBJECTS, [msgspec.structs.astuple(found[name]) for name in new])
 
-    def each(self, clause: str = "") -> Iterator[NamedObject]:
-        """The objects ``o``, or those that a clause after FROM leaves of them."""
+    @property
+    def all(self) -> str:
+        """A SELECT of all that points say of the names, `others` too."""
+        return f"(FROM {self} UNION FROM {self.others})"
+
+    def each(self, clause: str = "", *, among: object = None) -> Iterator[NamedObject]:
+        """The objects ``o``, or those that a clause after FROM leaves of them.
+
+        Args:
+            clause: The clause.
+            among: Where they are taken from: the table itself, `others` or `all`.
+        """
         cursor = self._connection.cursor()
-        cursor.execute(f"SELECT o.* FROM {self} o {clause}")
+        cursor.execute(f"SELECT o.* FROM {among or self} o {clause}")
         while rows := cursor.fetchmany(_BATCH):
             for row in rows:
                 yield NamedObject(*row)
 
     def drop(self) -> None:
         """Let go of the tables."""
-        self._objects.drop()
-        self._known.drop()
+        for table in (self._objects, self.others, self._known):
+            table.drop()
 
     def _new(self, names: Iterable[str]) -> list[str]:
         """Those of some names that are neither known nor there."""
@@ -175,14 +193,13 @@ class NamedObjects:
             with contextlib.suppress(CorruptError):  # what a damaged one lists is not known
                 check_objects(one.store, [(one.chunk.hash, one.chunk.bytes)])
                 select = held_objects(one.store, one.table, [one.chunk])
-                self._connection.execute(f"INSERT INTO {self._known} SELECT name FROM ({select})")
+                self._connection.execute(f"INSERT INTO {self._known} SELECT name, checksum FROM ({select})")
 
     def _insert(self, select: str) -> None:
         refuse_unsafe_names(self._connection, select)
-        self._connection.execute(
-            f"INSERT INTO {self} SELECT DISTINCT ON (name) * FROM ({select}) "
-            f"ANTI JOIN {self._known} USING (name) ANTI JOIN {self} USING (name)"
-        )
+        new = f"FROM ({select}) ANTI JOIN {self._known} USING (name, checksum) ANTI JOIN {self} USING"
+        self._connection.execute(f"INSERT INTO {self} SELECT DISTINCT ON (name) * {new} (name)")
+        self._connection.execute(f"INSERT INTO {self.others} SELECT * {new} (name, checksum)")
 
 
 class _ListChunk(NamedTuple):

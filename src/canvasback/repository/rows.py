@@ -7,12 +7,14 @@ microseconds each, so rows go in as one JSON text per batch: fifty times faster.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import msgspec
 
 from canvasback.model.relation import identifier, literal
+
+_BATCH = 4096
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
@@ -33,6 +35,40 @@ def insert_rows(
     """Append rows of numbers, texts, truth values and NULLs to a table."""
     if rows:
         connection.execute(f"INSERT INTO {table} SELECT * FROM ({rows_select(columns)})", [rows_json(columns, rows)])
+
+
+class Appending:
+    """Rows that go into a table some thousands at a time. Use as a context manager: at its end all of them are there.
+
+    Args:
+        connection: The connection.
+        table: The table's name, as SQL.
+        columns: Its columns, as for `insert_rows`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: object, columns: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._table = str(table)
+        self._columns = columns
+        self._rows: list[Sequence[object]] = []
+
+    def __enter__(self) -> Self:
+        """Give the object itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Append the last rows."""
+        self._append()
+
+    def add(self, row: Sequence[object]) -> None:
+        """Append a row, now or later."""
+        self._rows.append(row)
+        if len(self._rows) >= _BATCH:
+            self._append()
+
+    def _append(self) -> None:
+        insert_rows(self._connection, self._table, self._columns, self._rows)
+        self._rows = []
 
 
 def rows_select(columns: Mapping[str, str]) -> str:

@@ -126,14 +126,11 @@ class ObjectCopier:
 
     def _copy_one(self, found: NamedObject, stop: Stop) -> Delivery:
         try:
+            delivery = Delivery(found, conflict=True)
             if not self._look_first or self._target.stat(found.name) is None:
                 delivery = self._put(found, stop)
-                if not delivery.conflict and not delivery.code:
-                    return delivery
-                # What is not whole at its origin may have arrived when it was.
-                held = self._holds(found, stop)
-                return delivery if delivery.code and not held else Delivery(found, conflict=not held)
-            return Delivery(found, conflict=not self._holds(found, stop))
+            # What is not whole at its origin may have arrived when it was.
+            return Delivery(found) if not delivery.copied and self._holds(found, stop) else delivery
         finally:
             self._run.progress.advance(files=1, bytes_=found.size)
 

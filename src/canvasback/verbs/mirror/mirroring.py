@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import msgspec
@@ -19,12 +19,12 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.places import copy_points
 from canvasback.repository.points import list_points
 from canvasback.repository.readable_points import Damage, ReadablePoints
-from canvasback.repository.rows import insert_rows, one_row
+from canvasback.repository.rows import Appending, insert_rows, one_row
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.objects import Delivery, ObjectCopier
 
-_FAILED = {"name": "VARCHAR"}
+_FAILED = {"name": "VARCHAR", "checksum": "VARCHAR"}
 _CURE = "Mend it by backup --full while the lake still has it, or by repair from another mirror; then mirror again."
 _MEND = "Run repair on that place, from this repository."
 
@@ -39,7 +39,7 @@ class Copied(msgspec.Struct):
         kept: Objects that were there already, and whole.
     """
 
-    points: list[str]
+    points: tuple[str, ...] = ()
     objects: int = 0
     bytes: int = 0
     kept: int = 0
@@ -101,23 +101,35 @@ class Mirroring:
 
     def execute(self, plan: MirrorPlan, lease: HeldLease) -> Copied:
         """Copy what is lacking; then publish each point of which everything is there, oldest first."""
-        done = Copied([])
+        done = Copied()
         failed = OwnTable(self._connection, "failed", _FAILED)
-        self._run.progress.begin("copying objects", files=plan.objects, bytes_=plan.bytes)
         copier = ObjectCopier(self._run, self._origin, self._target)
-        conflicts: list[NamedObject] = []
-        with copier.copy(self._objects.each()) as deliveries:
-            for delivery in deliveries:
-                if delivery.conflict:
-                    conflicts.append(delivery.object)
-                else:
-                    self._take(delivery, done, failed)
-        self._settle(copier, conflicts, done, failed)
+        self._run.progress.begin("copying objects", files=plan.objects, bytes_=plan.bytes)
+        with Appending(self._connection, failed, _FAILED) as failures:
+            conflicts = self._copy(copier, self._objects.each(), done, failures)
+            lease.check()
+            self._settle(copier, conflicts, done, failures)
+            # What else points say of a name has to be true of what is there by now.
+            for found in self._copy(copier, self._objects.each(among=self._objects.others), done, failures):
+                self._take(Delivery(found, "object-differs", "points name two contents of that name"), done, failures)
         self._run.progress.end()
         self._target.sync()
         done.points = self._whole(plan.points, failed)
         copy_points(self._origin, self._target, done.points, lease, self._held)
         return done
+
+    def _copy(
+        self, copier: ObjectCopier, objects: Iterable[NamedObject], done: Copied, failures: Appending
+    ) -> list[NamedObject]:
+        """Copy objects, and answer those whose names are taken."""
+        conflicts = []
+        with copier.copy(objects) as deliveries:
+            for delivery in deliveries:
+                if delivery.conflict:
+                    conflicts.append(delivery.object)
+                else:
+                    self._take(delivery, done, failures)
+        return conflicts
 
     def _know(self, lacking: list[str]) -> None:
         """Leave out what points name that are there: for each that is lacking, those of the one before it."""
@@ -145,9 +157,9 @@ class Mirroring:
         self._run.progress.advance(files=1)
         return manifest
 
-    def _take(self, delivery: Delivery, done: Copied, failed: OwnTable) -> None:
+    def _take(self, delivery: Delivery, done: Copied, failures: Appending) -> None:
         if delivery.code:
-            insert_rows(self._connection, str(failed), _FAILED, [(delivery.object.name,)])
+            failures.add((delivery.object.name, delivery.object.checksum))
             message = f"not mirrored: {delivery.detail}"
             self._findings.add(Finding(delivery.code, "error", delivery.object.name, message, _CURE))
         elif delivery.copied:
@@ -156,45 +168,37 @@ class Mirroring:
         else:
             done.kept += 1
 
-    def _settle(self, copier: ObjectCopier, conflicts: list[NamedObject], done: Copied, failed: OwnTable) -> None:
+    def _settle(self, copier: ObjectCopier, conflicts: list[NamedObject], done: Copied, failures: Appending) -> None:
         """Deal with names that are taken. What points at the other place say of them takes long to ask: all at once."""
         if not conflicts:
             return
         aside = aside_suffix(self._run.now())
-        recorded = self._recorded(conflicts)
-        for found in conflicts:
-            self._take(copier.settle(found, recorded.get(found.name, set()), aside), done, failed)
-
-    def _recorded(self, conflicts: list[NamedObject]) -> dict[str, set[str]]:
-        """The checksum texts that points at the other place record, by the names of objects."""
-        asked = OwnTable(self._connection, "asked", _FAILED)
-        insert_rows(self._connection, str(asked), _FAILED, [(found.name,) for found in conflicts])
         recorded: dict[str, set[str]] = {}
+        for name, checksum in self._said_of(conflicts):
+            recorded.setdefault(name, set()).add(checksum)
+        for found in conflicts:
+            self._take(copier.settle(found, recorded.get(found.name, ()), aside), done, failures)
 
-        def ask(manifest: Manifest) -> list[NamedObject]:
-            named = NamedObjects(self._connection, self._target)
-            named.add(manifest)
-            found = list(named.each(f"SEMI JOIN {asked} USING (name)"))
-            named.drop()
-            return found
-
-        for found in ReadablePoints(self._target).each(self._held, ask):
-            for one in found:
-                recorded.setdefault(one.name, set()).add(one.checksum)
+    def _said_of(self, conflicts: list[NamedObject]) -> Iterator[tuple[str, str]]:
+        """Names of objects with the checksum texts that points at the other place record."""
+        asked = OwnTable(self._connection, "asked", _FAILED)
+        rows = [(found.name, found.checksum) for found in conflicts]
+        insert_rows(self._connection, str(asked), _FAILED, rows)
+        points = ReadablePoints(self._target)  # nobody can restore what a damaged one names
+        for found in points.each(
+            points.ids, lambda manifest: self._named(self._target, manifest, f"SEMI JOIN {asked} USING (name)")
+        ):
+            yield from found
         asked.drop()
-        return recorded
 
-    def _whole(self, points: Iterable[str], failed: OwnTable) -> list[str]:
+    def _whole(self, points: tuple[str, ...], failed: OwnTable) -> tuple[str, ...]:
         """The points that name nothing that could not be copied; the others are told of."""
         if not one_row(self._connection, f"SELECT count(*) FROM {failed}")[0]:
-            return list(points)
+            return points
 
         def lacks(manifest: Manifest) -> tuple[str, int]:
-            named = NamedObjects(self._connection, self._origin)
-            named.add(manifest)
-            count = one_row(self._connection, f"SELECT count(*) FROM {named} SEMI JOIN {failed} USING (name)")[0]
-            named.drop()
-            return manifest.id, count
+            clause = f"SEMI JOIN {failed} USING (name, checksum)"
+            return manifest.id, len(self._named(self._origin, manifest, clause))
 
         whole = []
         for id_, count in self._readable().each(points, lacks):
@@ -203,4 +207,12 @@ class Mirroring:
                 self._findings.add(Finding("point-not-mirrored", "error", id_, message, _CURE))
             else:
                 whole.append(id_)
-        return whole
+        return tuple(whole)
+
+    def _named(self, store: Store, manifest: Manifest, clause: str) -> list[tuple[str, str]]:
+        """Names and checksum texts of those objects of a point that a clause leaves."""
+        named = NamedObjects(self._connection, store)
+        named.add(manifest)
+        found = [(one.name, one.checksum) for one in named.each(clause, among=named.all)]
+        named.drop()
+        return found

@@ -79,14 +79,14 @@ def mirror(
             with hold_lease(target, "mirror", run.clock) as lease:
                 plan = mirroring.plan(wanted)
                 copied = mirroring.execute(plan, lease)
-    done = copied or Copied(list(plan.points))
+    done = copied or Copied(plan.points)
     return MirrorResult(
         repository=origin.url,
         target=target.url,
         steps=plan.steps,
         dry_run=dry_run,
         made=makes and not dry_run,
-        points=tuple(done.points),
+        points=done.points,
         held_points=plan.held,
         copied_objects=done.objects,
         copied_bytes=done.bytes,

@@ -21,13 +21,14 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.places import copy_points
 from canvasback.repository.points import list_points, read_point
 from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
-from canvasback.repository.rows import insert_rows, one_row
+from canvasback.repository.rows import Appending, one_row
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.objects import Delivery, ObjectCopier
 
 _BROKEN = {"name": "VARCHAR", "code": "VARCHAR", "detail": "VARCHAR", "there": "BOOLEAN"}
+_LOST = {"name": "VARCHAR"}
 _CURE = "Run backup --full while the lake still has it, or repair from another mirror. Points without it are whole."
 
 
@@ -185,10 +186,12 @@ class Repairing:
             return Broken(found.name, code, "does not hold the bytes that were saved", there=True)
 
         objects = self._objects.each(f"ANTI JOIN {self._broken} USING (name)")
-        with self._run.in_parallel(objects, each(read), self._store, size=lambda found: found.size) as looked:
-            for broken in looked:
-                if broken is not None:
-                    insert_rows(self._connection, str(self._broken), _BROKEN, [msgspec.structs.astuple(broken)])
+        with (
+            Appending(self._connection, self._broken, _BROKEN) as rows,
+            self._run.in_parallel(objects, each(read), self._store, size=lambda found: found.size) as looked,
+        ):
+            for broken in filter(None, looked):
+                rows.add(msgspec.structs.astuple(broken))
         self._run.progress.end()
 
     def _leave_out_lost(self) -> int:
@@ -203,14 +206,18 @@ class Repairing:
             stat = self._source.stat(broken.name)
             return None if stat is not None and stat.size == size else broken
 
-        lost = 0
-        with self._run.in_parallel(rows, each(look), self._source) as looked:
+        lost = OwnTable(self._connection, "lost", _LOST)
+        with (
+            Appending(self._connection, lost, _LOST) as names,
+            self._run.in_parallel(rows, each(look), self._source) as looked,
+        ):
             for broken in filter(None, looked):
-                lost += 1
                 message = f"{broken.detail}, and stays so: {self._source.url} does not have it with its size either"
                 self._findings.add(Finding(broken.code, "error", broken.name, message, _CURE))
-                self._connection.execute(f"DELETE FROM {self._broken} WHERE name = $1", [broken.name])
-        return lost
+                names.add((broken.name,))
+        self._connection.execute(f"DELETE FROM {self._broken} b USING {lost} l WHERE b.name = l.name")
+        (count,) = one_row(self._connection, f"SELECT count(*) FROM {lost}")
+        return int(count)
 
     def _broken_objects(self, condition: str) -> Iterator[NamedObject]:
         return self._objects.each(f"SEMI JOIN (FROM {self._broken} WHERE {condition}) b USING (name)")
