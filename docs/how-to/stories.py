@@ -7,10 +7,14 @@ one; at its end the rest of the commands are run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from run import KEEP, Play, Step, Story
+
+import canvasback
 
 LAKE = "ducklake:/srv/sales/sales.ducklake"
 ORDERS = (
@@ -341,6 +345,8 @@ def command_line(play: Play) -> Iterator[Step]:
     three_points(play)
     play.make(more(23000, 100))
     yield 1
+    play.make(more(24000, 50))
+    yield 1
     play.fresh()
     play.make(ORDERS)
     play.backup()
@@ -350,6 +356,10 @@ def command_line(play: Play) -> Iterator[Step]:
     play.fresh()
     three_points(play)
     yield 3
+    play.fresh()
+    old_points(play)
+    forgotten_long_ago(play)
+    yield 1
     play.fresh()
     yield from mirrored(play)
     play.fresh()
@@ -379,6 +389,43 @@ def mirrored(play: Play) -> Iterator[Step]:
     next(play.path("/backups/sales/data/main/orders").iterdir()).unlink()
     next(play.path("/backups/sales/catalog").rglob("*.parquet")).write_bytes(b"torn")
     yield 1
+
+
+def days_ago(days: int) -> Callable[[], datetime]:
+    """A clock that is so far behind."""
+    return lambda: datetime.now(UTC) - timedelta(days=days)
+
+
+def old_points(play: Play) -> None:
+    """Four points of the last two months, of which only the first has a table that was dropped since."""
+    lake, repository = play.real(LAKE), play.real("/backups/sales")
+    play.make("CREATE TABLE lake.import_2025 AS SELECT range AS id FROM range(300000)", ORDERS)
+    canvasback.init(lake, repository, clock=days_ago(60))
+    drop = ("DROP TABLE lake.import_2025", "CALL ducklake_expire_snapshots('lake', older_than => now())")
+    clean = "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)"
+    for days, statements in (
+        (60, ()),
+        (40, (*drop, clean, more())),
+        (20, (more(23000, 100),)),
+        (9, (more(23100, 100),)),
+    ):
+        play.make(*statements)
+        canvasback.backup(lake, repository, clock=days_ago(days))
+    written = days_ago(30)().timestamp()
+    for file in Path(repository).rglob("*"):
+        os.utime(file, (written, written))
+
+
+def forgotten_long_ago(play: Play) -> None:
+    """All but the last two points were forgotten a week ago and more."""
+    canvasback.forget(play.real("/backups/sales"), policy=canvasback.Policy(keep_last=2), clock=days_ago(8))
+
+
+def the_repository_is_full(play: Play) -> Iterator[Step]:
+    """Old points, which are forgotten, and pruned when a week has passed."""
+    old_points(play)
+    yield 2
+    forgotten_long_ago(play)
 
 
 def somebody_deleted_the_backups(play: Play) -> Iterator[Step]:
@@ -428,6 +475,7 @@ STORIES: dict[str, Story] = {
         the_catalog_backup_is_old,
         the_catalog_is_gone,
         the_disk_is_lost,
+        the_repository_is_full,
         undo_the_last_commit,
     )
 } | {
