@@ -18,6 +18,7 @@ import pytest
 import canvasback
 from canvasback.errors import LockedError
 from canvasback.repository import layout, leases
+from canvasback.repository.lease import Lease
 from canvasback.storage.local.modes import take_after
 from canvasback.storage.local.process import Process
 from canvasback.storage.local.store import LocalStore
@@ -180,7 +181,7 @@ def test_a_lease_of_a_clock_that_is_far_ahead(tmp_path: Path, monkeypatch: pytes
     elsewhere = Process("other", "boot pid:[1]", 4242, "99")
 
     def leave(number: int, expires: datetime) -> None:
-        lease = leases.Lease("token", "watch", elsewhere, expires)
+        lease = Lease("token", "watch", elsewhere, expires)
         store.put_new(layout.lease_name(number), msgspec.json.encode(lease))
 
     def clock() -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import msgspec
@@ -11,9 +11,9 @@ import msgspec
 from canvasback.errors import RefusedError
 from canvasback.history.moments import head_of
 from canvasback.history.unreachable import READ, held_snapshots, lost_snapshots, lost_tables
+from canvasback.model.clock import refuse_clock_behind
 from canvasback.model.finding import Finding, Findings
 from canvasback.model.manifest import Manifest
-from canvasback.model.moment import spelled
 from canvasback.model.progress import Progress
 from canvasback.model.register import Register, held_words
 from canvasback.model.results.forget import ForgetResult, JudgedPoint
@@ -25,8 +25,6 @@ from canvasback.repository.readable_points import Damage, ReadablePoints
 from canvasback.storage.store import Store
 
 BY_NAME = "by name"
-_SKEW = timedelta(minutes=1)
-"""How far the clock of whoever made the newest point may be ahead of ours."""
 
 
 class Planning(msgspec.Struct, kw_only=True):
@@ -66,7 +64,7 @@ class Planning(msgspec.Struct, kw_only=True):
         shown = [id_ for id_ in stored_points(self.store) if id_ not in before]
         reach = Reachability(self.connection, self.store, READ)
         candidates = self._read(reach, shown)
-        self._refuse_behind(candidates[-1:])
+        refuse_clock_behind(candidates[-1].time if candidates else None, self.now)
         if wanted:
             self._refuse_named(named, candidates[-1:])
             verdicts = [Verdict(id_, ()) for id_ in shown if id_ in named]
@@ -101,15 +99,6 @@ class Planning(msgspec.Struct, kw_only=True):
 
     def _with_snapshots(self, reach: Reachability, one: Candidate) -> Candidate:
         return msgspec.structs.replace(one, snapshots=held_snapshots(self.connection, reach, one.point))
-
-    def _refuse_behind(self, newest: Iterable[Candidate]) -> None:
-        for one in newest:
-            if one.time > self.now + _SKEW:
-                raise RefusedError(
-                    "clock-behind",
-                    f"by the clock it is {spelled(self.now)}, and the newest point is of {spelled(one.time)}",
-                    hint="Set the clock: what is kept, and for how long, depends on it.",
-                )
 
     def _refuse_named(self, named: Collection[str], newest: Iterable[Candidate]) -> None:
         for one in newest:

@@ -11,9 +11,8 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.connections import connect
-from canvasback.errors import CorruptError, LockedError, RefusedError, UsageError
-from canvasback.model.clock import now
-from canvasback.model.moment import spelled
+from canvasback.errors import CorruptError, LockedError, UsageError
+from canvasback.model.clock import now, refuse_clock_behind
 from canvasback.model.plans.prune import PrunePlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.register import Register
@@ -39,7 +38,6 @@ from canvasback.verbs.prune.unnamed import UnnamedObjects
 
 GRACE = "7d"
 _SHORTEST = timedelta(hours=1)
-_SKEW = timedelta(minutes=1)
 _ATTEMPTS = 3
 
 
@@ -123,7 +121,7 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
 def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: datetime, grace: str) -> _Look:
     register = find_register(store).register
     stored = stored_points(store)
-    _refuse_behind(stored, run.now())
+    refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store, stored)
     going = register.overdue(since)
     reach = Reachability(connection, store)
@@ -189,16 +187,6 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
     sweep.delete_leases(look.leases)
     change_register(store, run.clock, lambda register: register.without(look.going).swept(token))
     return sweep
-
-
-def _refuse_behind(stored: list[str], moment: datetime) -> None:
-    newest = layout.point_time(stored[-1]) if stored else None
-    if newest is not None and newest > moment + _SKEW:
-        raise RefusedError(
-            "clock-behind",
-            f"by the clock it is {spelled(moment)}, and the newest point is of {spelled(newest)}",
-            hint="Set the clock: what is deleted depends on it.",
-        )
 
 
 def _refuse_vanished(store: Store, stored: list[str]) -> None:
