@@ -11,6 +11,7 @@ from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.mirror import MirrorResult
+from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import look_for_place, refuse_one_place
 from canvasback.repository.points import find_point, list_points
@@ -58,7 +59,8 @@ def mirror(
     Raises:
         RefusedError: The second place is the first one, or a repository of its own (``one-place``, ``other-lake``,
             ``other-repository``), or there is something else (``folder-not-empty``).
-        LockedError: Another run writes to it.
+        LockedError: Another run writes to it (``repository-locked``), or a prune of it has not ended
+            (``prune-unfinished``).
         CanvasbackError: Not all could be copied; the next run goes on from there.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
@@ -77,6 +79,7 @@ def mirror(
             if makes:
                 make_repository(target, opened.marker, run.now())
             with hold_lease(target, "mirror", run.clock) as lease:
+                refuse_at_risk(target, run.now())
                 plan = mirroring.plan(wanted)
                 copied = mirroring.execute(plan, lease)
     done = copied or Copied(plan.points)
