@@ -26,6 +26,7 @@ from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 from canvasback.transfer import objects as transfer
 from tests.clouds import Cloud, cloud
+from tests.interrupted import Clock
 from tests.lake.builder import Lake, read
 from tests.lake.cloud_lakes import comparable, write
 from tests.lake.cloud_lakes import read as read_at
@@ -368,6 +369,21 @@ def test_what_is_forgotten_in_a_place_does_not_come_back_there(two: Lake, mirror
     remove(Path(mirror) / layout.point_name(first))  # as a prune does that has not said so yet
     assert canvasback.repair(mirror, two.repository).points == ()
     assert [point.point for point in canvasback.list_points(mirror).points] == [second]
+
+
+def test_what_was_pruned_in_a_mirror_comes_back_only_by_its_name(two: Lake, mirror: str) -> None:
+    first, second = two.points
+    canvasback.mirror(two.repository, mirror)
+    canvasback.forget(mirror, points=[first])
+    assert canvasback.prune(mirror, clock=Clock(days=8)).points == 1
+    assert canvasback.mirror(two.repository, mirror).points == ()
+    assert canvasback.repair(mirror, two.repository).points == ()
+    assert canvasback.prune(mirror, clock=Clock(days=8)).points == 0
+    assert [point.point for point in canvasback.list_points(mirror, forgotten=None).points] == [second]
+
+    assert canvasback.mirror(two.repository, mirror, points=[first]).points == (first,)
+    assert canvasback.verify(mirror, all_points=True, level="checksum").findings == ()
+    assert [point.point for point in canvasback.list_points(mirror).points] == [first, second]
 
 
 # Refusals

@@ -142,6 +142,17 @@ def test_points_that_are_pruned_do_not_come_back() -> None:
         withdrawn.unforget([Q])
 
 
+def test_a_mirror_remembers_what_it_pruned_as_long_as_it_could_come_again() -> None:
+    sweep = Sweep("a", NOON + timedelta(days=7), 5)
+    pruned = Register().mirror_of([P, Q], [P, Q], []).forget([P, Q], NOON, "by name").prune([P, Q], sweep, NOON)
+    pruned = pruned.without([P, Q])
+    assert pruned.forgotten() == {P, Q}
+    assert pruned.mirror_of([P, Q], [], []) == pruned
+    assert pruned.mirror_of([P], [], []).forgotten() == {P}
+    assert pruned.mirror_of([P, Q], [], [P]).forgotten() == {Q}
+    assert pruned.mirror_of([], [Q], [Q]).forgotten() == {Q}  # it is still being pruned
+
+
 def test_sweeps_put_objects_at_risk_until_they_end(store: LocalStore) -> None:
     ours, other = Sweep("a", NOON + timedelta(days=7), 5), Sweep("b", NOON + timedelta(days=1), 9)
     both = Register().prune([], other, NOON).prune([], ours, NOON)

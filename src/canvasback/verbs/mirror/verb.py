@@ -14,9 +14,10 @@ from canvasback.model.results.mirror import MirrorResult
 from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import look_for_place, refuse_one_place
-from canvasback.repository.points import find_point, list_points
+from canvasback.repository.points import find_point, list_points, stored_points
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
+from canvasback.repository.register import change_register
 from canvasback.repository.repository import make_repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
@@ -80,6 +81,9 @@ def mirror(
                 make_repository(target, opened.marker, run.now())
             with hold_lease(target, "mirror", run.clock) as lease:
                 refuse_at_risk(target, run.now())
+                there = stored_points(origin)
+                here, named = stored_points(target), wanted if points else []
+                change_register(target, run.clock, lambda register: register.mirror_of(there, here, named))
                 plan = mirroring.plan(wanted)
                 copied = mirroring.execute(plan, lease)
     done = copied or Copied(plan.points)
