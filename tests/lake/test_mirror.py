@@ -42,9 +42,10 @@ def mirror(tmp_path: Path) -> str:
 
 
 def objects_of(repository: str | Path) -> dict[str, str]:
-    """All that a repository holds but its leases, and what was moved aside."""
+    """All that a repository holds but what each place has for itself, and what was moved aside."""
+    own = (layout.LEASES, layout.REGISTER)
     tree = tree_of(Path(repository))
-    return {name: hash_ for name, hash_ in tree.items() if not name.startswith("leases/") and ".damaged" not in name}
+    return {name: hash_ for name, hash_ in tree.items() if not name.startswith(own) and ".damaged" not in name}
 
 
 def restores(repository: str, point: str, folder: Path) -> dict[str, list[str]]:
@@ -503,7 +504,9 @@ def same_objects(stores: Stores, one: str, other: str) -> None:
 
     def content(url: str) -> dict[str, bytes]:
         store = stores.open(url)
-        return {s.name: store.get(s.name) for s in store.list("") if not s.name.startswith("leases/")}
+        return {
+            s.name: store.get(s.name) for s in store.list("") if not s.name.startswith((layout.LEASES, layout.REGISTER))
+        }
 
     assert content(one) == content(other)
 
