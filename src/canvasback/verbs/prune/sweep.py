@@ -76,7 +76,7 @@ class Sweep:
     def delete_points(self, ids: Collection[str]) -> None:
         """Delete the manifests of points that nobody can bring back any more."""
         with self._lease() as lease:
-            self._delete(lease, [(layout.point_name(id_), 0) for id_ in ids])
+            self._delete(lease, [layout.point_name(id_) for id_ in ids])
 
     def delete_objects(self, count: int, bytes_: int) -> None:
         """Delete all that no point names.
@@ -90,16 +90,18 @@ class Sweep:
         while more:
             with self._lease() as lease:
                 batch = self._unnamed.take(BATCH)
-                self._delete(lease, batch)
+                self._delete(lease, [name for name, _ in batch])
+            gone = sum(size for _, size in batch)
             self.objects += len(batch)
-            self.bytes += sum(size for _, size in batch)
+            self.bytes += gone
+            self._run.progress.advance(files=len(batch), bytes_=gone)
             more = bool(batch)
         self._run.progress.end()
 
     def delete_leases(self, names: Collection[str]) -> None:
         """Delete leases that nobody needs."""
         with self._lease() as lease:
-            self._delete(lease, [(name, 0) for name in names])
+            self._delete(lease, names)
 
     @contextmanager
     def _lease(self) -> Iterator[HeldLease]:
@@ -135,8 +137,8 @@ class Sweep:
         self._latest = lease.latest
         lease.unpublished = ()
 
-    def _delete(self, lease: HeldLease, objects: Collection[tuple[str, int]]) -> None:
-        def delete(one: tuple[str, int], _: Stop) -> None:
+    def _delete(self, lease: HeldLease, names: Collection[str]) -> None:
+        def delete(name: str, _: Stop) -> None:
             lease.check()
             if self._run.now() >= self._until:
                 raise LockedError(
@@ -144,10 +146,9 @@ class Sweep:
                     "the prune took longer than its grace, and others rely again on what it deletes",
                     hint="Run it again, with a longer grace: what is gone was needed by nobody.",
                 )
-            self._store.delete(one[0])
-            self._run.progress.advance(files=1, bytes_=one[1])
+            self._store.delete(name)
 
-        with self._run.in_parallel(objects, each(delete), self._store) as deleted:
+        with self._run.in_parallel(names, each(delete), self._store) as deleted:
             for _ in deleted:
                 pass
 

@@ -75,7 +75,8 @@ def prune(
             newest one is not there (``point-missing``), or the register is damaged (``register-corrupt``): nobody knows
             what it needs. Nothing was deleted.
         LockedError: Others write to the repository all the time (``repository-locked``) or change what is said of its
-            points (``register-busy``); what was deleted by then was needed by nobody.
+            points (``register-busy``); a mirror was held up and may go on (``run-held-up``); the grace is over
+            (``prune-overdue``). What was deleted by then was needed by nobody.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     since = before(run.now(), grace)
