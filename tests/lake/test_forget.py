@@ -11,10 +11,10 @@ from canvasback.catalog.connections import connect
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
 from canvasback.repository.points import read_point
-from canvasback.repository.reach import reach_of
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
+from canvasback.storage.reach import reach_of
 from tests.lake.builder import Lake, read
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server

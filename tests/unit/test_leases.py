@@ -19,9 +19,9 @@ from canvasback.errors import AccessDeniedError, LockedError, ObjectExistsError,
 from canvasback.repository import layout
 from canvasback.repository.lease import Lease
 from canvasback.repository.leases import LIFETIME, HeldLease, begin_leases, find_newest, hold_lease
-from canvasback.repository.numbered import needed
 from canvasback.storage.local.process import Process, this_process
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.numbered import needed
 from canvasback.storage.store import Stat
 
 SECOND = timedelta(seconds=1)

@@ -18,12 +18,12 @@ from canvasback.repository import layout
 from canvasback.repository.at_risk import is_at_risk, refuse_at_risk, with_a_gap
 from canvasback.repository.lease import Lease
 from canvasback.repository.leases import LIFETIME, HeldLease, find_newest, hold_lease
-from canvasback.repository.numbered import needed
 from canvasback.repository.old_leases import old_leases
 from canvasback.repository.register import change_register, find_register
 from canvasback.repository.withdrawn import is_withdrawn, withdraw_point
 from canvasback.storage.local.process import Process
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.numbered import needed
 from canvasback.storage.store import Stat
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -18,8 +18,6 @@ from canvasback.errors import (
 )
 from canvasback.model.register import Marks, Register, check_note, check_tags, held_words
 from canvasback.repository import layout
-from canvasback.repository.numbered import needed
-from canvasback.repository.owner import note_owner
 from canvasback.repository.points import find_point, list_points, newest_points, publish_point, stored_points
 from canvasback.repository.register import (
     ATTEMPTS,
@@ -28,6 +26,8 @@ from canvasback.repository.register import (
     read_register,
 )
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.numbered import needed
+from canvasback.storage.owner import note_owner
 from tests.unit.test_points import NOON, manifest
 
 P, Q = "20261122T120000000Z-s7", "20261122T130000000Z-s8"

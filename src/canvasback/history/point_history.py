@@ -13,8 +13,8 @@ from canvasback.model.commit import Commit
 from canvasback.model.manifest import Manifest
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.points import no_points, read_point
-from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
+from canvasback.storage.reach import reach_of
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 

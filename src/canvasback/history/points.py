@@ -14,9 +14,9 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.moment import Moment
 from canvasback.repository.chunks import check_objects, read_chunks, relation_of
 from canvasback.repository.points import find_point, read_point
-from canvasback.repository.reach import reach_of
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.reach import reach_of
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import make_folder
 from canvasback.storage.urls import register

@@ -4,7 +4,7 @@ Leases are numbered objects that are created, never changed. Who made the highes
 until that lease expires or a higher one gives it up. To renew is to create the next number; of two runs that
 try, one wins. Leases also say which point is the newest, so that nobody has to list the repository to know.
 
-The highest number is found without a listing, see `canvasback.repository.numbered`: the numbers that this takes are
+The highest number is found without a listing, see `canvasback.storage.numbered`: the numbers that this takes are
 kept, and all others go once they are old.
 """
 
@@ -27,8 +27,9 @@ from canvasback.errors import (
     ObjectMissingError,
     StorageError,
 )
-from canvasback.repository import layout, numbered
+from canvasback.repository import layout
 from canvasback.repository.lease import Lease, decode_lease
+from canvasback.storage import numbered
 from canvasback.storage.bucket.service import no_conditional_writes
 from canvasback.storage.local.process import is_dead, this_process
 from canvasback.storage.store import Store

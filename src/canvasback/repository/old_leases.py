@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from canvasback.repository import layout, numbered
+from canvasback.repository import layout
 from canvasback.repository.leases import find_newest
+from canvasback.storage import numbered
 from canvasback.storage.store import Store
 
 _NUMBER = re.compile(re.escape(layout.LEASES) + r"([0-9]{10})\.json")

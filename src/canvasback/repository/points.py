@@ -20,8 +20,8 @@ from canvasback.model.manifest import Manifest, StoredTable
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
 from canvasback.repository.leases import find_newest, latest_of
-from canvasback.repository.owner import Owner, owner_of
 from canvasback.repository.register import read_register
+from canvasback.storage.owner import Owner, owner_of
 from canvasback.storage.store import Store
 
 _TABLES = "ducklake_"
@@ -80,10 +80,10 @@ def find_point(store: Store, wanted: str) -> str:
         raise no_points(store.url)
     if wanted == "latest":
         return ids[-1]
-    return choose_point(store, ids, wanted)
+    return choose_point(store.url, ids, wanted)
 
 
-def choose_point(store: Store, ids: Sequence[str], wanted: str) -> str:
+def choose_point(url: str, ids: Sequence[str], wanted: str) -> str:
     """The one of these ids that an id or a unique prefix of one means.
 
     Raises:
@@ -100,7 +100,7 @@ def choose_point(store: Store, ids: Sequence[str], wanted: str) -> str:
         )
     raise UsageError(
         "unknown-point",
-        f"there is no point {wanted!r} in {store.url}",
+        f"there is no point {wanted!r} in {url}",
         hint="Run list to see the points; a unique beginning of an id will do, and the whole of a forgotten one's.",
     )
 

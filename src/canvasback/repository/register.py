@@ -23,9 +23,10 @@ from canvasback.errors import (
 from canvasback.model.finding import Finding
 from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.register import Marks, PointId, Register, Sweep
-from canvasback.repository import layout, numbered
+from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
-from canvasback.repository.owner import owner_of
+from canvasback.storage import numbered
+from canvasback.storage.owner import owner_of
 from canvasback.storage.store import Store
 
 ATTEMPTS = 100

@@ -20,7 +20,7 @@ from canvasback.errors import (
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format
 from canvasback.repository.leases import begin_leases
-from canvasback.repository.owner import note_owner
+from canvasback.storage.owner import note_owner
 from canvasback.storage.store import Store
 
 ChunkRows = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]

@@ -44,7 +44,7 @@ def unforget(
 
     def bring_back(register: Register) -> Register:
         forgotten = [id_ for id_ in stored_points(store) if id_ in register.forgotten()]
-        found[:] = sorted({choose_point(store, forgotten, one) for one in points})
+        found[:] = sorted({choose_point(store.url, forgotten, one) for one in points})
         return register.unforget(found)
 
     change_register(store, clock, bring_back)

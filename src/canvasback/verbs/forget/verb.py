@@ -10,11 +10,11 @@ from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.forget import ForgetResult
 from canvasback.model.retention import Policy
-from canvasback.repository.reach import reach_of
 from canvasback.repository.register import ATTEMPTS, StoredRegister, find_register, register_busy
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder

@@ -15,12 +15,12 @@ from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import look_for_place, refuse_one_place
 from canvasback.repository.points import find_point, list_points, stored_points
-from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import change_register
 from canvasback.repository.repository import make_repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder

@@ -23,13 +23,13 @@ from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.old_leases import old_leases
 from canvasback.repository.points import read_point, stored_points
-from canvasback.repository.reach import reach_of
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.register import change_register, find_register
 from canvasback.repository.repository import open_repository
 from canvasback.repository.withdrawn import is_withdrawn
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder

@@ -14,10 +14,10 @@ from canvasback.model.results.repair import RepairResult
 from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import open_place, refuse_one_place
-from canvasback.repository.reach import reach_of
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.repair.repairing import Repaired, Repairing

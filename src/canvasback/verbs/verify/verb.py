@@ -26,7 +26,6 @@ from canvasback.repository.held_objects import has_content, list_held
 from canvasback.repository.named_objects import held_objects
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import find_point, list_points
-from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
 from canvasback.repository.repository import open_repository
@@ -34,6 +33,7 @@ from canvasback.repository.rows import create_table, insert_rows, one_row
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop, each
+from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
