@@ -391,6 +391,20 @@ def test_many_damaged_files_are_all_named(made: Made, data: Path) -> None:
     assert {d.table_id for d in chosen} == {table}
 
 
+def test_two_checks_of_one_catalog_do_not_disturb_each_other(made: Made, data: Path) -> None:
+    run, root = Run.begin(jobs=2), f"{data}/"
+    (_, one, gone), (_, other, _) = (made.file("data", f"t.table_name = '{name}'") for name in "tu")
+    id_, _, spoilt = made.file("data", "t.table_name = 't' AND f.record_count = 100")
+    (data / gone).unlink()
+    zeros(data / spoilt)
+    first, second = (
+        check_files(WantedFiles(made.image, root, tables=[table]), root, run, CheckLevel.ROWS) for table in (one, other)
+    )
+    assert next(first).place == str(data / gone)
+    assert list(second) == []
+    assert [(d.file_kind, d.file_id) for d in first if d.place == str(data / spoilt)] == [("data", id_)]
+
+
 def test_changed_bytes_are_told_by_the_repositorys_checksums(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT 'old content' AS s UNION ALL SELECT 'other' UNION ALL SELECT 'z'")
