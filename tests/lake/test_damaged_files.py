@@ -18,7 +18,7 @@ from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.catalog.writing.edits import Edit, edited
-from canvasback.checks import catalog_repairs, check_files, files_not_held, stray_files
+from canvasback.checks import WantedFiles, catalog_repairs, check_files, stray_files
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
@@ -111,7 +111,8 @@ def data(made: Made, tmp_path: Path) -> Path:
 
 def told(image: Image, data: Path, level: str, **options: Any) -> list[DamagedFile]:
     """What a check finds."""
-    return list(check_files(image, f"{data}/", Run.begin(jobs=2), CheckLevel(level), **options))
+    root = f"{data}/"
+    return list(check_files(WantedFiles(image, root, **options), root, Run.begin(jobs=2), CheckLevel(level)))
 
 
 def see(image: Image, data: Path, first: str, code: str, file: tuple[int, int], *, lost: bool = True) -> None:
@@ -390,6 +391,20 @@ def test_many_damaged_files_are_all_named(made: Made, data: Path) -> None:
     assert {d.table_id for d in chosen} == {table}
 
 
+def test_two_checks_of_one_catalog_do_not_disturb_each_other(made: Made, data: Path) -> None:
+    run, root = Run.begin(jobs=2), f"{data}/"
+    (_, one, gone), (_, other, _) = (made.file("data", f"t.table_name = '{name}'") for name in "tu")
+    id_, _, spoilt = made.file("data", "t.table_name = 't' AND f.record_count = 100")
+    (data / gone).unlink()
+    zeros(data / spoilt)
+    first, second = (
+        check_files(WantedFiles(made.image, root, tables=[table]), root, run, CheckLevel.ROWS) for table in (one, other)
+    )
+    assert next(first).place == str(data / gone)
+    assert list(second) == []
+    assert [(d.file_kind, d.file_id) for d in first if d.place == str(data / spoilt)] == [("data", id_)]
+
+
 def test_changed_bytes_are_told_by_the_repositorys_checksums(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t AS SELECT 'old content' AS s UNION ALL SELECT 'other' UNION ALL SELECT 'z'")
@@ -409,7 +424,7 @@ def test_changed_bytes_are_told_by_the_repositorys_checksums(tmp_path: Path) -> 
         found = told(image, lake.data, "checksum", held=held)
 
         assert [(d.kind.code, d.place) for d in found] == [("file-corrupt", str(victim))]
-        assert files_not_held(image) == 1
+        assert WantedFiles(image, f"{lake.data}/", held=held).not_held() == 1
         victim.write_bytes(content)
         assert told(image, lake.data, "checksum", held=held) == []
 

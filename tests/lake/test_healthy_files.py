@@ -10,7 +10,7 @@ import pytest
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
-from canvasback.checks import check_files, stray_files
+from canvasback.checks import WantedFiles, check_files, stray_files
 from canvasback.model.lake import parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.storage.run import Run
@@ -25,7 +25,7 @@ def findings(image: Image, data: Path) -> list[object]:
     root, run = f"{data}/", Run.begin(jobs=2)
     converted = in_dialect(image, "duckdb")
     return [
-        *check_files(converted, root, run, CheckLevel.ROWS),
+        *check_files(WantedFiles(converted, root), root, run, CheckLevel.ROWS),
         *stray_files(converted, root, run, datetime.now(UTC)),
     ]
 

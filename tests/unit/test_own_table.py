@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import duckdb
 import pytest
 
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows
 
+SOURCE = Path(__file__).parents[2] / "src" / "canvasback"
 COLUMNS = {"id": "BIGINT", "na me": "VARCHAR"}
 
 
@@ -27,3 +31,9 @@ def test_a_table_is_made_of_rows_and_let_go_of() -> None:
         table.drop()
         with pytest.raises(duckdb.CatalogException):
             connection.execute(f"FROM {table}")
+
+
+def test_no_table_of_memory_has_a_name_that_another_could_know() -> None:
+    named = re.compile(r"\bmemory\.(?!main\b)\"?[\w{]")
+    found = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if named.search(path.read_text("utf-8"))}
+    assert found == {"repository/own_table.py"}

@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterator
 import duckdb
 import msgspec
 
-from canvasback.catalog.image import Image
 from canvasback.checks.checksums import compare_bytes
 from canvasback.checks.footers import Pair, compare_footers
 from canvasback.checks.keys import compare_encrypted, key_fault
 from canvasback.checks.kinds import NOT_PARQUET, UNREADABLE
-from canvasback.checks.notes import note_columns, note_partitions, note_statistics
+from canvasback.checks.notes import FooterNotes, Notes
 from canvasback.checks.presence import absent_or_other, note_present, wrong_size
 from canvasback.checks.rows import read_rows
 from canvasback.checks.vectors import check_vector
-from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
+from canvasback.checks.wanted import WantedFile, WantedFiles
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.level import CheckLevel
-from canvasback.model.relation import Relation
 from canvasback.parquet.file_end import read_end
 from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop
@@ -30,52 +28,43 @@ _FOOTERS = 256
 """How many footers one query reads: more take more memory, fewer more queries."""
 
 
-def check_files(
-    image: Image,
-    root: str,
-    run: Run,
-    level: CheckLevel,
-    *,
-    tables: frozenset[int] | None = None,
-    files: str | None = None,
-    held: Relation | None = None,
-) -> Iterator[DamagedFile]:
+def check_files(wanted: WantedFiles, root: str, run: Run, level: CheckLevel) -> Iterator[DamagedFile]:
     """Compare the files that any snapshot of a lake needs with the catalog, without writing anything.
 
     Args:
-        image: The catalog, with the types of one in DuckDB.
+        wanted: The files; for ``checksum``, with what the repository holds of them.
         root: The data path as an absolute folder or URL that ends in a slash.
         run: Reaches the files, and is told how the work goes on.
         level: ``exists``: every file is there with its size. ``footers``: also, its footer is sound and says what the
             catalog says. ``rows``: also, every row can be read, and is within the catalog's statistics.
             ``checksum``: footers, and every byte is as the repository holds it.
-        tables: Ids of the tables to look at; None for all.
-        files: A SELECT of ``file_kind`` and ``file_id``: only those; None for all.
-        held: The repository's files for ``checksum``, see `note_held`.
 
     Returns:
         Each damaged file once, with the most telling of what is wrong with it.
     """
     # Each file is read for one query: DuckDB would fill the memory with the footers of those that are done.
-    image.connection.execute("SET enable_external_file_cache = false")
-    count = note_wanted(image, root, tables, files)
-    note_held(image, held)
-    unsure = note_present(image, root, run, count)
+    wanted.image.connection.execute("SET enable_external_file_cache = false")
+    unsure = note_present(wanted, root, run)
     yield from unsure
     bad: set[tuple[str, int]] = {(damage.file_kind, damage.file_id) for damage in unsure}
-    absent = absent_or_other(image, bad.copy(), sizes=level is CheckLevel.EXISTS)
+    absent = absent_or_other(wanted, bad.copy(), sizes=level is CheckLevel.EXISTS)
     for damage in absent:
         bad.add((damage.file_kind, damage.file_id))
         yield damage
-    if level is CheckLevel.EXISTS:
-        return
-    note_columns(image)
-    note_statistics(image)
-    note_partitions(image)
+    if level is not CheckLevel.EXISTS:
+        notes = FooterNotes(wanted)
+        yield from _look_into(wanted, notes, root, run, level, bad)
+        notes.drop()
+
+
+def _look_into(
+    wanted: WantedFiles, notes: FooterNotes, root: str, run: Run, level: CheckLevel, bad: set[tuple[str, int]]
+) -> Iterator[DamagedFile]:
+    """Read those of the files that are there."""
     doubtful: dict[tuple[str, int], DamagedFile] = {}
-    run.progress.begin("reading footers", files=count)
+    run.progress.begin("reading footers", files=wanted.count)
     for kind in ("data", "delete"):  # what is wrong with a data file is not said of its delete files too
-        for damage in _each_batch(image, root, run, kind, _Footers(bad)):
+        for damage in _each_batch(wanted, root, run, kind, _Footers(notes, bad)):
             id_ = (damage.file_kind, damage.file_id)
             if level is CheckLevel.CHECKSUM and not damage.lost:
                 doubtful[id_] = damage  # the catalog seems to be wrong about it, unless its bytes are others
@@ -85,9 +74,9 @@ def check_files(
     run.progress.end()
     if level is CheckLevel.FOOTERS:
         return
-    run.progress.begin("reading rows" if level is CheckLevel.ROWS else "reading files", files=count)
+    run.progress.begin("reading rows" if level is CheckLevel.ROWS else "reading files", files=wanted.count)
     for kind in ("data", "delete"):
-        found = list(_each_batch(image, root, run, kind, _Content(bad, rows=level is CheckLevel.ROWS)))
+        found = list(_each_batch(wanted, root, run, kind, _Content(notes, bad, rows=level is CheckLevel.ROWS)))
         for damage in found:
             bad.add((damage.file_kind, damage.file_id))
             doubtful.pop((damage.file_kind, damage.file_id), None)
@@ -96,15 +85,10 @@ def check_files(
     run.progress.end()
 
 
-def files_not_held(image: Image) -> int:
-    """After `check_files`: how many of the files it looked at the repository does not hold."""
-    found = image.connection.execute("SELECT count(*) FROM memory.wanted ANTI JOIN memory.held USING (number)")
-    return int(found.fetchall()[0][0])
-
-
 class _Footers(msgspec.Struct, frozen=True):
     """Compares the footers of a batch."""
 
+    notes: FooterNotes
     bad: set[tuple[str, int]]
 
     def __call__(
@@ -135,7 +119,7 @@ class _Footers(msgspec.Struct, frozen=True):
                     pairs.append((file, end))
                 if damage is not None:
                     found.append(wrong_size(file) if file.found != file.size and damage.lost else damage)
-            found += compare_footers(connection, pairs)
+            found += compare_footers(connection, self.notes, pairs)
         return found
 
     @staticmethod
@@ -148,6 +132,7 @@ class _Footers(msgspec.Struct, frozen=True):
 class _Content(msgspec.Struct, frozen=True):
     """Reads the whole files of a batch."""
 
+    notes: Notes
     bad: set[tuple[str, int]]
     rows: bool
 
@@ -166,14 +151,14 @@ class _Content(msgspec.Struct, frozen=True):
                 if not self.rows:
                     damage = compare_bytes(file, stores, stop)
                 elif file.parquet:
-                    damage = read_rows(connection, file, stores, folder, stop)
+                    damage = read_rows(connection, self.notes, file, stores, folder, stop)
                 if damage is not None:
                     found.append(damage)
         return found
 
 
 def _each_batch(
-    image: Image,
+    wanted: WantedFiles,
     root: str,
     run: Run,
     kind: str,
@@ -183,12 +168,12 @@ def _each_batch(
     footers = isinstance(check, _Footers)
 
     def work(batch: list[WantedFile], stop: Stop) -> list[list[DamagedFile]]:
-        with image.connection.cursor() as cursor:
+        with wanted.image.connection.cursor() as cursor:
             found = check(cursor, batch, run.stores, stop)
         run.progress.advance(files=len(batch))
         return [found]
 
-    files = wanted_files(image, f"w.kind = '{kind}' AND p.size IS NOT NULL")
+    files = wanted.each(f"w.kind = '{kind}' AND p.size IS NOT NULL")
     size = (lambda _: 0) if footers else (lambda file: file.size)
     most = _FOOTERS if footers else 16
     with run.in_parallel(files, work, run.stores.open(root), size=size, batch=most) as answers:

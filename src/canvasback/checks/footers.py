@@ -17,7 +17,7 @@ from canvasback.checks.kinds import (
     PARTITION,
     ROW_COUNT,
 )
-from canvasback.checks.notes import before, group_of
+from canvasback.checks.notes import FooterNotes, before, group_of
 from canvasback.checks.presence import wrong_size
 from canvasback.checks.wanted import WantedFile
 from canvasback.datapath.damaged_file import DamagedFile
@@ -32,21 +32,25 @@ _FILES = {"path": "VARCHAR", "number": "BIGINT", "id": "BIGINT", "table_id": "BI
 Pair = tuple[WantedFile, End]
 
 
-def compare_footers(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> list[DamagedFile]:
+def compare_footers(
+    connection: duckdb.DuckDBPyConnection, notes: FooterNotes, pairs: Sequence[Pair]
+) -> list[DamagedFile]:
     """Compare files that are not encrypted, of which each has an end, with what the catalog says of them.
 
     Args:
         connection: A cursor of the image's connection that no other thread uses.
+        notes: What the catalog says of them.
         pairs: The files.
     """
     if not pairs:
         return []
     try:
-        facts = _facts(connection, pairs)
+        facts = _facts(connection, notes, pairs)
     except duckdb.Error as error:
         if len(pairs) > 1:  # one bad file spoils the query: halves find it in few steps
             middle = len(pairs) // 2
-            return compare_footers(connection, pairs[:middle]) + compare_footers(connection, pairs[middle:])
+            halves = (pairs[:middle], pairs[middle:])
+            return [damage for half in halves for damage in compare_footers(connection, notes, half)]
         file, end = pairs[0]
         reason = str(error).splitlines()[0].replace(end.path, file.place)
         return [file.damaged(NOT_PARQUET, f"is not readable as Parquet: {reason}")]
@@ -105,7 +109,9 @@ def delete_fault(file: WantedFile, fact: dict[str, Any]) -> str:
     return ""
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> dict[int, dict[str, Any]]:
+def _facts(
+    connection: duckdb.DuckDBPyConnection, notes: FooterNotes, pairs: Sequence[Pair]
+) -> dict[int, dict[str, Any]]:
     paths = [end.path for _, end in pairs]
     rows = [
         (end.path, number, file.id, file.table_id, file.kind == "data" and not file.mapped)
@@ -114,7 +120,15 @@ def _facts(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> dict
     ids = [file.id for file, _ in pairs if file.kind == "data"] or [0]
     between = f"data_file_id BETWEEN {min(ids)} AND {max(ids)}"
     found = connection.execute(
-        _SQL.format(files=rows_select(_FILES), schemas=schemas(paths), chunks=column_chunks(paths), between=between),
+        _SQL.format(
+            files=rows_select(_FILES),
+            schemas=schemas(paths),
+            chunks=column_chunks(paths),
+            columns=notes.columns,
+            statistics=f"(FROM {notes.statistics} WHERE {between})",
+            partitions=f"(FROM {notes.partitions} WHERE {between})",
+            siblings=notes.siblings,
+        ),
         [rows_json(_FILES, rows)],
     ).fetchall()
     keys = ("rows", "last_page", "fields", "hidden", "partition", "last_pos", "target")
@@ -159,8 +173,8 @@ _SQL = f"""
                     AND NOT list_contains(c.types, s.known)
                 ) AS clashes
             FROM schemas s
-            JOIN (SELECT table_id, max(column_id) AS highest FROM memory.noted_columns GROUP BY ALL) h USING (table_id)
-            LEFT JOIN memory.noted_columns c ON c.table_id = s.table_id AND c.column_id = s.field_id
+            JOIN (SELECT table_id, max(column_id) AS highest FROM {{columns}} GROUP BY ALL) h USING (table_id)
+            LEFT JOIN {{columns}} c ON c.table_id = s.table_id AND c.column_id = s.field_id
             WHERE s.compare GROUP BY ALL
         )
     ),
@@ -183,9 +197,9 @@ _SQL = f"""
             THEN ' has ' || t.high || ', and the catalog says to ' || s.high
             WHEN s.nulls = 0 AND t.nulls > 0 AND c.top
             THEN ' has ' || t.nulls || ' NULL values, and the catalog says none' END) AS fault
-        FROM told t JOIN (FROM memory.noted_statistics WHERE {{between}}) s
+        FROM told t JOIN {{statistics}} s
             ON s.data_file_id = t.id AND s.column_id = t.column_id
-        JOIN memory.noted_columns c ON c.table_id = t.table_id AND c.column_id = t.column_id
+        JOIN {{columns}} c ON c.table_id = t.table_id AND c.column_id = t.column_id
         WHERE t.low IS DISTINCT FROM s.low OR t.high IS DISTINCT FROM s.high OR (s.nulls = 0 AND t.nulls > 0)
         GROUP BY number
     ),
@@ -194,7 +208,7 @@ _SQL = f"""
             WHEN {before("t.low", "s.value", "t.known")} THEN t.low
             WHEN {before("s.value", "t.high", "t.known")} THEN t.high END
             || ', and the catalog says ' || s.value) AS fault
-        FROM told t JOIN (FROM memory.noted_partitions WHERE {{between}}) s
+        FROM told t JOIN {{partitions}} s
             ON s.data_file_id = t.id AND s.column_id = t.column_id
         GROUP BY number
     ),
@@ -206,7 +220,7 @@ _SQL = f"""
     ),
     siblings AS (
         SELECT number, any_value(s.name) AS sibling FROM positions p JOIN f USING (number)
-        JOIN memory.siblings s ON s.table_id = f.table_id AND s.name = parse_filename(p.target) GROUP BY ALL
+        JOIN {{siblings}} s ON s.table_id = f.table_id AND s.name = parse_filename(p.target) GROUP BY ALL
     )
     SELECT f.number, coalesce(counted.rows, 0), coalesce(counted.last_page, 0), fields.fault, hidden.fault,
         strays.fault, positions.last_pos, siblings.sibling

@@ -10,7 +10,7 @@ import duckdb
 from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID, SNAPSHOT_ID
 from canvasback.checks.footers import delete_fault
 from canvasback.checks.kinds import DELETES, HIDING_STATISTICS, ROW_COUNT, ROW_ID_TAKEN, ROW_IDS, ROWS, UNREADABLE
-from canvasback.checks.notes import before, group_of
+from canvasback.checks.notes import Notes, before, group_of
 from canvasback.checks.wanted import WantedFile
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.errors import CanvasbackError
@@ -18,6 +18,7 @@ from canvasback.model.plurals import many
 from canvasback.model.relation import identifier
 from canvasback.parquet.encryption import read_call
 from canvasback.parquet.footers import schemas
+from canvasback.repository.own_table import OwnTable
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.parallel import Stop
 
@@ -25,12 +26,13 @@ _PIECE = 1024 * 1024
 
 
 def read_rows(
-    connection: duckdb.DuckDBPyConnection, file: WantedFile, stores: Stores, folder: str, stop: Stop
+    connection: duckdb.DuckDBPyConnection, notes: Notes, file: WantedFile, stores: Stores, folder: str, stop: Stop
 ) -> DamagedFile | None:
     """Read a file whose footer is sound.
 
     Args:
         connection: A cursor of the image's connection that no other thread uses.
+        notes: What the catalog says of its rows.
         file: The file.
         stores: How to reach it.
         folder: Where a remote file is put as long as it is read.
@@ -45,7 +47,7 @@ def read_rows(
                 guarded = stop.guard(source)
                 while piece := guarded.read(_PIECE):
                     target.write(piece)
-        return _read(connection, file, path)
+        return _read(connection, notes, file, path)
     except (CanvasbackError, OSError) as error:
         return file.damaged(UNREADABLE, f"cannot be read: {error}")
     except duckdb.Error as error:
@@ -58,10 +60,11 @@ def read_rows(
             os.unlink(path)
 
 
-def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) -> DamagedFile | None:
+def _read(connection: duckdb.DuckDBPyConnection, notes: Notes, file: WantedFile, path: str) -> DamagedFile | None:
     call = read_call(path, file.key)
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {call}").fetchall()]
-    bounds = _bounds(connection, file, path) if file.kind == "data" and file.key is None and not file.mapped else []
+    bounded = file.kind == "data" and file.key is None and not file.mapped
+    bounds = _bounds(connection, notes, file, path) if bounded else []
     parts = ["count(*)", "bit_xor(hash(COLUMNS(*)))"]
     own: list[str] = []
     if file.kind == "delete":
@@ -81,7 +84,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) ->
     if rows != file.rows:
         return file.damaged(ROW_COUNT, f"has {many(rows, 'row')}, and the catalog says {file.rows}")
     if file.kind == "delete":
-        return _deletes(connection, file, rows, found)
+        return _deletes(connection, notes.siblings, file, rows, found)
     start = 2 if ROW_ID in columns else 0
     if start and found[0]:
         return file.damaged(ROW_IDS, f"has {many(found[0], 'row')} with row ids that others have")
@@ -113,7 +116,7 @@ def _version(columns: list[str]) -> str:
 
 
 def _deletes(
-    connection: duckdb.DuckDBPyConnection, file: WantedFile, rows: int, found: tuple[Any, ...]
+    connection: duckdb.DuckDBPyConnection, siblings: OwnTable, file: WantedFile, rows: int, found: tuple[Any, ...]
 ) -> DamagedFile | None:
     distinct, first, last, files, target = found[:5]
     if distinct != rows:
@@ -123,13 +126,13 @@ def _deletes(
     if files > 1:
         return file.damaged(DELETES, f"deletes rows of {files} data files")
     sibling = connection.execute(
-        "SELECT name FROM memory.siblings WHERE table_id = $1 AND name = parse_filename($2)", [file.table_id, target]
+        f"SELECT name FROM {siblings} WHERE table_id = $1 AND name = parse_filename($2)", [file.table_id, target]
     ).fetchone()
     fault = delete_fault(file, {"last_pos": last, "target": sibling[0] if sibling else None})
     return file.damaged(DELETES, fault) if fault else None
 
 
-def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) -> list[tuple[Any, ...]]:
+def _bounds(connection: duckdb.DuckDBPyConnection, notes: Notes, file: WantedFile, path: str) -> list[tuple[Any, ...]]:
     """Name, group of types, and the catalog's bounds of the file's columns that are nested in no other."""
     return connection.execute(
         f"""
@@ -138,8 +141,8 @@ def _bounds(connection: duckdb.DuckDBPyConnection, file: WantedFile, path: str) 
             SELECT name, any_value(field_id) AS id, any_value({group_of("duckdb_type")}) AS known
             FROM {schemas([path])} WHERE num_children IS NULL GROUP BY ALL HAVING count(*) = 1
         ) l
-        JOIN memory.noted_columns c ON c.table_id = {file.table_id} AND c.column_id = l.id AND c.top
-        JOIN memory.noted_statistics s ON s.data_file_id = {file.id} AND s.column_id = l.id
+        JOIN {notes.columns} c ON c.table_id = {file.table_id} AND c.column_id = l.id AND c.top
+        JOIN {notes.statistics} s ON s.data_file_id = {file.id} AND s.column_id = l.id
         WHERE l.known IS NOT NULL
         """
     ).fetchall()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from canvasback.catalog.image import Image
 from canvasback.checks.kinds import ASIDE, FOREIGN, ORPHAN, UNDER_WAY, UNKNOWN_COMMIT
 from canvasback.datapath.damaged_file import is_aside
-from canvasback.datapath.unknown_files import UnknownFile, list_data_path, unknown_files
+from canvasback.datapath.unknown_files import Listing, UnknownFile, unknown_files
 from canvasback.model.finding import Finding
 from canvasback.model.moment import spelled
 from canvasback.storage.run import Run
@@ -33,9 +33,11 @@ def stray_files(image: Image, root: str, run: Run, now: datetime) -> Iterator[Fi
     Raises:
         StorageError: The data path cannot be listed.
     """
-    list_data_path(image, run.stores.open(root), run.progress)
+    listing = Listing(image.connection, run.stores.open(root), run.progress)
     head = image.head()[1].astimezone(UTC)
-    for file in unknown_files(image, root):
+    found = unknown_files(image, root, listing)
+    listing.drop()
+    for file in found:
         yield _about(file, root, head, now)
 
 

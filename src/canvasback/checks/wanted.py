@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,8 +12,12 @@ from canvasback.catalog.reading.files import KINDS, named_files
 from canvasback.datapath.damaged_file import DamagedFile
 from canvasback.model.finding import FindingKind
 from canvasback.model.relation import Relation, literal
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
 
 _BATCH = 4096
+_FOUND = {"number": "BIGINT", "size": "BIGINT"}
+_HELD = {"number": "BIGINT", "checksum": "VARCHAR"}
 
 
 class WantedFile(msgspec.Struct, frozen=True):
@@ -62,57 +66,107 @@ class WantedFile(msgspec.Struct, frozen=True):
         return DamagedFile(kind, self.kind, self.id, self.table_id, self.place, message, lost)
 
 
-def note_wanted(image: Image, root: str, tables: Collection[int] | None, files: str | None) -> int:
-    """Fill ``memory.wanted`` with the files of the tables, or some of them, and answer how many there are.
+class WantedFiles:
+    """The files that the snapshots of a lake need, or some of them, in tables of their own until they are dropped.
 
-    ``memory.siblings`` gets the names of all data files of the tables that have delete files among them.
-    """
-    selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
-    chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
-    if files is not None:
-        chosen += f" AND (kind, id) IN (SELECT (file_kind, file_id) FROM ({files}))"
-    image.connection.execute(
-        f"CREATE OR REPLACE TABLE memory.wanted AS SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
-        f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number"
-    )
-    image.connection.execute(
-        "CREATE OR REPLACE TABLE memory.siblings AS SELECT table_id, parse_filename(path) AS name FROM "
-        f"({image.tables['ducklake_data_file'].select}) x "
-        "WHERE table_id IN (SELECT table_id FROM memory.wanted WHERE kind = 'delete')"
-    )
-    found = image.connection.execute("SELECT count(*) FROM memory.wanted").fetchone()
-    return int(found[0]) if found else 0
-
-
-def note_held(image: Image, held: Relation | None) -> None:
-    """Fill ``memory.held`` with the checksums of the wanted files that a repository holds.
+    Attributes:
+        image: The catalog.
+        count: How many there are.
 
     Args:
-        image: The catalog, after `note_wanted`.
-        held: Files of a point, with the columns ``kind``, ``file_id``, ``path`` and ``checksum``.
+        image: See above; with the types of one in DuckDB.
+        root: The data path as an absolute folder or URL that ends in a slash.
+        tables: Ids of the tables whose files are wanted; None for all.
+        files: A SELECT of ``file_kind`` and ``file_id``: only those; None for all.
+        held: What a repository holds of them, with the columns ``kind``, ``file_id``, ``path`` and ``checksum``.
     """
-    select = (
-        "SELECT 0::BIGINT AS number, '' AS checksum LIMIT 0"
-        if held is None
-        else f"SELECT w.number, any_value(h.checksum) AS checksum FROM memory.wanted w JOIN ({held.select}) h "
-        "ON h.kind = w.kind AND h.file_id = w.id AND h.path = w.path WHERE h.checksum IS NOT NULL GROUP BY ALL"
-    )
-    image.connection.execute(f"CREATE OR REPLACE TABLE memory.held AS {select}")
 
-
-def wanted_files(image: Image, where: str = "true") -> Iterator[WantedFile]:
-    """The files for which a condition on ``w`` (``memory.wanted``) and ``p`` (``memory.present``) holds."""
-    cursor = image.connection.cursor()
-    with cursor:
-        cursor.execute(
-            "SELECT w.kind, w.id, w.table_id, w.place, w.size, w.footer_size, w.rows, w.key, w.mapped, w.parquet, "
-            "w.target_id, w.target_name, w.target_rows, w.row_id_start, w.next_row_id, p.size, h.checksum "
-            "FROM memory.wanted w LEFT JOIN memory.present p USING (number) LEFT JOIN memory.held h USING (number) "
-            f"WHERE {where} ORDER BY number"
+    def __init__(
+        self,
+        image: Image,
+        root: str,
+        *,
+        tables: Collection[int] | None = None,
+        files: str | None = None,
+        held: Relation | None = None,
+    ) -> None:
+        self.image = image
+        self._connection = image.connection
+        selects = [_select(image, kind, root) for kind, (table, _) in KINDS.items() if table in image.tables]
+        chosen = "true" if tables is None else f"list_contains({sorted(tables)}::BIGINT[], table_id)"
+        if files is not None:
+            chosen += f" AND (kind, id) IN (SELECT (file_kind, file_id) FROM ({files}))"
+        self._files = OwnTable(
+            self._connection,
+            "wanted",
+            "SELECT row_number() OVER (ORDER BY kind, id) AS number, * "
+            f"FROM ({' UNION ALL '.join(selects)}) WHERE {chosen} ORDER BY number",
         )
-        while rows := cursor.fetchmany(_BATCH):
-            for row in rows:
-                yield WantedFile(*row)
+        self._found = OwnTable(self._connection, "found", _FOUND)
+        self._held = OwnTable(self._connection, "held", _HELD if held is None else self._held_select(held))
+        self.count = int(one_row(self._connection, f"SELECT count(*) FROM {self._files}")[0])
+
+    @property
+    def table_ids(self) -> str:
+        """A SELECT of the ids of their tables."""
+        return f"SELECT table_id FROM {self._files}"
+
+    def ids(self, kind: Literal["data", "delete"]) -> str:
+        """A SELECT of the ids of those of a kind."""
+        return f"SELECT id FROM {self._files} WHERE kind = {literal(kind)}"
+
+    def tables_of(self, kind: Literal["data", "delete"]) -> str:
+        """A SELECT of the ids of the tables that have files of a kind among them."""
+        return f"SELECT table_id FROM {self._files} WHERE kind = {literal(kind)}"
+
+    def each(self, where: str = "true") -> Iterator[WantedFile]:
+        """Those for which a condition holds on the file ``w`` and on ``p.size``, which is what storage has of it."""
+        return (file for _, file in self._numbered(where))
+
+    def not_found(self) -> Iterator[tuple[int, WantedFile]]:
+        """Those that were not found in storage, with numbers to note them by."""
+        return self._numbered("p.size IS NULL")
+
+    def note_found(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """Note the numbers of files that storage has, and its sizes of them."""
+        insert_rows(self._connection, str(self._found), _FOUND, sizes)
+
+    def note_listed(self, listed: OwnTable) -> None:
+        """Note what a listing of the data path has: ``name`` and ``size``."""
+        self._connection.execute(
+            f"INSERT INTO {self._found} SELECT w.number, s.size FROM {self._files} w "
+            f"JOIN {listed} s ON s.name = w.path AND NOT w.elsewhere"
+        )
+
+    def not_held(self) -> int:
+        """How many of them the repository does not hold."""
+        return int(
+            one_row(self._connection, f"SELECT count(*) FROM {self._files} ANTI JOIN {self._held} USING (number)")[0]
+        )
+
+    def drop(self) -> None:
+        """Let go of them."""
+        for table in (self._files, self._found, self._held):
+            table.drop()
+
+    def _held_select(self, held: Relation) -> str:
+        return (
+            f"SELECT w.number, any_value(h.checksum) AS checksum FROM {self._files} w JOIN ({held.select}) h "
+            "ON h.kind = w.kind AND h.file_id = w.id AND h.path = w.path WHERE h.checksum IS NOT NULL GROUP BY ALL"
+        )
+
+    def _numbered(self, where: str) -> Iterator[tuple[int, WantedFile]]:
+        cursor = self._connection.cursor()
+        with cursor:
+            cursor.execute(
+                "SELECT number, w.kind, w.id, w.table_id, w.place, w.size, w.footer_size, w.rows, w.key, w.mapped, "
+                "w.parquet, w.target_id, w.target_name, w.target_rows, w.row_id_start, w.next_row_id, p.size, "
+                f"h.checksum FROM {self._files} w LEFT JOIN {self._found} p USING (number) "
+                f"LEFT JOIN {self._held} h USING (number) WHERE {where} ORDER BY number"
+            )
+            while rows := cursor.fetchmany(_BATCH):
+                for number, *row in rows:
+                    yield number, WantedFile(*row)
 
 
 def _select(image: Image, kind: str, root: str) -> str:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+
 from canvasback.catalog.image import Image
-from canvasback.datapath.unknown_files import UnknownFile, list_data_path, unknown_files
+from canvasback.datapath.unknown_files import Listing, UnknownFile, unknown_files
 from canvasback.errors import AccessDeniedError, StorageError
 from canvasback.model.commit import Commit
 from canvasback.model.finding import Finding, FindingKind
@@ -32,37 +34,37 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_UUID = re.compile(r"ducklake-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}[^/]*$")
 
 
-def can_list(image: Image, store: Store, progress: Progress) -> bool:
-    """Fill ``memory.listed`` with what is at a data path; see `list_data_path`.
+def list_if_allowed(connection: duckdb.DuckDBPyConnection, store: Store, progress: Progress) -> Listing | None:
+    """What is at a data path; see `Listing`.
 
     Returns:
-        Whether it may be listed. A folder that cannot be is no reason to give up: each file tells of itself.
+        None where it may not be listed. A folder that cannot be is no reason to give up: each file tells of itself.
 
     Raises:
         StorageError: A bucket does not answer.
     """
     try:
-        list_data_path(image, store, progress)
+        return Listing(connection, store, progress)
     except StorageError as error:
         if is_remote(store.url) and not isinstance(error, AccessDeniedError):
             raise
-        return False
-    return True
+        return None
 
 
-def newer_files(image: Image, root: str, commit: Commit) -> Iterator[Finding]:
+def newer_files(image: Image, root: str, listing: Listing, commit: Commit) -> Iterator[Finding]:
     """Say how many files are newer than a snapshot and not named by the catalog that has it as its newest one.
 
     Files that no commit ever named, of a writer that was killed, look like those of later commits, but older ones are
     nothing to speak of.
 
     Args:
-        image: The catalog as it comes back, with the types of DuckDB, over a connection with ``memory.listed``. It
-            does not name the files that are to be cut: they hold rows of later commits, and new ones stand for them.
+        image: The catalog as it comes back, with the types of DuckDB, over the connection of the listing. It does not
+            name the files that are to be cut: they hold rows of later commits, and new ones stand for them.
         root: The data path, ending in a slash.
+        listing: What is there.
         commit: The newest snapshot that comes back.
     """
-    parquet = [file for file in unknown_files(image, root) if file.name.endswith(".parquet")]
+    parquet = [file for file in unknown_files(image, root, listing) if file.name.endswith(".parquet")]
     times = {file.name: _time_of(file) for file in parquet}
     newer = [file for file in parquet if times[file.name] > commit.time]
     if not newer:

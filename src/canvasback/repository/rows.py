@@ -12,21 +12,9 @@ from typing import Any, Self
 import duckdb
 import msgspec
 
-from canvasback.model.relation import identifier, literal
+from canvasback.model.relation import literal
 
 _BATCH = 4096
-
-
-def create_table(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
-    """Create an empty table, in the place of one of that name.
-
-    Args:
-        connection: The connection.
-        table: The table's name, as SQL.
-        columns: Column names and DuckDB types.
-    """
-    listed = ", ".join(f"{identifier(name)} {type_}" for name, type_ in columns.items())
-    connection.execute(f"CREATE OR REPLACE TABLE {table} ({listed})")
 
 
 def insert_rows(

@@ -15,7 +15,7 @@ from canvasback.catalog.rules.unreadable import unreadable
 from canvasback.catalog.writing.engine_limits import fitting
 from canvasback.catalog.writing.repoint import repoint
 from canvasback.datapath.data_root import refuse_nesting
-from canvasback.datapath.newer_files import can_list, newer_files
+from canvasback.datapath.newer_files import list_if_allowed, newer_files
 from canvasback.history.lost_types import lost_types
 from canvasback.history.points import image_of
 from canvasback.model.commit import Commit
@@ -127,9 +127,16 @@ class Restoring(msgspec.Struct, kw_only=True):
         fitting(past.uncut(), target.lake.engine)
         placer = Placer(self.run, image.connection, store, findings)
         remote = is_remote(target.root)
-        listed = (remote or self.newer) and can_list(image, self.run.stores.open(target.root), self.run.progress)
+        listing = None
+        if remote or self.newer:
+            listing = list_if_allowed(image.connection, self.run.stores.open(target.root), self.run.progress)
         files = placer.plan(
-            manifest, target.root, self.level, moving=target.moving, wanted=past.wanted, listed=listed and remote
+            manifest,
+            target.root,
+            self.level,
+            moving=target.moving,
+            wanted=past.wanted,
+            listing=listing if remote else None,
         )
         if self.sharing is not None and (files.kept or not files.files.count):
             findings.add(self.sharing)  # where all files are put anew, nobody else's are there
@@ -137,18 +144,18 @@ class Restoring(msgspec.Struct, kw_only=True):
         findings.extend(past.forgotten())
         findings.extend(lost_types(image, manifest))
         findings.extend(unreadable(image, commit.snapshot))
-        if self.newer and listed:
+        if self.newer and listing is not None:
             named = past.named()
             if target.moving:
                 named = repoint(named, manifest.data_root, target.root, past.moved(files.places))
-            findings.extend(newer_files(named, target.root, commit))
+            findings.extend(newer_files(named, target.root, listing, commit))
         plan = RestorePlan(
             point=manifest.id,
             commit=commit,
             left_out=manifest.snapshot_id - commit.snapshot,
             lake=str(target.lake),
             data_path=target.root,
-            blind=self.newer and not listed,
+            blind=self.newer and listing is None,
             kept=files.kept,
             damaged=files.damaged,
             files=files.files,

@@ -12,6 +12,7 @@ import msgspec
 
 from canvasback.datapath.damaged_file import aside_suffix
 from canvasback.datapath.external_files import Elsewhere
+from canvasback.datapath.unknown_files import Listing
 from canvasback.errors import (
     AccessDeniedError,
     CanvasbackError,
@@ -77,7 +78,7 @@ class Placer:
         *,
         moving: bool,
         wanted: str | None = None,
-        listed: bool = False,
+        listing: Listing | None = None,
     ) -> FilePlan:
         """Look at every place, and note what is to be done. Changes nothing.
 
@@ -87,7 +88,7 @@ class Placer:
             level: What counts as damaged; see `restore`.
             moving: See `list_places`.
             wanted: See `list_places`.
-            listed: Whether ``memory.listed`` tells what is at the data path; see `list_data_path`.
+            listing: What is at the data path; None where each file is asked for.
 
         Raises:
             RefusedError: A path of the point leads out of its place (``unsafe-name``).
@@ -109,7 +110,7 @@ class Placer:
         def look(place: Placement, stop: Stop) -> tuple[Placement, str]:
             return place, self._state(place, level, stop)
 
-        with self._run.in_parallel(self._places(places, root, listed=listed), each(look), target, size=sizes) as looked:
+        with self._run.in_parallel(self._places(places, root, listing), each(look), target, size=sizes) as looked:
             for place, state in looked:
                 outside += place.elsewhere
                 if state == "whole":
@@ -259,12 +260,12 @@ class Placer:
                     )
                 )
 
-    def _places(self, places: OwnTable, root: str, *, listed: bool) -> Iterator[Placement]:
+    def _places(self, places: OwnTable, root: str, listing: Listing | None) -> Iterator[Placement]:
         present, source = "NULL", ""
-        if listed:
+        if listing is not None:
             below = f"starts_with(target, {literal(root)})"
             present = f"CASE WHEN {below} THEN coalesce(p.size, -1) END"
-            source = f"LEFT JOIN memory.listed p ON {below} AND p.name = substr(target, {len(root) + 1})"
+            source = f"LEFT JOIN {listing} p ON {below} AND p.name = substr(target, {len(root) + 1})"
         sql = f"""
             SELECT DISTINCT target, l.name, l.size, checksum, etag, l.modified_ns, elsewhere, {present}
             FROM {places} l {source} WHERE checksum IS NOT NULL

@@ -9,7 +9,8 @@ from canvasback.catalog.engines import open_engine
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.lake_tables import find_tables
 from canvasback.catalog.reading.table_states import table_states
-from canvasback.checks.diagnosis import Diagnosis, Examiner, lost_rows
+from canvasback.checks.damaged_files import DamagedFiles
+from canvasback.checks.diagnosis import Diagnosis, Examiner
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
 from canvasback.datapath.opened_lake import open_lake
 from canvasback.model.clock import now
@@ -74,7 +75,7 @@ def check(
         opened = open_of_lake(image, run.stores, repository, name) if repository is not None else None
         examiner = Examiner(run, root, level, opened, moment)
         diagnosis = examiner.diagnose(image, wanted)
-        findings = diagnosis.findings(image)
+        findings = diagnosis.findings()
         findings.merge(examiner.passed_over)
         return CheckResult(
             lake=str(name),
@@ -105,16 +106,17 @@ def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int
             "SELECT table_id, count(*), coalesce(sum(file_size_bytes), 0) FROM {ducklake_data_file} f GROUP BY 1"
         )
     }
-    lost_files, damaged = _damaged(image)
+    damaged = diagnosis.damaged.counts()
     faults: dict[int, int] = {}
     for _, fault in diagnosis.faults:
         if fault.table_id is not None:
             faults[fault.table_id] = faults.get(fault.table_id, 0) + 1
-    rows_lost = lost_rows(image, head)
-    stretches = _stretches(image)
+    rows_lost = diagnosis.damaged.lost_rows(image, head)
+    stretches = _stretches(image, diagnosis.damaged)
     found = []
     for id_, table in diagnosis.names.items():
-        findings = faults.get(id_, 0) + damaged.get(id_, 0)
+        lost, wrong = damaged.get(id_, (0, 0))
+        findings = faults.get(id_, 0) + wrong
         if (id_ not in states and not findings) or (wanted is not None and id_ not in wanted):
             continue
         state = states.get(id_)
@@ -129,7 +131,7 @@ def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int
                 bytes=bytes_,
                 rows=state.rows if state else 0,
                 rows_lost=rows_lost.get(id_, 0),
-                lost=lost_files.get(id_, 0),
+                lost=lost,
                 findings=findings,
                 stretches=stretches.get(id_, ()),
             )
@@ -137,13 +139,7 @@ def _tables(image: Image, head: int, diagnosis: Diagnosis, wanted: frozenset[int
     return tuple(sorted(found, key=lambda health: (-health.lost, -health.findings, health.schema, health.table)))
 
 
-def _damaged(image: Image) -> tuple[dict[int, int], dict[int, int]]:
-    """Lost and all damaged files, by table."""
-    rows = image.rows("SELECT table_id, count(*) FILTER (lost), count(*) FROM memory.damaged GROUP BY 1")
-    return {id_: int(lost) for id_, lost, _ in rows}, {id_: int(count) for id_, _, count in rows}
-
-
-def _stretches(image: Image) -> dict[int, tuple[Stretch, ...]]:
+def _stretches(image: Image, damaged: DamagedFiles) -> dict[int, tuple[Stretch, ...]]:
     """The data files of damaged tables in the order in which they were written, a few side by side as one."""
     deletes = "SELECT delete_file_id, data_file_id FROM {ducklake_delete_file} x"
     if "ducklake_delete_file" not in image.tables:
@@ -152,13 +148,13 @@ def _stretches(image: Image) -> dict[int, tuple[Stretch, ...]]:
         f"""
         WITH states AS (
             SELECT coalesce(x.data_file_id, d.file_id) AS file_id, bool_or(d.lost) AS lost
-            FROM memory.damaged d LEFT JOIN ({deletes}) x ON d.file_kind = 'delete' AND x.delete_file_id = d.file_id
+            FROM {damaged} d LEFT JOIN ({deletes}) x ON d.file_kind = 'delete' AND x.delete_file_id = d.file_id
             GROUP BY 1
         ), ordered AS (
             SELECT f.table_id, f.begin_snapshot, s.lost,
                 ntile({_STRETCHES}) OVER (PARTITION BY f.table_id ORDER BY f.begin_snapshot, f.data_file_id) AS part
             FROM {{ducklake_data_file}} f LEFT JOIN states s ON s.file_id = f.data_file_id
-            WHERE f.table_id IN (SELECT table_id FROM memory.damaged)
+            WHERE f.table_id IN (SELECT table_id FROM {damaged})
         )
         SELECT table_id, count(*), count(*) FILTER (lost), count(*) FILTER (NOT lost), min(begin_snapshot)
         FROM ordered GROUP BY table_id, part ORDER BY table_id, part

@@ -17,7 +17,8 @@ from canvasback.model.lake import parse_lake
 from canvasback.model.plurals import either, many_are
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.repoint import RepointResult
-from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote, relative_folder
 from canvasback.storage.parallel import Stop, each
@@ -78,8 +79,8 @@ def repoint(
     with open_lake(engine, name, may_be_incomplete=True) as live:
         image = live.image
         old = live.root()
-        _list_files(image, old)
-        elsewhere = [*folders_elsewhere(image, old), *_elsewhere(image)]
+        named = _NamedFiles(image, old)
+        elsewhere = [*folders_elsewhere(image, old), *named.elsewhere()]
         if elsewhere and not keep_elsewhere:
             raise RefusedError(
                 "files-elsewhere",
@@ -90,9 +91,9 @@ def repoint(
             )
         target = run.stores.open(new)
         if verify:
-            _verify(image, target, run, findings)
+            _verify(named, image, target, run, findings)
         else:
-            _sample(image, target, findings)
+            _sample(named, target, findings)
         missing = sum(findings.counts.values())
         if missing and not dry_run:
             first = "; ".join(f"{finding.where} {finding.message}" for finding in findings.kept[:_SHOWN])
@@ -101,7 +102,7 @@ def repoint(
                 f"{missing:,} of the lake's files {either(missing, 'is', 'are')} not at {new}: {first}",
                 hint="Copy them there first, or restore a point with --data-path, which copies what is missing.",
             )
-        files = one_row(image.connection, "SELECT count(*) FROM memory.files")[0]
+        files = named.count()
         statements = repoint_statements(live.stored, old, new, spelled)
     if not dry_run:
         engine.change(statements)
@@ -135,42 +136,64 @@ def _places(elsewhere: Sequence[str]) -> str:
     return f"{len(elsewhere):,} {either(len(elsewhere), 'file or folder', 'files and folders')}"
 
 
-def _list_files(image: Image, root: str) -> None:
-    """Fill ``memory.files`` with the path, whereabouts and size of every file that the catalog names."""
-    image.connection.execute(
-        "CREATE TABLE memory.files AS SELECT DISTINCT path, elsewhere, expected, max(file_id) AS file_id "
-        f"FROM ({named_files(image, root)}) GROUP BY ALL"
-    )
+class _NamedFiles(OwnTable):
+    """A table of ``path``, ``elsewhere``, ``expected`` and ``file_id``: every file that the catalog names, once."""
+
+    def __init__(self, image: Image, root: str) -> None:
+        select = (
+            "SELECT DISTINCT path, elsewhere, expected, max(file_id) AS file_id "
+            f"FROM ({named_files(image, root)}) GROUP BY ALL"
+        )
+        super().__init__(image.connection, "named", select)
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(one_row(self._connection, f"SELECT count(*) FROM {self}")[0])
+
+    def count_below(self) -> int:
+        """How many are below the data path."""
+        return int(one_row(self._connection, f"SELECT count(*) FROM {self} WHERE NOT elsewhere")[0])
+
+    def elsewhere(self) -> list[str]:
+        """Those outside of the data path."""
+        return self._paths("WHERE elsewhere ORDER BY 1")
+
+    def below(self) -> list[str]:
+        """Those below the data path."""
+        return self._paths("WHERE NOT elsewhere")
+
+    def newest(self, most: int) -> list[str]:
+        """The newest of those below the data path."""
+        return self._paths(f"WHERE NOT elsewhere ORDER BY file_id DESC LIMIT {most}")
+
+    def unlike(self, present: OwnTable) -> list[tuple[str, int, int | None]]:
+        """Those that are not there with their size: path, expected size, and the other one; None where nothing is."""
+        return self._connection.execute(
+            f"SELECT f.path, f.expected, p.size FROM {self} f LEFT JOIN {present} p USING (path) "
+            "WHERE NOT f.elsewhere AND p.size IS DISTINCT FROM f.expected ORDER BY 1"
+        ).fetchall()
+
+    def _paths(self, which: str) -> list[str]:
+        return [path for (path,) in self._connection.execute(f"SELECT path FROM {self} {which}").fetchall()]
 
 
-def _elsewhere(image: Image) -> list[str]:
-    rows = image.connection.execute("SELECT path FROM memory.files WHERE elsewhere ORDER BY 1").fetchall()
-    return [path for (path,) in rows]
-
-
-def _verify(image: Image, target: Store, run: Run, findings: Findings) -> None:
+def _verify(named: _NamedFiles, image: Image, target: Store, run: Run, findings: Findings) -> None:
     """Compare with one listing; where none is allowed, ask for each file."""
-    connection = image.connection
-    create_table(connection, "memory.present", _PRESENT)
-    count = one_row(connection, "SELECT count(*) FROM memory.files WHERE NOT elsewhere")[0]
-    run.progress.begin("looking for files", files=count)
+    present = OwnTable(image.connection, "present", _PRESENT)
+    run.progress.begin("looking for files", files=named.count_below())
     try:
         found: Iterator[tuple[str, int]] = ((stat.name, stat.size) for stat in target.list(""))
-        _insert(image, found, run.progress)
+        _insert(image, present, found, run.progress)
     except AccessDeniedError:
-        paths = [p for (p,) in connection.execute("SELECT path FROM memory.files WHERE NOT elsewhere").fetchall()]
 
         def look(path: str, stop: Stop) -> tuple[str, int]:  # noqa: ARG001 - it takes no time to stop
             stat = target.stat(path)
             return path, -1 if stat is None else stat.size
 
-        with run.in_parallel(paths, each(look), target) as answers:
-            _insert(image, ((path, size) for path, size in answers if size >= 0), run.progress)
+        with run.in_parallel(named.below(), each(look), target) as answers:
+            _insert(image, present, ((path, size) for path, size in answers if size >= 0), run.progress)
     run.progress.end()
-    for path, expected, size in connection.execute(
-        "SELECT f.path, f.expected, p.size FROM memory.files f LEFT JOIN memory.present p USING (path) "
-        "WHERE NOT f.elsewhere AND p.size IS DISTINCT FROM f.expected ORDER BY 1"
-    ).fetchall():
+    for path, expected, size in named.unlike(present):
         code, message = (
             ("file-missing", "is not there")
             if size is None
@@ -179,24 +202,22 @@ def _verify(image: Image, target: Store, run: Run, findings: Findings) -> None:
         findings.add(Finding(code, "error", target.url + path, message, _CURE))
 
 
-def _insert(image: Image, found: Iterator[tuple[str, int]], progress: Progress) -> None:
+def _insert(image: Image, present: OwnTable, found: Iterator[tuple[str, int]], progress: Progress) -> None:
     batch: list[tuple[str, int]] = []
     for item in found:
         batch.append(item)
         if len(batch) >= _BATCH:
-            insert_rows(image.connection, "memory.present", _PRESENT, batch)
+            insert_rows(image.connection, str(present), _PRESENT, batch)
             progress.advance(files=len(batch))
             batch = []
-    insert_rows(image.connection, "memory.present", _PRESENT, batch)
+    insert_rows(image.connection, str(present), _PRESENT, batch)
 
 
-def _sample(image: Image, target: Store, findings: Findings) -> None:
+def _sample(named: _NamedFiles, target: Store, findings: Findings) -> None:
     """See that the place is not an altogether other one."""
-    sample = image.connection.execute(
-        f"SELECT path FROM memory.files WHERE NOT elsewhere ORDER BY file_id DESC LIMIT {_SAMPLE}"
-    ).fetchall()
-    if sample and all(target.stat(path) is None for (path,) in sample):
+    sample = named.newest(_SAMPLE)
+    if sample and all(target.stat(path) is None for path in sample):
         with contextlib.suppress(AccessDeniedError):
             next(target.list(""), None)  # says so if there is no such bucket at all
-        for (path,) in sample:
+        for path in sample:
             findings.add(Finding("file-missing", "error", target.url + path, "is not there", _CURE))

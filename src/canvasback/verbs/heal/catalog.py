@@ -14,7 +14,7 @@ from canvasback.catalog.rules.rule import Fault, Rule
 from canvasback.catalog.writing.edits import Edit, statements
 from canvasback.catalog.writing.unchanged import expected_of
 from canvasback.checks import catalog_repairs
-from canvasback.checks.diagnosis import damaged_files
+from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.model.results.heal import CatalogRepair
 from canvasback.storage.locations import Stores
 from canvasback.verbs.heal.next_row_id import next_row_id
@@ -32,14 +32,14 @@ class Planned(msgspec.Struct, frozen=True):
     edits: list[Edit]
 
 
-def planned_repairs(image: Image, faults: Sequence[tuple[Rule, Fault]]) -> list[CatalogRepair]:
+def planned_repairs(image: Image, faults: Sequence[tuple[Rule, Fault]], damaged: DamagedFiles) -> list[CatalogRepair]:
     """What can be mended of a catalog, in the order in which it is done."""
     found = [
         CatalogRepair(code=rule.kind.code, faults=len(of_rule), words=rule.repair.words)
         for rule, of_rule in _by_rule(faults)
         if rule.repair
     ]
-    return found + [planned.repair for planned in _file_rows(image)]
+    return found + [planned.repair for planned in _file_rows(image, damaged)]
 
 
 def repair_rules(engine: Engine, root: str, stores: Stores) -> list[CatalogRepair]:
@@ -73,15 +73,16 @@ def repair_rules(engine: Engine, root: str, stores: Stores) -> list[CatalogRepai
             done.append(CatalogRepair(code=rule.kind.code, faults=len(of_rule), words=rule.repair.words))
 
 
-def repair_file_rows(engine: Engine, image: Image) -> list[CatalogRepair]:
+def repair_file_rows(engine: Engine, image: Image, damaged: DamagedFiles) -> list[CatalogRepair]:
     """Mend what the catalog says wrongly of files that are whole.
 
     Args:
         engine: The catalog.
-        image: The same in DuckDB's dialect, with ``memory.damaged``.
+        image: The same in DuckDB's dialect.
+        damaged: What is wrong with its files.
     """
     done = []
-    for planned in _file_rows(image):
+    for planned in _file_rows(image, damaged):
         engine.change(statements(planned.edits), expected_of(image))
         done.append(planned.repair)
     return done
@@ -97,10 +98,10 @@ def _with_row_ids(image: Image, faults: Sequence[Fault], root: str, stores: Stor
     return found
 
 
-def _file_rows(image: Image) -> list[Planned]:
+def _file_rows(image: Image, damaged: DamagedFiles) -> list[Planned]:
     return [
         Planned(CatalogRepair(code=code, faults=files, words=words), edits)
-        for code, files, words, edits in catalog_repairs(image, list(damaged_files(image, "NOT lost")))
+        for code, files, words, edits in catalog_repairs(image, list(damaged.each("NOT lost")))
     ]
 
 

@@ -7,7 +7,8 @@ from itertools import takewhile
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
-from canvasback.checks import check_files
+from canvasback.checks import WantedFiles, check_files
+from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import MISSING, UNREADABLE
 from canvasback.checks.repository_files import refuse_damaged_lists
@@ -23,7 +24,7 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import read_point
 from canvasback.repository.readable_points import Damage, ReadablePoints, unused_point
 from canvasback.repository.repository import Repository
-from canvasback.repository.rows import create_table, insert_rows, one_row
+from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
@@ -31,33 +32,25 @@ from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
 from canvasback.transfer.place import Placer
 from canvasback.verbs.heal.healed import Healed
-from canvasback.verbs.heal.losses import UNSOURCED
-
-_COPIES = {
-    "file_kind": "VARCHAR",
-    "file_id": "BIGINT",
-    "table_id": "BIGINT",
-    "place": "VARCHAR",
-    "code": "VARCHAR",
-    "size": "BIGINT",
-    "source": "VARCHAR",
-    "point": "VARCHAR",
-    "checksum": "VARCHAR",
-}
-"""A copy: the damaged file, the object of a point or the replica's file, and what is known of its bytes."""
+from canvasback.verbs.heal.known_copies import KnownCopies
 
 _OF_DAMAGED = "d.file_kind, d.file_id, d.table_id, d.place, d.code"
 _CURE = "See what is there; run heal again when it is settled."
 
 _UNPLACED = {"copy-failed", "file-appeared", "elsewhere-damaged"}
 _REMEMBERED = 1_000_000
+_FILES = {"file_kind": "VARCHAR", "file_id": "BIGINT"}
 
 
 class Copies:
-    """Finds copies of the files of ``memory.damaged`` that are lost, and puts them back.
+    """Finds copies of damaged files that are lost, and puts them back.
+
+    Attributes:
+        known: What is known of them.
 
     Args:
-        image: The lake's catalog in DuckDB's dialect, whose connection has ``memory.damaged``.
+        image: The lake's catalog in DuckDB's dialect.
+        damaged: What is wrong with its files, whenever it is asked.
         root: The data path.
         run: Opens it, and is told how the work goes on.
         repository: The lake's repository, if there is one.
@@ -68,6 +61,7 @@ class Copies:
     def __init__(
         self,
         image: Image,
+        damaged: DamagedFiles,
         root: str,
         run: Run,
         repository: Repository | None,
@@ -76,13 +70,13 @@ class Copies:
     ) -> None:
         self._image = image
         self._connection = image.connection
+        self._damaged = damaged
         self._root = root
         self._run = run
         self._points = None if repository is None else ReadablePoints(repository.store, self._pass_over)
         self._replica = replica
         self._findings = findings
-        create_table(self._connection, "memory.tried", _COPIES)
-        create_table(self._connection, "memory.unplaced", {"place": "VARCHAR"})
+        self.known = KnownCopies(image.connection)
 
     def find(self, level: CheckLevel) -> int:
         """Look for a copy of each lost file, first in the repository, then in the replica. Changes nothing.
@@ -93,43 +87,41 @@ class Copies:
             level: How deeply the files of a replica are looked at, of which nobody knows the checksums.
 
         Returns:
-            Of how many files there is one; they are in ``memory.copies``.
+            Of how many files there is one.
         """
-        create_table(self._connection, "memory.copies", _COPIES)
+        self.known.forget_found()
         if self._points is not None:
             self._find_in_points(self._points)
             self._leave_elsewhere()
         if self._replica is not None:
             self._find_in_replica(self._replica, level)
-        [found] = one_row(self._connection, "SELECT count(*) FROM memory.copies")
-        return int(found)
+        return self.known.count()
 
     def put_back(self, moment: datetime) -> None:
         """Put every copy in place. What is there is moved aside, to a name that ends in ``.damaged-<time>``.
 
-        Places to which a copy could not be put, though there is one, are in ``memory.unplaced`` then.
+        Places to which a copy could not be put, though there is one, are noted.
         """
         told, self._findings = self._findings, Findings(_REMEMBERED)
         points = self._connection.execute(
-            "SELECT DISTINCT point FROM memory.copies WHERE point <> '' ORDER BY point DESC"
+            f"SELECT DISTINCT point FROM {self.known.found} WHERE point <> '' ORDER BY point DESC"
         ).fetchall()
         for (point,) in points:
             self._put_from_point(point, moment)
         if self._replica is not None:
             self._put_from_replica(self._replica, moment)
         self._run.stores.sync()
-        unplaced = [(finding.where,) for finding in self._findings.kept if finding.code in _UNPLACED]
-        insert_rows(self._connection, "memory.unplaced", {"place": "VARCHAR"}, unplaced)
+        self.known.note_unplaced(finding.where for finding in self._findings.kept if finding.code in _UNPLACED)
         told.merge(self._findings)
         self._findings = told
-        self._connection.execute("INSERT INTO memory.tried FROM memory.copies")
+        self.known.note_tried()
 
     def planned(self) -> PlannedFiles:
         """The files of which `find` found a copy."""
         files, bytes_, which = one_row(
             self._connection,
             "SELECT count(*), coalesce(sum(size), 0)::BIGINT, coalesce(bit_xor(hash(place, source, point)), 0) "
-            "FROM memory.copies",
+            f"FROM {self.known.found}",
         )
         return PlannedFiles(files, bytes_, f"{which:016x}")
 
@@ -143,9 +135,9 @@ class Copies:
         """
         # What took several copies was healed by the last.
         healed = (
-            "SELECT * FROM memory.copies"
+            f"SELECT * FROM {self.known.found}"
             if planned
-            else "SELECT * FROM memory.tried t WHERE NOT EXISTS (FROM memory.damaged d "
+            else f"SELECT * FROM {self.known.tried} t WHERE NOT EXISTS (FROM {self._damaged} d "
             "WHERE d.file_kind = t.file_kind AND d.file_id = t.file_id) "
             "QUALIFY row_number() OVER (PARTITION BY file_kind, file_id ORDER BY point) = 1"
         )
@@ -178,11 +170,11 @@ class Copies:
         wanting = takewhile(lambda _: self._unsourced(), reversed(points.ids))
         for point, held in points.each(wanting, held_by):
             self._connection.execute(
-                f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
-                f"FROM memory.damaged d JOIN {held} h ON h.target = d.place AND h.kind = d.file_kind "
-                f"WHERE h.checksum IS NOT NULL AND d.lost AND {UNSOURCED} "
+                f"INSERT INTO {self.known.found} SELECT {_OF_DAMAGED}, h.size, h.name, {literal(point)}, h.checksum "
+                f"FROM {self._damaged} d JOIN {held} h ON h.target = d.place AND h.kind = d.file_kind "
+                f"WHERE h.checksum IS NOT NULL AND d.lost AND {self.known.unsourced} "
                 # What was saved may be as damaged as what is there: then an older copy may help.
-                "AND NOT EXISTS (FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
+                f"AND NOT EXISTS (FROM {self.known.tried} t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
                 "AND t.checksum = h.checksum) "
                 "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY h.file_id) = 1"
             )
@@ -191,45 +183,45 @@ class Copies:
     def _leave_elsewhere(self) -> None:
         """What is there outside of the data path may be somebody else's: it is not moved aside."""
         left = self._connection.execute(
-            "DELETE FROM memory.copies "
+            f"DELETE FROM {self.known.found} "
             f"WHERE NOT starts_with(place, {literal(self._root)}) AND code <> {literal(MISSING.code)} "
             "RETURNING place, source"
         ).fetchall()
-        known = {place for (place,) in self._connection.execute("FROM memory.unplaced").fetchall()}
+        known = self.known.unplaced_places()
         for place, source in sorted(set(left)):
             if place not in known:
                 message = "a file outside of the data path is damaged, and is left alone"
                 cure = f"Move it away yourself and run heal again; the saved one is {source} in the repository."
                 self._findings.add(Finding("elsewhere-damaged", "error", place, message, cure))
-                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
+                self.known.note_unplaced([place])
 
     def _find_in_replica(self, replica: str, level: CheckLevel) -> None:
         """The replica's files pass the same check as the lake's, with its data path in the place of the lake's."""
-        self._connection.execute(
-            "CREATE OR REPLACE TABLE memory.sought AS "
-            f"SELECT {_OF_DAMAGED} FROM memory.damaged d WHERE d.lost AND {UNSOURCED} "
-            f"AND starts_with(d.place, {literal(self._root)}) AND d.place NOT IN (FROM memory.unplaced) AND NOT EXISTS "
-            "(FROM memory.tried t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id AND t.point = '')"
+        sought = OwnTable(
+            self._connection,
+            "sought",
+            f"SELECT {_OF_DAMAGED} FROM {self._damaged} d WHERE d.lost AND {self.known.unsourced} "
+            f"AND starts_with(d.place, {literal(self._root)}) AND d.place NOT IN (FROM {self.known.unplaced}) "
+            f"AND NOT EXISTS (FROM {self.known.tried} t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
+            "AND t.point = '')",
         )
-        if not one_row(self._connection, "SELECT count(*) FROM memory.sought")[0]:
-            return
-        create_table(self._connection, "memory.unfit", {"file_kind": "VARCHAR", "file_id": "BIGINT"})
-        for damaged in check_files(
-            self._image,
-            replica,
-            self._run,
-            CheckLevel.ROWS if level in {CheckLevel.ROWS, CheckLevel.CHECKSUM} else CheckLevel.FOOTERS,
-            files="SELECT file_kind, file_id FROM memory.sought",
-        ):
+        if one_row(self._connection, f"SELECT count(*) FROM {sought}")[0]:
+            self._find_sought(sought, replica, level)
+        sought.drop()
+
+    def _find_sought(self, sought: OwnTable, replica: str, level: CheckLevel) -> None:
+        wanted = WantedFiles(self._image, replica, files=f"SELECT file_kind, file_id FROM {sought}")
+        by_rows = level in {CheckLevel.ROWS, CheckLevel.CHECKSUM}
+        unfit: list[tuple[str, int]] = []
+        for damaged in check_files(wanted, replica, self._run, CheckLevel.ROWS if by_rows else CheckLevel.FOOTERS):
             if damaged.lost:
-                self._connection.execute(
-                    "INSERT INTO memory.unfit VALUES ($1, $2)", [damaged.file_kind, damaged.file_id]
-                )
+                unfit.append((damaged.file_kind, damaged.file_id))
             if damaged.kind.code == UNREADABLE.code:  # nobody knows what it is: the lake's file is not given up for it
                 place = self._root + damaged.place.removeprefix(replica)
-                self._connection.execute("INSERT INTO memory.unplaced VALUES ($1)", [place])
+                self.known.note_unplaced([place])
                 message = f"not put back from {damaged.place}: {damaged.message}"
                 self._findings.add(Finding("copy-failed", "error", place, message, _CURE))
+        wanted.drop()
         begin = len(self._root) + 1
         sizes = " UNION ALL ".join(
             f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
@@ -237,11 +229,15 @@ class Copies:
             for kind, (table, key) in KINDS.items()
             if table in self._image.tables
         )
+        passed_over = OwnTable(self._connection, "unfit", _FILES)
+        insert_rows(self._connection, str(passed_over), _FILES, unfit)
         self._connection.execute(
-            f"INSERT INTO memory.copies SELECT {_OF_DAMAGED}, s.size, {literal(replica)} || substr(d.place, {begin}), "
-            f"'', '' FROM memory.sought d JOIN ({sizes}) s USING (file_kind, file_id) ANTI JOIN memory.unfit u "
-            "USING (file_kind, file_id)"
+            f"INSERT INTO {self.known.found} SELECT {_OF_DAMAGED}, s.size, "
+            f"{literal(replica)} || substr(d.place, {begin}), '', '' "
+            f"FROM {sought} d JOIN ({sizes}) s USING (file_kind, file_id) "
+            f"ANTI JOIN {passed_over} u USING (file_kind, file_id)"
         )
+        passed_over.drop()
 
     def _put_from_point(self, point: str, moment: datetime) -> None:
         assert self._points is not None  # copies were found in them
@@ -251,7 +247,7 @@ class Copies:
         held = self._held_by(store, manifest)
         for moving in (False, True):
             wanted = (
-                f"SELECT DISTINCT h.kind, h.file_id FROM {held} h JOIN memory.copies c ON c.source = h.name "
+                f"SELECT DISTINCT h.kind, h.file_id FROM {held} h JOIN {self.known.found} c ON c.source = h.name "
                 f"AND c.file_kind = h.kind AND c.place = h.target AND c.point = {literal(point)} "
                 f"WHERE h.moved = {moving}"
             )
@@ -279,7 +275,7 @@ class Copies:
     def _put_from_replica(self, replica: str, moment: datetime) -> None:
         suffix = aside_suffix(moment)
         rows = self._connection.execute(
-            "SELECT DISTINCT place, source FROM memory.copies WHERE point = '' ORDER BY place"
+            f"SELECT DISTINCT place, source FROM {self.known.found} WHERE point = '' ORDER BY place"
         ).fetchall()
         self._run.progress.begin("copying from the replica", files=len(rows))
 
@@ -312,7 +308,8 @@ class Copies:
         return None
 
     def _unsourced(self) -> bool:
-        return bool(one_row(self._connection, f"SELECT count(*) FROM memory.damaged d WHERE d.lost AND {UNSOURCED}")[0])
+        lost = f"FROM {self._damaged} d WHERE d.lost AND {self.known.unsourced}"
+        return bool(one_row(self._connection, f"SELECT count(*) {lost}")[0])
 
 
 def _hashed(store: Store, name: str, stop: Stop) -> tuple[str, int]:

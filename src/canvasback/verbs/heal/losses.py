@@ -6,21 +6,14 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.catalog.reading.table_states import shown_files, visible
 from canvasback.catalog.writing.loss_commit import Unreadable
+from canvasback.checks import WholeFiles
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import UNREADABLE
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import Loss
+from canvasback.verbs.heal.known_copies import KnownCopies
 
 _ROWS = {"data": "record_count", "delete": "delete_count"}
-_SURE = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM memory.unplaced))"
-"""An outage or a lost permission is no loss, nor is what has a copy that could not be put in place."""
-
-_WHOLE = "(f.file_kind, f.file_id) IN (FROM memory.whole)"
-_DROPPED = f"({_SURE} AND NOT {_WHOLE})"
-"""Nor is a file of which every row can be read, whatever is wrong with it."""
-
-UNSOURCED = "NOT EXISTS (FROM memory.copies x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
-"""A condition on rows ``d`` of ``memory.damaged``: no copy was found."""
 
 
 class Losses:
@@ -34,23 +27,29 @@ class Losses:
         returning: Deleted rows of the newest snapshot that show again where their files of deletes are left out.
 
     Args:
-        image: The catalog in DuckDB's dialect, with ``memory.damaged``, ``memory.unplaced`` and
-            ``memory.whole``.
-        diagnosis: Knows the names of its tables.
+        image: The catalog in DuckDB's dialect.
+        diagnosis: Knows its damaged files, and the names of its tables.
+        copies: Knows which have a copy that could not be put in place.
+        whole: Those of which every row can be read.
         where: Which damaged files are meant, beside that they are lost.
     """
 
-    def __init__(self, image: Image, diagnosis: Diagnosis, where: str) -> None:
+    def __init__(self, image: Image, diagnosis: Diagnosis, copies: KnownCopies, whole: WholeFiles, where: str) -> None:
         self._image = image
         self._diagnosis = diagnosis
         self._where = where
         self._head = image.head()[0]
         seen = visible("f", self._head)
+        # An outage or a lost permission is no loss, nor is what has a copy that could not be put in place.
+        sure = f"(f.code <> {literal(UNREADABLE.code)} AND f.place NOT IN (FROM {copies.unplaced}))"
+        # Nor is a file of which every row can be read, whatever is wrong with it.
+        readable = f"(f.file_kind, f.file_id) IN (FROM {whole})"
+        self._dropped = f"({sure} AND NOT {readable})"
         [(self.count, self.unsure, self.whole, self.rows, self.returning)] = image.rows(
-            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {_SURE} AND NOT {_WHOLE}), "
-            f"count(*) FILTER ({seen} AND {_WHOLE}), "
-            f"coalesce(sum(f.shown) FILTER (f.file_kind = 'data' AND {seen} AND {_DROPPED}), 0)::BIGINT, "
-            f"coalesce(sum(f.rows) FILTER (f.file_kind = 'delete' AND {seen} AND {_DROPPED}), 0)::BIGINT "
+            f"SELECT count(*), count(*) FILTER ({seen} AND NOT {sure} AND NOT {readable}), "
+            f"count(*) FILTER ({seen} AND {readable}), "
+            f"coalesce(sum(f.shown) FILTER (f.file_kind = 'data' AND {seen} AND {self._dropped}), 0)::BIGINT, "
+            f"coalesce(sum(f.rows) FILTER (f.file_kind = 'delete' AND {seen} AND {self._dropped}), 0)::BIGINT "
             f"FROM (SELECT f.*, s.rows - s.deletes AS shown FROM ({self._select()}) f "
             f"LEFT JOIN ({shown_files(image, self._head)}) s USING (file_id)) f"
         )
@@ -78,7 +77,7 @@ class Losses:
         """Those that the newest snapshot sees, and that are surely lost."""
         rows = self._image.rows(
             f"SELECT file_kind, file_id, table_id FROM ({self._select()}) f "
-            f"WHERE {visible('f', self._head)} AND {_DROPPED} ORDER BY ALL"
+            f"WHERE {visible('f', self._head)} AND {self._dropped} ORDER BY ALL"
         )
         return [Unreadable(*row) for row in rows]
 
@@ -86,7 +85,7 @@ class Losses:
         return " UNION ALL ".join(
             f"SELECT d.place, d.table_id, d.file_kind, d.file_id, x.{_ROWS[kind]} AS rows, x.begin_snapshot, "
             f"{self._end(kind)} AS end_snapshot, d.message, d.code "
-            f"FROM memory.damaged d JOIN ({self._image.tables[table].select}) x "
+            f"FROM {self._diagnosis.damaged} d JOIN ({self._image.tables[table].select}) x "
             f"ON d.file_kind = {literal(kind)} AND x.{key} = d.file_id WHERE d.lost AND {self._where}"
             for kind, (table, key) in KINDS.items()
             if table in self._image.tables

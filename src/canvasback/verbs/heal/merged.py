@@ -21,6 +21,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import prefixes_select
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.catalog.writing.edits import Edit
+from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal
 from canvasback.parquet.file_end import footer_bytes
@@ -29,7 +30,7 @@ from canvasback.parquet.schema import field_ids, geography, has_geometries, know
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
-from canvasback.verbs.heal.losses import UNSOURCED
+from canvasback.verbs.heal.known_copies import KnownCopies
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
 _PIECE = 1 << 20
@@ -57,11 +58,13 @@ class Merged(msgspec.Struct, frozen=True):
     sources: tuple[str, ...]
 
 
-def find_merged(image: Image, root: str) -> list[Merged]:
+def find_merged(image: Image, damaged: DamagedFiles, copies: KnownCopies, root: str) -> list[Merged]:
     """The lost files of which DuckLake's schedule still names the sources, whether those are there or not.
 
     Args:
-        image: The catalog in DuckDB's dialect, with ``memory.damaged`` and ``memory.copies``.
+        image: The catalog in DuckDB's dialect.
+        damaged: What is wrong with its files.
+        copies: Which of them have one.
         root: The data path.
     """
     if not image.has("ducklake_data_file", "partial_file_info") or not image.has(_SCHEDULED, "schedule_start"):
@@ -70,13 +73,13 @@ def find_merged(image: Image, root: str) -> list[Merged]:
         f"""
         SELECT f.data_file_id, f.table_id, d.code, d.place, f.record_count, f.partial_file_info,
             list(x.path ORDER BY x.data_file_id)
-        FROM memory.damaged d
+        FROM {damaged} d
         JOIN {{ducklake_data_file}} f ON d.file_kind = 'data' AND d.file_id = f.data_file_id
         JOIN ({prefixes_select(image)}) p ON p.table_id = f.table_id AND NOT p.absolute
         JOIN ({_COMMITS}) s ON s.first <= f.data_file_id AND f.data_file_id < s.next
         JOIN {{{_SCHEDULED}}} x ON CAST(x.schedule_start AS TIMESTAMPTZ) = s.time
             AND starts_with(x.path, p.prefix) AND x.path NOT LIKE '%-delete.parquet'
-        WHERE d.lost AND {UNSOURCED} AND f.partial_file_info LIKE '%|%' AND f.encryption_key IS NULL
+        WHERE d.lost AND {copies.unsourced} AND f.partial_file_info LIKE '%|%' AND f.encryption_key IS NULL
         GROUP BY ALL ORDER BY 1
         """
     )
@@ -98,10 +101,11 @@ def has_sources(merged: Merged, stores: Stores) -> bool:
     return True
 
 
-def without_copy(merged: Sequence[Merged]) -> str:
-    """A condition on rows ``d`` of ``memory.damaged``: neither a copy was found, nor what was merged into the file."""
+def without_copy(merged: Sequence[Merged], copies: KnownCopies) -> str:
+    """A condition on rows ``d`` of `DamagedFiles`: neither a copy was found, nor what was merged into the file."""
     ids = ", ".join(str(file.file_id) for file in merged)
-    return f"{UNSOURCED} AND NOT (d.file_kind = 'data' AND d.file_id IN ({ids}))" if ids else UNSOURCED
+    others = f"NOT (d.file_kind = 'data' AND d.file_id IN ({ids}))" if ids else "true"
+    return f"{copies.unsourced} AND {others}"
 
 
 def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:

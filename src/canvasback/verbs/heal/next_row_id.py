@@ -9,7 +9,7 @@ import duckdb
 from canvasback.catalog.image import Image
 from canvasback.catalog.rules.row_ids import taken_row_ids
 from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID
-from canvasback.checks.wanted import WantedFile, note_held, note_wanted, wanted_files
+from canvasback.checks.wanted import WantedFile, WantedFiles
 from canvasback.model.relation import literal
 from canvasback.parquet.encryption import read_call
 from canvasback.parquet.file_end import read_end
@@ -28,11 +28,11 @@ def next_row_id(image: Image, table_id: int, root: str, stores: Stores) -> int |
     """
     [(found,)] = image.rows(f"SELECT coalesce(max(next), 0) FROM ({taken_row_ids(image)}) WHERE table_id = {table_id}")
     highest = int(found)
-    note_wanted(image, root, [table_id], None)
-    note_held(image, None)
-    image.connection.execute("CREATE TABLE IF NOT EXISTS memory.present (number BIGINT, size BIGINT)")
+    wanted = WantedFiles(image, root, tables=[table_id])
+    files = list(wanted.each("w.kind = 'data'"))
+    wanted.drop()
     with tempfile.TemporaryDirectory(prefix="canvasback-") as folder:
-        for file in list(wanted_files(image, "w.kind = 'data'")):
+        for file in files:
             last = _last(image.connection, file, stores, folder)
             if last is None:
                 return None

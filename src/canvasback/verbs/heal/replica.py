@@ -8,7 +8,8 @@ from itertools import islice
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
 from canvasback.errors import AccessDeniedError, RefusedError
-from canvasback.repository.rows import create_table, insert_rows
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.locations import Stores, folder_url, is_remote
 from canvasback.storage.store import Store
 
@@ -57,11 +58,12 @@ def _holds_files(image: Image, root: str, store: Store) -> bool:
     paths = f"SELECT path FROM ({named_files(image, root)}) WHERE NOT elsewhere"
     names = ((stat.name,) for stat in store.list(""))
     while batch := list(islice(names, _BATCH)):
-        create_table(image.connection, "memory.replicated", _NAMES)
-        insert_rows(image.connection, "memory.replicated", _NAMES, batch)
-        [(found,)] = image.connection.execute(
-            f"SELECT count(*) FROM memory.replicated WHERE name IN (SELECT path FROM ({paths}))"
-        ).fetchall()
+        replicated = OwnTable(image.connection, "replicated", _NAMES)
+        insert_rows(image.connection, str(replicated), _NAMES, batch)
+        [found] = one_row(
+            image.connection, f"SELECT count(*) FROM {replicated} WHERE name IN (SELECT path FROM ({paths}))"
+        )
+        replicated.drop()
         if found:
             return True
     return False

@@ -12,8 +12,9 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.writing.edits import edited, statements
 from canvasback.catalog.writing.loss_commit import Unreadable, loss_commit_edits
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.checks import note_whole
-from canvasback.checks.diagnosis import Diagnosis, Examiner, damaged_files
+from canvasback.checks import WholeFiles
+from canvasback.checks.damaged_files import DamagedFiles
+from canvasback.checks.diagnosis import Diagnosis, Examiner
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
 from canvasback.datapath.damaged_file import aside_suffix
 from canvasback.datapath.opened_lake import open_lake
@@ -32,6 +33,7 @@ from canvasback.transfer.safety_point import make_safe
 from canvasback.verbs.heal.catalog import planned_repairs, repair_file_rows, repair_rules
 from canvasback.verbs.heal.copies import Copies
 from canvasback.verbs.heal.healed import Healed, told_healed
+from canvasback.verbs.heal.known_copies import KnownCopies
 from canvasback.verbs.heal.leftovers import sweep_folders
 from canvasback.verbs.heal.losses import Losses
 from canvasback.verbs.heal.merged import Merged, find_merged, has_sources, without_copy, write_merged
@@ -136,12 +138,13 @@ class _Heal:
             self.findings.merge(examiner.passed_over)
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
-            repairs = tuple(planned_repairs(image, diagnosis.faults))
+            repairs = tuple(planned_repairs(image, diagnosis.faults, diagnosis.damaged))
             replica = find_replica(image, self.run.stores, self.source, self.root) if self.source is not None else None
-            copies = Copies(image, self.root, self.run, opened, replica, self.findings)
+            copies = Copies(image, diagnosis.damaged, self.root, self.run, opened, replica, self.findings)
             copies.find(self.level)
-            merged = self._mergeable(image)
-            left = self._left(image, diagnosis, repairs, without_copy(merged), accepting=accept_loss)
+            merged = self._mergeable(image, diagnosis.damaged, copies.known)
+            helpless = without_copy(merged, copies.known)
+            left = self._left(image, diagnosis, repairs, copies.known, helpless, accepting=accept_loss)
             plan = HealPlan(
                 lake=str(self.lake),
                 data_path=self.root,
@@ -151,20 +154,20 @@ class _Heal:
                 catalog=left.catalog,
             )
             if dry_run:
-                self.findings.merge(diagnosis.findings(image))
+                self.findings.merge(diagnosis.findings())
                 healed = told_healed(copies.healed(diagnosis, _KEPT, planned=True), merged, diagnosis, _KEPT)
                 return self._result(plan, left, healed, dry_run=True)
             sweep_folders(image, self.root)
-            self._put_back(image, copies, examiner, plan)
-            image, merged = self._write_merged(image, examiner)
+            self._put_back(image, diagnosis.damaged, copies, examiner, plan)
+            image, merged = self._write_merged(image, diagnosis.damaged, copies.known, examiner)
             healed = told_healed(copies.healed(diagnosis, _KEPT, planned=False), merged, diagnosis, _KEPT)
-            left = self._left(image, diagnosis, repairs, "true", accepting=accept_loss)
+            left = self._left(image, diagnosis, repairs, copies.known, "true", accepting=accept_loss)
             plan = msgspec.structs.replace(plan, catalog=left.catalog)
-            damaged = _damaged(image)
+            damaged = diagnosis.damaged.ids()
             mended: list[CatalogRepair] = []
             if repairs or left.unreadable:
                 self._make_safe()
-                mended += repair_file_rows(self.engine, image)
+                mended += repair_file_rows(self.engine, image, diagnosis.damaged)
         if diagnosis.faults:
             mended += repair_rules(self.engine, self.root, self.run.stores)
         accepted = self._accept(left.unreadable) if left.unreadable else None
@@ -172,18 +175,26 @@ class _Heal:
             after = examiner.look_again(live.image, damaged)
             after.strays = diagnosis.strays
             after.empty = None if healed.count else diagnosis.empty
-            self.findings.merge(after.findings(live.image))
+            self.findings.merge(after.findings())
         return self._result(plan, left, healed, dry_run=False, mended=tuple(mended), accepted=accepted)
 
-    def _mergeable(self, image: Image) -> list[Merged]:
-        return [merged for merged in find_merged(image, self.root) if has_sources(merged, self.run.stores)]
+    def _mergeable(self, image: Image, damaged: DamagedFiles, copies: KnownCopies) -> list[Merged]:
+        found = find_merged(image, damaged, copies, self.root)
+        return [merged for merged in found if has_sources(merged, self.run.stores)]
 
     def _left(
-        self, image: Image, diagnosis: Diagnosis, repairs: tuple[CatalogRepair, ...], where: str, *, accepting: bool
+        self,
+        image: Image,
+        diagnosis: Diagnosis,
+        repairs: tuple[CatalogRepair, ...],
+        copies: KnownCopies,
+        where: str,
+        *,
+        accepting: bool,
     ) -> _Left:
         """See which damaged files there is no help for, and what becomes of the catalog."""
-        note_whole(image, self.root, self.run, look=accepting)
-        losses = Losses(image, diagnosis, where)
+        whole = WholeFiles(image, diagnosis.damaged, self.root, self.run, look=accepting)
+        losses = Losses(image, diagnosis, copies, whole, where)
         unreadable = losses.unreadable() if accepting else []
         catalog = CatalogChanges(
             repairs=repairs,
@@ -197,18 +208,22 @@ class _Heal:
         )
         return _Left(catalog=catalog, losses=losses.first(_KEPT), unreadable=unreadable)
 
-    def _put_back(self, image: Image, copies: Copies, examiner: Examiner, plan: HealPlan) -> None:
+    def _put_back(
+        self, image: Image, damaged: DamagedFiles, copies: Copies, examiner: Examiner, plan: HealPlan
+    ) -> None:
         """Put back what has a copy. What was saved may be damaged too: then the next older copy is tried."""
         found = plan.files.count
         while found:
             copies.put_back(self.run.now())
-            examiner.recheck(image, _damaged(image))
+            examiner.recheck(image, damaged)
             found = copies.find(self.level)
 
-    def _write_merged(self, image: Image, examiner: Examiner) -> tuple[Image, list[Merged]]:
+    def _write_merged(
+        self, image: Image, damaged: DamagedFiles, copies: KnownCopies, examiner: Examiner
+    ) -> tuple[Image, list[Merged]]:
         """Write merged files anew; answer the image with what the catalog says then, and which were written."""
         written: list[Merged] = []
-        found = self._mergeable(image)
+        found = self._mergeable(image, damaged, copies)
         if not found:
             return image, written
         self.engine.change((), expected_of(image))  # not to write files of which the catalog cannot be told
@@ -222,7 +237,7 @@ class _Heal:
             self.engine.change(statements([edit]), expected_of(image))
             image = edited(image, [edit])
             written.append(merged)
-        examiner.recheck(image, _damaged(image))
+        examiner.recheck(image, damaged)
         return image, written
 
     def _make_safe(self) -> None:
@@ -277,7 +292,3 @@ def _nothing_there(root: str) -> RefusedError:
         "puts back what has a copy. If nothing has one, make the folder of a table anew (in a bucket, any object in "
         "it), and run it again.",
     )
-
-
-def _damaged(image: Image) -> list[tuple[str, int]]:
-    return [(file.file_kind, file.file_id) for file in damaged_files(image)]

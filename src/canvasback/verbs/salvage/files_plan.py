@@ -8,7 +8,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.writing.commit import AUTHOR
 from canvasback.catalog.writing.edits import Edit
 from canvasback.catalog.writing.file_commit import MESSAGE
-from canvasback.datapath.unknown_files import list_data_path, unknown_files
+from canvasback.datapath.unknown_files import Listing, unknown_files
 from canvasback.model.plans.salvage import FilesPlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
@@ -49,8 +49,10 @@ def plan_files(
         progress: Told how the work goes on.
         copies: Holds copies of the data path's files, which are put there first.
     """
-    list_data_path(image, store, progress)
-    every = gather(image.connection, store, unknown_files(image, root), progress)
+    listing = Listing(image.connection, store, progress)
+    unknown = unknown_files(image, root, listing)
+    listing.drop()
+    every = gather(image.connection, store, unknown, progress)
     settled = _settled(image)
     files = [file for file in every if file.moment > settled]
     head = image.head()[0]

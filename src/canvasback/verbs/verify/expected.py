@@ -1,0 +1,131 @@
+"""The objects that points need, and which of them a repository should hold therefore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import msgspec
+
+from canvasback.model.manifest import Manifest
+from canvasback.model.relation import literal
+from canvasback.repository import layout
+from canvasback.repository.chunks import read_chunks
+from canvasback.repository.filelist import refuse_unsafe_names
+from canvasback.repository.named_objects import held_objects
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
+from canvasback.storage.store import Store
+
+_BATCH = 4096
+_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
+_COLUMNS = "e.name, e.size, e.checksum, e.point, e.last, e.points"
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """An object that a point needs.
+
+    Attributes:
+        name: Its name.
+        size: Its bytes.
+        checksum: Their checksum, see `canvasback.storage.checksums`.
+        point: The oldest of the points that need it, of those that are looked at.
+        last: The newest.
+        points: How many there are.
+    """
+
+    name: str
+    size: int
+    checksum: str
+    point: str
+    last: str
+    points: int
+
+    @property
+    def needed(self) -> str:
+        """Who needs it."""
+        if self.points == 1:
+            return f"point {self.point} needs it"
+        return f"{self.points} points need it, from {self.point} to {self.last}"
+
+
+class ExpectedObjects(OwnTable):
+    """A table of the objects that points need, each once: its columns are those of `Expected`.
+
+    What is asked with a table of what the repository holds takes that of `list_held`.
+    """
+
+    def total(self) -> tuple[int, int]:
+        """How many there are, and their bytes."""
+        return self._total(f"FROM {self} e")
+
+    def total_like(self, held: OwnTable) -> tuple[int, int]:
+        """How many are there with their size, and their bytes."""
+        return self._total(self._like(held))
+
+    def like(self, held: OwnTable) -> Iterator[Expected]:
+        """Those that are there with their size, by name."""
+        cursor = self._connection.cursor()
+        cursor.execute(f"SELECT {_COLUMNS} {self._like(held)} ORDER BY e.name")
+        while rows := cursor.fetchmany(_BATCH):
+            for row in rows:
+                yield Expected(*row)
+
+    def unlike(self, held: OwnTable) -> list[tuple[int | None, Expected]]:
+        """Those that are not, by name, each with the size that it has; None where it is not there."""
+        rows = self._connection.execute(
+            f"SELECT h.held, {_COLUMNS} FROM {self} e LEFT JOIN {held} h USING (name) "
+            "WHERE h.held IS DISTINCT FROM e.size ORDER BY e.name"
+        ).fetchall()
+        return [(found, Expected(*row)) for found, *row in rows]
+
+    def _like(self, held: OwnTable) -> str:
+        return f"FROM {self} e JOIN {held} h USING (name) WHERE h.held = e.size"
+
+    def _total(self, among: str) -> tuple[int, int]:
+        count, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(e.size), 0) {among}")
+        return int(count), int(bytes_)
+
+
+class NeededObjects(OwnTable):
+    """A table of ``name``, ``size``, ``checksum`` and ``point``: which point needs which object.
+
+    Args:
+        connection: Where it is made, still empty.
+        store: The repository.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+        super().__init__(connection, "needed", _NEEDED)
+        self._store = store
+
+    def add(self, manifest: Manifest) -> None:
+        """Add all that a point needs.
+
+        Raises:
+            CorruptError: Its chunks cannot be read, or name objects outside of the repository.
+        """
+        objects: dict[str, tuple[int, str]] = {}
+        for table in (*manifest.tables, *manifest.files):
+            if table.index is not None:
+                objects[layout.chunk_name(table.index.hash)] = (table.index.bytes, table.index.hash)
+            for chunk in read_chunks(self._connection, self._store, table):
+                objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
+        rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
+        insert_rows(self._connection, str(self), _NEEDED, rows)
+        for table in manifest.files:
+            select = held_objects(self._store, table, read_chunks(self._connection, self._store, table))
+            refuse_unsafe_names(self._connection, select)
+            self._connection.execute(
+                f"INSERT INTO {self} SELECT name, size, checksum, {literal(manifest.id)} FROM ({select})"
+            )
+
+    def expected(self) -> ExpectedObjects:
+        """Each object once, with the points that need it. This table is let go of."""
+        select = (
+            "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
+            f"FROM {self} GROUP BY ALL"
+        )
+        found = ExpectedObjects(self._connection, "expected", select)
+        self.drop()
+        return found
