@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +267,32 @@ def test_points_that_cannot_be_read_stay_and_are_told(place: Place, points: list
     assert [one.point for one in listed(place)] == [points[2]]
     # The next backup takes none of them for the point before.
     assert place.run("backup", place.catalog, "-r", "repo", "--json").document["findings"] == []
+
+
+def test_a_prune(place: Place, points: list[str]) -> None:
+    """Nothing is old enough here: what is deleted, and when, other tests say."""
+    assert place.run("forget", points[0], "-r", "repo").code == 0
+    left = Path(place.repo, "data", "left")
+    left.write_bytes(b"half")
+    waiting = (
+        "  - 1 object (4 bytes) that no point names and that is younger than 7d: left, as a run may be going to need it"
+    )
+    assert said(place, "prune", "--dry-run").splitlines()[1:] == [waiting, "nothing was changed (--dry-run)"]
+    pruned = said(place, "prune", "--grace", "36h").splitlines()
+    assert pruned[0].startswith("pruned ")
+    assert pruned[-1].startswith("0 points and 0 objects (0 B) are gone, in ")
+    old = time.time() - 40 * 3600
+    os.utime(left, (old, old))
+    assert answered(place.run("prune", "--grace", "36h", "-r", "repo", "--json"), "prune").objects == 1
+    assert not left.exists()
+    for grace, code in (("soon", "duration-not-understood"), ("0h", "grace-too-short")):
+        fails(place, 2, code, "prune", "--grace", grace, "-r", "repo")
+
+
+def test_a_prune_of_a_damaged_repository(place: Place, points: list[str]) -> None:
+    newest = place.repo / "points" / f"{points[-1]}.json"
+    whole = newest.read_bytes()
+    newest.unlink()
+    fails(place, 1, "point-missing", "prune", "-r", "repo")
+    newest.write_bytes(whole[:-9])
+    fails(place, 1, "manifest-corrupt", "prune", "-r", "repo")

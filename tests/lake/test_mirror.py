@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,18 @@ import pytest
 import canvasback
 from canvasback import CanvasbackError, NoSpaceError, RefusedError, Stores
 from canvasback.model.clock import now
+from canvasback.model.register import Sweep
 from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, hold_lease
+from canvasback.repository.register import change_register
+from canvasback.repository.repository import open_repository
 from canvasback.storage.bucket.store import ObjectStore, OpenRemote
 from canvasback.storage.local.batch import SmallCopy, SmallFile, copy_small
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Store
 from canvasback.transfer import objects as transfer
 from tests.clouds import Cloud, cloud
+from tests.interrupted import Clock
 from tests.lake.builder import Lake, read
 from tests.lake.cloud_lakes import comparable, write
 from tests.lake.cloud_lakes import read as read_at
@@ -351,6 +357,35 @@ def test_two_kinds_of_checksums_of_one_content(
     assert comparable(read_at(where, back, truth)) == comparable(truth)
 
 
+def test_what_is_forgotten_in_a_place_does_not_come_back_there(two: Lake, mirror: str) -> None:
+    first, second = two.points
+    canvasback.mirror(two.repository, mirror)
+    canvasback.forget(mirror, points=[first])
+    again = canvasback.mirror(two.repository, mirror)
+    assert (again.points, again.held_points, again.findings) == ((), 2, ())
+    (Path(mirror) / layout.point_name(second)).unlink()
+    result = canvasback.mirror(two.repository, mirror)
+    assert (result.points, result.findings) == ((second,), ())
+    remove(Path(mirror) / layout.point_name(first))  # as a prune does that has not said so yet
+    assert canvasback.repair(mirror, two.repository).points == ()
+    assert [point.point for point in canvasback.list_points(mirror).points] == [second]
+
+
+def test_what_was_pruned_in_a_mirror_comes_back_only_by_its_name(two: Lake, mirror: str) -> None:
+    first, second = two.points
+    canvasback.mirror(two.repository, mirror)
+    canvasback.forget(mirror, points=[first])
+    assert canvasback.prune(mirror, clock=Clock(days=8)).points == 1
+    assert canvasback.mirror(two.repository, mirror).points == ()
+    assert canvasback.repair(mirror, two.repository).points == ()
+    assert canvasback.prune(mirror, clock=Clock(days=8)).points == 0
+    assert [point.point for point in canvasback.list_points(mirror, forgotten=None).points] == [second]
+
+    assert canvasback.mirror(two.repository, mirror, points=[first]).points == (first,)
+    assert canvasback.verify(mirror, all_points=True, level="checksum").findings == ()
+    assert [point.point for point in canvasback.list_points(mirror).points] == [first, second]
+
+
 # Refusals
 
 
@@ -553,3 +588,16 @@ def test_a_damaged_object_of_a_service_is_not_copied(
     assert result.points == ()
     assert list(result.finding_counts) == ["object-corrupt", "point-not-mirrored"]
     assert stores.open(mirror).stat(victim.name) is None
+
+
+def test_nothing_that_a_prune_may_be_deleting_is_relied_on(two: Lake, mirror: str) -> None:
+    canvasback.mirror(two.repository, mirror, points=[two.points[0]])
+    sweep = Sweep("token", now() + timedelta(minutes=5), time.time_ns())
+    for place in (mirror, two.repository):
+        store = open_repository(LocalStore(place)).store
+        change_register(store, now, lambda register: register.prune([], sweep, now()))
+    for work in (canvasback.mirror, canvasback.repair):
+        with pytest.raises(CanvasbackError) as raised:
+            work(two.repository, mirror)
+        assert raised.value.code == "prune-unfinished"
+    assert [point.point for point in canvasback.list_points(mirror).points] == [two.points[0]]

@@ -10,6 +10,7 @@ import pytest
 import canvasback
 from canvasback import Stores
 from tests.clouds import Cloud, cloud
+from tests.interrupted import Clock
 from tests.lake.cloud_lakes import HISTORY, Truth, comparable, read, session, write
 
 
@@ -132,6 +133,27 @@ def test_points_are_forgotten_and_come_back(backed: Backed, tmp_path: Path) -> N
     assert not restored.findings
     canvasback.unforget(backed.repository, points=[backed.made.point], stores=backed.stores)
     assert len(canvasback.list_points(backed.repository, stores=backed.stores).points) == 2
+
+
+def test_what_no_point_names_is_pruned(backed: Backed, tmp_path: Path) -> None:
+    """The time of the service is now, and its objects are as old as the grace when the clock has gone on."""
+    stores, repository = backed.stores, backed.repository
+    second = canvasback.backup(backed.attach, repository, stores=stores)
+    store = stores.open(repository)
+    store.put_new("data/left by a run that died", b"half")
+    canvasback.forget(repository, points=[backed.made.point], stores=stores)
+    young = canvasback.prune(repository, stores=stores)
+    assert (young.points, young.objects, young.waiting >= 1) == (0, 0, True)
+    before = {stat.name for prefix in ("data/", "catalog/", "points/") for stat in store.list(prefix)}
+
+    done = canvasback.prune(repository, stores=stores, clock=Clock(days=8))
+
+    gone = before - {stat.name for prefix in ("data/", "catalog/", "points/") for stat in store.list(prefix)}
+    assert {"data/left by a run that died", f"points/{backed.made.point}.json"} <= gone
+    assert (done.points, done.objects) == (1, len(gone) - 1)
+    assert not canvasback.verify(repository, level="checksum", stores=stores, all_points=True).findings
+    to, data = f"ducklake:{tmp_path}/new.ducklake", str(tmp_path / "data")
+    assert not canvasback.restore(to, repository, second.point, data_path=data, stores=stores).findings
 
 
 def test_verify_at_every_level(backed: Backed) -> None:

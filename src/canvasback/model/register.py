@@ -77,10 +77,13 @@ class Register(msgspec.Struct, frozen=True):
     Attributes:
         points: What is said of each, by id.
         sweeps: The prunes that may be at work.
+        is_mirror: Whether the points came from another place of the repository: then it is remembered of those that
+            were pruned here, lest they come again.
     """
 
     points: dict[PointId, Marks] = {}
     sweeps: tuple[Sweep, ...] = ()
+    is_mirror: bool = False
 
     def at_risk_ns(self, now: datetime) -> int:
         """What was last written before this may be deleted if no point names it; 0 where no prune can be at work."""
@@ -188,10 +191,22 @@ class Register(msgspec.Struct, frozen=True):
         return self._with({id_: Marks(forgotten=since, reason=reason, withdrawn=True) for id_ in fresh})
 
     def without(self, points: Iterable[str]) -> Register:
-        """Say nothing any more of points whose manifests are gone."""
-        gone = set(points)
+        """Say nothing any more of points that were pruned; in a mirror that is said until `mirror_of` knows better."""
+        gone = set() if self.is_mirror else set(points)
         left = {id_: marks for id_, marks in self.points.items() if not (id_ in gone and marks.pruning)}
         return msgspec.structs.replace(self, points=left)
+
+    def mirror_of(self, elsewhere: Iterable[str], here: Iterable[str], wanted: Iterable[str]) -> Register:
+        """Say that this place is a mirror.
+
+        Args:
+            elsewhere: The points of the other place: of those that were pruned here, only these could come again.
+            here: The points whose manifests are here.
+            wanted: Points that are to come again.
+        """
+        pruned = {*elsewhere}.difference(wanted).union(here)
+        left = {id_: marks for id_, marks in self.points.items() if id_ in pruned or not marks.pruning}
+        return msgspec.structs.replace(self, points=left, is_mirror=True)
 
     def swept(self, token: str) -> Register:
         """Say that a sweep is done."""

@@ -60,6 +60,7 @@ class RegisterObject(msgspec.Struct, frozen=True, omit_defaults=True):
         changed: When it was made, UTC.
         points: What is said of each point, by id.
         sweeps: The prunes that may be at work.
+        is_mirror: Whether points that were pruned are remembered, as they could come again from another place.
         leaving: Lower numbers that are not needed to find the highest one any more, and are removed later.
     """
 
@@ -72,6 +73,7 @@ class RegisterObject(msgspec.Struct, frozen=True, omit_defaults=True):
     changed: Time
     points: dict[PointId, Marks] = {}
     sweeps: tuple[Sweep, ...] = ()
+    is_mirror: bool = False
     leaving: tuple[Leaving, ...] = ()
 
 
@@ -89,7 +91,11 @@ class StoredRegister(msgspec.Struct, frozen=True):
     @property
     def register(self) -> Register:
         """What it says."""
-        return Register() if self.newest is None else Register(self.newest.points, self.newest.sweeps)
+        return (
+            Register()
+            if self.newest is None
+            else Register(self.newest.points, self.newest.sweeps, self.newest.is_mirror)
+        )
 
     def replace(self, register: Register, now: datetime) -> bool:
         """Put another register in its place, durably.
@@ -115,6 +121,7 @@ class StoredRegister(msgspec.Struct, frozen=True):
                 changed=now,
                 points=register.points,
                 sweeps=register.sweeps,
+                is_mirror=register.is_mirror,
                 leaving=self._remove_old(leaving, now) + _no_longer_needed(number, now),
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from canvasback.model.plurals import either, many, many_are
+from canvasback.model.plurals import either, many
 
 
 class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
             steps.append(f"{many(self.leases, 'old lease')}: deleted")
         if self.waiting:
             steps.append(
-                f"{many_are(self.waiting, 'object')} ({self.waiting_bytes} bytes) named by no point, and younger than "
-                f"{self.grace}: {either(self.waiting, 'it stays', 'they stay')}, as a run may be going to need them"
+                f"{many(self.waiting, 'object')} ({self.waiting_bytes} bytes) that no point names and that "
+                f"{either(self.waiting, 'is', 'are')} younger than {self.grace}: left, as a run may be going to need it"
             )
         return tuple(steps or ["nothing is to be deleted"])

@@ -166,8 +166,8 @@ class Planning(msgspec.Struct, kw_only=True):
             reach.add(manifest)
             return manifest.id
 
-        before = ReadablePoints(self.store)
-        return reach.freed([*going, *before.each(sorted(self.register.forgotten()), add)], kept)
+        before = [id_ for id_ in stored_points(self.store) if self.register.marks(id_).forgotten is not None]
+        return reach.freed([*going, *ReadablePoints(self.store).each(before, add)], kept)
 
 
 def _time(point: str) -> datetime:

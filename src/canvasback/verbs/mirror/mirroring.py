@@ -17,8 +17,9 @@ from canvasback.repository.leases import HeldLease
 from canvasback.repository.named_objects import NamedObject, NamedObjects
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.places import copy_points
-from canvasback.repository.points import list_points
+from canvasback.repository.points import stored_points
 from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.repository.register import read_register
 from canvasback.repository.rows import Appending, insert_rows, one_row
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
@@ -82,11 +83,14 @@ class Mirroring:
         Args:
             wanted: The ids of the points that it is to hold, oldest first.
         """
-        self._held = [] if self._makes else list_points(self._target)
-        held = set(self._held)
+        hidden: frozenset[str] = frozenset()
+        if not self._makes:
+            self._held = stored_points(self._target)
+            hidden = read_register(self._target)[0].forgotten()
+        held = hidden.union(self._held)  # what is forgotten there stays so
         lacking = [id_ for id_ in wanted if id_ not in held]
         self._run.progress.begin("comparing points", files=len(lacking))
-        self._know(lacking)
+        self._know(lacking, [id_ for id_ in self._held if id_ not in hidden])
         points = [manifest.id for manifest in self._readable().each(lacking, self._add)]
         self._run.progress.end()
         objects, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {self._objects}")
@@ -131,9 +135,9 @@ class Mirroring:
                     self._take(delivery, done, failures)
         return conflicts
 
-    def _know(self, lacking: list[str]) -> None:
-        """Leave out what points name that are there: for each that is lacking, those of the one before it."""
-        before = (self._held[max(0, bisect_left(self._held, id_) - 1)] for id_ in lacking if self._held)
+    def _know(self, lacking: list[str], held: list[str]) -> None:
+        """Leave out what points name that are there: for each that is lacking, what the one before it names."""
+        before = (held[max(0, bisect_left(held, id_) - 1)] for id_ in lacking if held)
 
         def tell(id_: str, damage: Damage) -> None:
             where = f"{self._target.url} {id_}"

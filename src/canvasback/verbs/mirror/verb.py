@@ -11,11 +11,13 @@ from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.mirror import MirrorResult
+from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import look_for_place, refuse_one_place
-from canvasback.repository.points import find_point, list_points
+from canvasback.repository.points import find_point, list_points, stored_points
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
+from canvasback.repository.register import change_register
 from canvasback.repository.repository import make_repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
@@ -58,7 +60,8 @@ def mirror(
     Raises:
         RefusedError: The second place is the first one, or a repository of its own (``one-place``, ``other-lake``,
             ``other-repository``), or there is something else (``folder-not-empty``).
-        LockedError: Another run writes to it.
+        LockedError: Another run writes to it (``repository-locked``), or a prune of it has not ended
+            (``prune-unfinished``).
         CanvasbackError: Not all could be copied; the next run goes on from there.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
@@ -77,6 +80,10 @@ def mirror(
             if makes:
                 make_repository(target, opened.marker, run.now())
             with hold_lease(target, "mirror", run.clock) as lease:
+                refuse_at_risk(target, run.now())
+                there = stored_points(origin)
+                here, named = stored_points(target), wanted if points else []
+                change_register(target, run.clock, lambda register: register.mirror_of(there, here, named))
                 plan = mirroring.plan(wanted)
                 copied = mirroring.execute(plan, lease)
     done = copied or Copied(plan.points)

@@ -123,7 +123,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     stored = stored_points(store)
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store, stored)
-    going = register.overdue(since)
+    going = register.overdue(since).intersection(stored)
     reach = Reachability(connection, store)
     kept, withdrawn = [], []
     run.progress.begin("reading points", files=len(stored))
@@ -149,7 +149,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     plan = PrunePlan(
         repository=store.url,
         grace=grace,
-        points=len(going.intersection(stored)),
+        points=len(going),
         objects=old.count,
         bytes=old.bytes,
         fingerprint=old.fingerprint,

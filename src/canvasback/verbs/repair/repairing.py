@@ -19,8 +19,9 @@ from canvasback.repository.leases import HeldLease
 from canvasback.repository.named_objects import NamedObject, NamedObjects
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.places import copy_points
-from canvasback.repository.points import list_points, read_point
+from canvasback.repository.points import list_points, read_point, stored_points
 from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
+from canvasback.repository.register import read_register
 from canvasback.repository.rows import Appending, one_row
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
@@ -87,7 +88,7 @@ class Repairing:
 
     def plan(self, level: RepairLevel) -> RepairPlan:
         """Look what is broken, and what of it the other place has. Changes nothing."""
-        self._held = list_points(self._store)
+        self._held = stored_points(self._store)
         self._read_points()
         (looked,) = one_row(self._connection, f"SELECT count(*) FROM {self._objects}")
         self._look_for_objects(looked)
@@ -132,8 +133,9 @@ class Repairing:
         return done
 
     def _read_points(self) -> None:
-        """Tell what all points of both places name, and which manifests are broken here."""
-        ids = sorted({*self._held, *list_points(self._source)})
+        """Tell what all points of both places name, but those that are forgotten here, and which are broken here."""
+        hidden = read_register(self._store)[0].forgotten()
+        ids = sorted({*self._held, *list_points(self._source)} - hidden)
 
         def tell(id_: str, damage: Damage) -> None:
             message = f"stays broken, as {self._source.url} does not have it whole either: {damage.message}"

@@ -11,6 +11,7 @@ from canvasback.model.finding import Findings
 from canvasback.model.level import RepairLevel
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.repair import RepairResult
+from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.places import open_place, refuse_one_place
 from canvasback.repository.reach import reach_of
@@ -56,7 +57,8 @@ def repair(
         UsageError: There is no such level (``unknown-level``).
         RefusedError: The other place is the same one, or another repository (``one-place``, ``other-lake``,
             ``other-repository``).
-        LockedError: Another run writes to the repository.
+        LockedError: Another run writes to the repository (``repository-locked``), or a prune of it has not ended
+            (``prune-unfinished``).
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     level = RepairLevel.of(level)
@@ -72,6 +74,7 @@ def repair(
             done = Repaired(plan.missing + plan.damaged, plan.bytes)
         else:
             with hold_lease(opened.store, "repair", run.clock) as lease:
+                refuse_at_risk(opened.store, run.now())
                 plan = repairing.plan(level)
                 done = repairing.execute(plan, lease)
     return RepairResult(
