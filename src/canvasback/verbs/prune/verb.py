@@ -113,6 +113,7 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
     unnamed: UnnamedObjects
     kept: list[str]
     going: frozenset[str]
+    gone: frozenset[str]
     withdrawn: list[str]
     leases: list[str]
     before_ns: int
@@ -123,7 +124,8 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     stored = stored_points(store)
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store, stored)
-    going = register.overdue(since).intersection(stored)
+    overdue = register.overdue(since)
+    going = overdue.intersection(stored)
     reach = Reachability(connection, store)
     kept, withdrawn = [], []
     run.progress.begin("reading points", files=len(stored))
@@ -163,6 +165,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
         unnamed=unnamed,
         kept=kept,
         going=going,
+        gone=overdue - going,
         withdrawn=withdrawn,
         leases=leases,
         before_ns=before_ns,
@@ -185,7 +188,8 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
     sweep.delete_points(look.going)
     sweep.delete_objects(look.plan.objects, look.plan.bytes)
     sweep.delete_leases(look.leases)
-    change_register(store, run.clock, lambda register: register.without(look.going).swept(token))
+    # Those of a prune that was killed are gone by now, and the register still has them.
+    change_register(store, run.clock, lambda register: register.without(look.going | look.gone).swept(token))
     return sweep
 
 
