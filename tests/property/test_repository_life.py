@@ -120,6 +120,7 @@ class RepositoryLife(RuleBasedStateMachine):
             places.times.tell(places.store(number))
         self.stack.enter_context(places.times.told(places.kind))
         self.places = places
+        self.pruned: set[str] = set()
         self.saved.become(0)
         canvasback.init(places.lake, places.urls[0], stores=places.stores)
         for state in range(3):
@@ -222,6 +223,9 @@ class RepositoryLife(RuleBasedStateMachine):
             assert max(after.visible, default="") >= before.visible[-1], "the newest point was forgotten"
         gone = before.stored - after.stored
         assert gone <= before.register.overdue(now - GRACE + timedelta(minutes=1)), ("a point went too early", gone)
+        if number == 1:
+            self.pruned |= gone
+            assert self.pruned.isdisjoint(after.visible), "a point came back that was pruned in the second place"
 
     def _verify(self, look: Look, number: int) -> None:
         """See that all that is kept is whole, and that the newest point is there."""
