@@ -197,7 +197,8 @@ def _refuse_vanished(store: Store, stored: list[str]) -> None:
     """See that the newest point is there: where manifests were deleted by others, all that they name looks unneeded."""
     lease = find_newest(store)[1]
     latest = latest_of(store, lease) if lease is not None else None
-    if latest and latest not in stored:
+    # One that came after the points were listed is not in the list.
+    if latest and latest not in stored and store.stat(layout.point_name(latest)) is None:
         raise CorruptError(
             "point-missing",
             f"the newest point {latest} is not in {store.url}: somebody deleted it, and may have deleted others",
