@@ -106,9 +106,18 @@ class Held:
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen of a place."""
+    """What is seen of a place.
+
+    Attributes:
+        stored: The points that are there.
+        withdrawn: The names of points that were never published, and were taken.
+        visible: Those points that are not forgotten, oldest first.
+        latest: The newest point by the leases.
+        register: What is said of points.
+    """
 
     stored: frozenset[str]
+    withdrawn: frozenset[str]
     visible: tuple[str, ...]
     latest: str | None
     register: Register
@@ -145,13 +154,15 @@ class Places:
         return self.stores.open(self.urls[number])
 
     def look(self, number: int) -> Look:
-        """See what is there; None where there is no repository yet."""
+        """See what is there."""
         store = self.store(number)
         register, lease = find_register(store).register, find_newest(store)[1]
-        stored = [id_ for id_ in stored_points(store) if not is_withdrawn(store, id_)]
+        names = stored_points(store)
+        stored = [id_ for id_ in names if not is_withdrawn(store, id_)]
         hidden = register.forgotten()
         return Look(
             frozenset(stored),
+            frozenset(names).difference(stored),
             tuple(id_ for id_ in stored if id_ not in hidden),
             latest_of(store, lease) if lease is not None else None,
             register,

@@ -236,7 +236,8 @@ class RepositoryLife(RuleBasedStateMachine):
             assert number == 1
             return
         found = canvasback.verify(url, all_points=True, level="checksum", stores=self.places.stores, jobs=1)
-        assert found.findings == (), found.findings
+        # A name that was taken is no damage; whoever took it may have been killed before it said so.
+        assert {finding.where for finding in found.findings} <= look.withdrawn, found.findings
         assert set(found.points) >= {*look.visible}
         assert {snapshot_of(id_) for id_ in look.visible} <= self.places.truth.keys()
 
