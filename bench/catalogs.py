@@ -179,6 +179,25 @@ def append(catalog: Path, count: int, files_per_snapshot: int, file_bytes: int) 
     return paths
 
 
+def drop_oldest(catalog: Path, count: int) -> list[str]:
+    """Let the oldest files go, as when they were merged, expired and cleaned up; return their paths."""
+    connection = connect()
+    connection.execute(f"ATTACH {quoted(catalog)} AS c")
+    connection.execute("BEGIN")
+    connection.execute(
+        """CREATE TEMP TABLE gone AS SELECT data_file_id, path FROM c.ducklake_data_file
+           WHERE starts_with(path, 'event_date=') ORDER BY data_file_id LIMIT $count""",
+        {"count": count},
+    )
+    for table in ("ducklake_file_column_stats", "ducklake_file_partition_value", "ducklake_data_file"):
+        connection.execute(f"DELETE FROM c.{table} WHERE data_file_id IN (SELECT data_file_id FROM gone)")
+    connection.execute("COMMIT")
+    paths = [path for (path,) in connection.execute("SELECT path FROM gone").fetchall()]
+    connection.execute("CHECKPOINT c")
+    connection.close()
+    return paths
+
+
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
     row = connection.execute(query).fetchone()
     if row is None:

@@ -51,7 +51,7 @@ class Lake:
 
     def commit(self, count: int) -> None:
         """One more snapshot with `count` new data files."""
-        in_child(_extend, self, count, max(count, 1))
+        in_child(extend, self, count, max(count, 1))
 
 
 def lake(session: Session, files: int, file_bytes: int, *, linked: bool = False) -> Lake:
@@ -66,7 +66,7 @@ def lake(session: Session, files: int, file_bytes: int, *, linked: bool = False)
         made = Lake(folder, file_bytes, linked)
         made.data.mkdir()
         in_child(catalogs.make_catalog, made.catalog, made.data)
-        in_child(_extend, made, files, FILES_PER_SNAPSHOT)
+        in_child(extend, made, files, FILES_PER_SNAPSHOT)
 
     return Lake(made_once(session, f"{files}x{file_bytes}-{kind}", make), file_bytes, linked)
 
@@ -91,7 +91,8 @@ def in_child(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return pool.submit(function, *args, **kwargs).result()
 
 
-def _extend(target: Lake, count: int, files_per_snapshot: int) -> None:
+def extend(target: Lake, count: int, files_per_snapshot: int) -> None:
+    """Add data files, in this process."""
     paths = catalogs.append(target.catalog, count, files_per_snapshot, target.file_bytes)
     table_folder = target.data / catalogs.FOLDER
     for folder in {path.partition("/")[0] for path in paths}:

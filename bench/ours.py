@@ -87,6 +87,11 @@ def catalog_only(mode: str, lake: str, repository: Path, *out: str) -> Command:
     return Command((sys.executable, "-m", "bench.catalog_only", mode, lake, str(repository), *out))
 
 
+def halve(repository: Path, keep: int) -> Command:
+    """Forget all but the newest points and prune; see `bench/histories.py`."""
+    return Command((sys.executable, "-m", "bench.histories", str(repository), str(keep)))
+
+
 def pulse(lake: str, ticks: int) -> Command:
     """So many looks of a watch; see `bench/pulse.py`."""
     return Command((sys.executable, "-m", "bench.pulse", lake, str(ticks)))

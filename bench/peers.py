@@ -65,10 +65,19 @@ def first_restic_backup(source: Path, repository: Path) -> Command:
     return restic_backup(source, repository)
 
 
+def restic_forget(repository: Path, keep: int) -> Command:
+    """All but the newest snapshots go, and what only they need."""
+    return _restic(repository, "forget", "--keep-last", str(keep), "--prune")
+
+
+def restic_cache(repository: Path) -> Path:
+    """Where restic keeps copies of what it needs often."""
+    return repository.with_name(repository.name + "-cache")
+
+
 def _restic(repository: Path, *arguments: str) -> Command:
-    cache = repository.with_name(repository.name + "-cache")
     return Command(
-        ("restic", "--repo", str(repository), "--cache-dir", str(cache), *arguments),
+        ("restic", "--repo", str(repository), "--cache-dir", str(restic_cache(repository)), *arguments),
         {"RESTIC_PASSWORD": "bench"},
     )
 

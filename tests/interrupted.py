@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from canvasback.storage.local.store import LocalStore
 
-_OPERATIONS = ("stat", "get", "open", "list", "put_new", "copy_new", "place_new", "delete")
+OPERATIONS = ("stat", "get", "open", "list", "put_new", "copy_new", "place_new", "delete")
+DEEDS = ("put_new", "copy_new", "copy_from", "place_new", "move_aside", "delete")
+"""Those that change something; few runs have many of them."""
 
 
 class Clock:
@@ -27,15 +29,29 @@ class Clock:
 
 
 @contextmanager
-def interrupted(at: int, what: Callable[[], None], among: tuple[str, ...] = _OPERATIONS) -> Iterator[list[str]]:
-    """Before the n-th operation of local stores, counted from 1, do something else; what that does is not counted.
+def interrupted(
+    at: int,
+    what: Callable[[], None],
+    among: tuple[str, ...] = OPERATIONS,
+    *,
+    kind: type = LocalStore,
+    for_good: bool = False,
+) -> Iterator[list[str]]:
+    """Before the n-th operation of stores, counted from 1, do something else; what that does is not counted.
+
+    Args:
+        at: Which one.
+        what: What to do; if it raises something, so does the operation.
+        among: The operations that count.
+        kind: The class of the stores.
+        for_good: Do it before all that follow, too: where it raises something, the run is as if it was killed.
 
     Yields:
         The names of the operations, as they come.
     """
     log: list[str] = []
     busy, lock = threading.Event(), threading.Lock()
-    originals = {name: getattr(LocalStore, name) for name in among}
+    originals = {name: getattr(kind, name) for name in among}
 
     def wrap(name: str) -> Callable[..., object]:
         def call(*args: object, **options: object) -> object:
@@ -43,8 +59,8 @@ def interrupted(at: int, what: Callable[[], None], among: tuple[str, ...] = _OPE
             with lock:
                 if not busy.is_set():
                     log.append(name)
-                    mine = len(log) == at
-                if mine:
+                    mine = len(log) == at or (for_good and len(log) > at)
+                if mine and not for_good:
                     busy.set()
             if mine:
                 what()
@@ -54,9 +70,9 @@ def interrupted(at: int, what: Callable[[], None], among: tuple[str, ...] = _OPE
         return call
 
     for name in among:
-        setattr(LocalStore, name, wrap(name))
+        setattr(kind, name, wrap(name))
     try:
         yield log
     finally:
         for name, original in originals.items():
-            setattr(LocalStore, name, original)
+            setattr(kind, name, original)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from canvasback import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.register import find_register
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.store import Stat
 from tests.interrupted import Clock, interrupted
 from tests.lake.builder import Contents, Lake, read
 from tests.lake.values import tree_of
@@ -158,3 +160,21 @@ def test_it_waits_for_whoever_writes(told: tuple[Lake, list[Contents]], monkeypa
     with hold_lease(store_of(lake), "backup", Clock()), pytest.raises(LockedError) as caught:
         canvasback.prune(lake.repository)
     assert caught.value.code == "repository-locked"
+
+
+def test_a_point_that_comes_after_the_points_were_listed_is_none_that_vanished(
+    told: tuple[Lake, list[Contents]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, _ = told
+    listing = LocalStore.list
+
+    def listed(store: LocalStore, prefix: str) -> Iterator[Stat]:
+        found = list(listing(store, prefix))
+        monkeypatch.undo()
+        lake.backup()
+        return iter(found)
+
+    monkeypatch.setattr(LocalStore, "list", listed)
+    canvasback.prune(lake.repository, jobs=1)
+    assert len(lake.points) == 4
+    assert canvasback.verify(lake.repository, all_points=True, level="checksum").findings == ()

@@ -114,6 +114,7 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
     unnamed: UnnamedObjects
     kept: list[str]
     going: frozenset[str]
+    gone: frozenset[str]
     withdrawn: list[str]
     leases: list[str]
     before_ns: int
@@ -124,7 +125,8 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     stored = stored_points(store)
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store, stored)
-    going = register.overdue(since).intersection(stored)
+    overdue = register.overdue(since)
+    going = overdue.intersection(stored)
     reach = Reachability(connection, store)
     kept, withdrawn = [], []
     run.progress.begin("reading points", files=len(stored))
@@ -164,6 +166,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
         unnamed=unnamed,
         kept=kept,
         going=going,
+        gone=overdue - going,
         withdrawn=withdrawn,
         leases=leases,
         before_ns=before_ns,
@@ -186,7 +189,8 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
     sweep.delete_points(look.going)
     sweep.delete_objects(look.plan.objects, look.plan.bytes)
     sweep.delete_leases(look.leases)
-    change_register(store, run.clock, lambda register: register.without(look.going).swept(token))
+    # Those of a prune that was killed are gone by now, and the register still has them.
+    change_register(store, run.clock, lambda register: register.without(look.going | look.gone).swept(token))
     return sweep
 
 
@@ -194,7 +198,8 @@ def _refuse_vanished(store: Store, stored: list[str]) -> None:
     """See that the newest point is there: where manifests were deleted by others, all that they name looks unneeded."""
     lease = find_newest(store)[1]
     latest = latest_of(store, lease) if lease is not None else None
-    if latest and latest not in stored:
+    # One that came after the points were listed is not in the list.
+    if latest and latest not in stored and store.stat(layout.point_name(latest)) is None:
         raise CorruptError(
             "point-missing",
             f"the newest point {latest} is not in {store.url}: somebody deleted it, and may have deleted others",
