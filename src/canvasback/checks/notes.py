@@ -102,7 +102,7 @@ def _columns(wanted: WantedFiles) -> str:
             bool_or(known IS NULL) AS open, list(DISTINCT known) AS types, arg_max(known, begin_snapshot) AS type,
             bool_and(parent_column IS NULL) AS top
         FROM (SELECT *, {group_of("column_type")} AS known FROM ({wanted.image.tables["ducklake_column"].select}))
-        WHERE table_id IN ({wanted.table_ids}) GROUP BY table_id, column_id
+        WHERE table_id IN ({wanted.table_ids()}) GROUP BY table_id, column_id
         """
 
 
@@ -119,7 +119,7 @@ def _statistics(wanted: WantedFiles) -> str:
 def _siblings(wanted: WantedFiles) -> str:
     return (
         "SELECT table_id, parse_filename(path) AS name FROM "
-        f"({wanted.image.tables['ducklake_data_file'].select}) x WHERE table_id IN ({wanted.tables_of('delete')})"
+        f"({wanted.image.tables['ducklake_data_file'].select}) x WHERE table_id IN ({wanted.table_ids('delete')})"
     )
 
 

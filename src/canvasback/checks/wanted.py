@@ -106,18 +106,13 @@ class WantedFiles:
         self._held = OwnTable(self._connection, "held", _HELD if held is None else self._held_select(held))
         self.count = int(one_row(self._connection, f"SELECT count(*) FROM {self._files}")[0])
 
-    @property
-    def table_ids(self) -> str:
-        """A SELECT of the ids of their tables."""
-        return f"SELECT table_id FROM {self._files}"
-
     def ids(self, kind: Literal["data", "delete"]) -> str:
         """A SELECT of the ids of those of a kind."""
         return f"SELECT id FROM {self._files} WHERE kind = {literal(kind)}"
 
-    def tables_of(self, kind: Literal["data", "delete"]) -> str:
-        """A SELECT of the ids of the tables that have files of a kind among them."""
-        return f"SELECT table_id FROM {self._files} WHERE kind = {literal(kind)}"
+    def table_ids(self, kind: Literal["data", "delete"] | None = None) -> str:
+        """A SELECT of the ids of the tables that have files, or files of a kind, among them."""
+        return f"SELECT table_id FROM {self._files}" + ("" if kind is None else f" WHERE kind = {literal(kind)}")
 
     def each(self, where: str = "true") -> Iterator[WantedFile]:
         """Those for which a condition holds on the file ``w`` and on ``p.size``, which is what storage has of it."""
