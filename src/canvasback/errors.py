@@ -10,6 +10,7 @@
     └── StorageError                   exit 1: a disk or an object store said no
         ├── ObjectExistsError          a create-only write met an object of that name
         ├── ObjectMissingError         there is no object of that name
+        ├── ObjectLockedError          an object is locked against deletion
         ├── NoSpaceError               the disk or the quota is full
         └── AccessDeniedError          the permissions do not allow it
 
@@ -87,6 +88,17 @@ class ObjectMissingError(StorageError):
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} is not there", code="object-missing")
+
+
+class ObjectLockedError(StorageError):
+    """The object may not be deleted yet, whoever asks."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where} is locked against deletion",
+            code="object-locked",
+            hint="Wait until its lock ends: verify says when that is.",
+        )
 
 
 class NoSpaceError(StorageError):

@@ -19,7 +19,7 @@ from canvasback.errors import (
 from canvasback.model.register import Marks, Register, check_note, check_tags, held_words
 from canvasback.repository import layout
 from canvasback.repository.numbered import needed
-from canvasback.repository.owner import note_owner
+from canvasback.repository.owner import Owner, note_owner
 from canvasback.repository.points import find_point, list_points, newest_points, publish_point, stored_points
 from canvasback.repository.register import (
     ATTEMPTS,
@@ -287,12 +287,12 @@ def test_what_is_none_is_noticed(store: LocalStore, content: bytes) -> None:
 
 
 def test_one_of_another_repository_or_number_is_noticed(store: LocalStore) -> None:
-    note_owner(store, "ours", "lake")
+    note_owner(store, Owner("ours", "lake"))
     tag(store, "a")
     store.put_new(layout.register_name(2), store.get(layout.register_name(1)))
     assert "not what was written" in corrupt(store).message
     store.delete(layout.register_name(2))
-    note_owner(store, "theirs", "lake")
+    note_owner(store, Owner("theirs", "lake"))
     assert "another repository" in corrupt(store).message
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 import tenacity
 
-from canvasback.errors import LockedError
+from canvasback.errors import LockedError, ObjectLockedError
 from canvasback.model.moment import spelled
 from canvasback.repository import layout
 from canvasback.repository.leases import HeldLease, hold_lease
@@ -73,10 +73,11 @@ class Sweep:
         self.objects = 0
         self.bytes = 0
 
-    def delete_points(self, ids: Collection[str]) -> None:
-        """Delete the manifests of points that nobody can bring back any more."""
+    def delete_points(self, ids: Collection[str]) -> frozenset[str]:
+        """Delete the manifests of points that nobody can bring back any more, and answer which are gone."""
+        names = {layout.point_name(id_): id_ for id_ in ids}
         with self._lease() as lease:
-            self._delete(lease, [(layout.point_name(id_), 0) for id_ in ids])
+            return frozenset(names[name] for name, _ in self._delete(lease, [(name, 0) for name in names]))
 
     def delete_objects(self, count: int, bytes_: int) -> None:
         """Delete all that no point names.
@@ -90,9 +91,9 @@ class Sweep:
         while more:
             with self._lease() as lease:
                 batch = self._unnamed.take(BATCH)
-                self._delete(lease, batch)
-            self.objects += len(batch)
-            self.bytes += sum(size for _, size in batch)
+                gone = self._delete(lease, batch)
+            self.objects += len(gone)
+            self.bytes += sum(size for _, size in gone)
             more = bool(batch)
         self._run.progress.end()
 
@@ -135,8 +136,10 @@ class Sweep:
         self._latest = lease.latest
         lease.unpublished = ()
 
-    def _delete(self, lease: HeldLease, objects: Collection[tuple[str, int]]) -> None:
-        def delete(one: tuple[str, int], _: Stop) -> None:
+    def _delete(self, lease: HeldLease, objects: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Delete objects, and answer which are gone: a lock may last longer than by our clock."""
+
+        def delete(one: tuple[str, int], _: Stop) -> tuple[str, int] | None:
             lease.check()
             if self._run.now() >= self._until:
                 raise LockedError(
@@ -144,12 +147,16 @@ class Sweep:
                     "the prune took longer than its grace, and others rely again on what it deletes",
                     hint="Run it again, with a longer grace: what is gone was needed by nobody.",
                 )
-            self._store.delete(one[0])
-            self._run.progress.advance(files=1, bytes_=one[1])
+            try:
+                self._store.delete(one[0])
+            except ObjectLockedError:
+                return None
+            finally:
+                self._run.progress.advance(files=1, bytes_=one[1])
+            return one
 
         with self._run.in_parallel(objects, each(delete), self._store) as deleted:
-            for _ in deleted:
-                pass
+            return [one for one in deleted if one is not None]
 
 
 def _patience() -> tenacity.Retrying:
