@@ -36,6 +36,7 @@ from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, Unfo
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
 from .model.results.prune import PruneResult
@@ -45,7 +46,7 @@ from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
 from .model.results.salvage import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss, SalvageResult
 from .model.results.table_restore import RestoredTable, TableRestoreResult
-from .model.results.verify import VerifyResult
+from .model.results.verify import ProtectedPoint, VerifyResult
 from .model.results.watch import (
     OutageEnded,
     OutageStarted,
@@ -68,6 +69,7 @@ from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
 from .verbs.prune.verb import prune
@@ -107,6 +109,7 @@ __all__ = [
     "LakeError",
     "LeftFile",
     "ListResult",
+    "LockResult",
     "LockedError",
     "Loss",
     "MirrorResult",
@@ -122,6 +125,7 @@ __all__ = [
     "PointSummary",
     "Policy",
     "Progress",
+    "ProtectedPoint",
     "PruneResult",
     "RateLimit",
     "RefusedError",
@@ -171,6 +175,7 @@ __all__ = [
     "hold",
     "init",
     "list_points",
+    "lock",
     "mirror",
     "note",
     "prune",

@@ -206,6 +206,103 @@ def test_a_full_backup_locks_what_is_there_already(locked: Locked) -> None:
     assert all(locked.until(key) == promised for key in locked.names() if key.startswith("data/"))
 
 
+def test_lock_extends_what_kept_points_need_and_lets_forgotten_ones_expire(locked: Locked) -> None:
+    locked.init()
+    gone = locked.backup()
+    canvasback.tag(locked.repository, gone, names=["first"], stores=locked.stores)
+    locked.lake.run("DROP TABLE lake.t", "CREATE TABLE lake.u AS SELECT range AS i FROM range(10)")
+    locked.lake.run(
+        "CALL ducklake_expire_snapshots('lake', older_than => now())",
+        "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
+    )
+    kept = locked.backup()
+    canvasback.forget(locked.repository, points=[gone], stores=locked.stores)
+    began = {name: locked.until(name) for name in locked.names() if not name.startswith("leases/")}
+
+    early = canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=14))
+    assert (early.objects, early.points, early.kept_points) == (0, 0, 1)
+    assert {name: locked.until(name) for name in began} == began
+
+    planned = canvasback.lock(locked.repository, dry_run=True, stores=locked.stores, clock=Clock(days=16))
+    assert {name: locked.until(name) for name in began} == began
+    result = canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=16))
+    assert (result.objects, result.points, result.held_objects) == (planned.objects, 1, 0)
+    assert result.until is not None
+    assert locked.until(f"points/{kept}.json") == result.until
+    assert result.until > datetime.now(UTC) + timedelta(days=DAYS + 15)
+    now = {name: locked.until(name) for name in began}
+    extended = {name for name in began if now[name] != began[name]}
+    assert extended >= {"canvasback.json", "register/0000000001.json", "register/0000000002.json"}
+    assert f"points/{gone}.json" not in extended
+    assert len([name for name in extended if name.startswith("data/")]) == 1
+    again = canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=16))
+    assert (again.objects, again.points) == (0, 0)
+    assert canvasback.verify(locked.repository, all_points=True, stores=locked.stores).findings == ()
+
+
+def test_verify_says_until_when_points_are_protected(locked: Locked) -> None:
+    locked.init()
+    first = locked.backup()
+    locked.lake.run("INSERT INTO lake.t VALUES (1)")
+    second = locked.backup(Clock(days=16))
+    result = canvasback.verify(locked.repository, all_points=True, stores=locked.stores)
+    assert result.findings == ()
+    assert [one.point for one in result.protected] == [first, second]
+    assert [one.until for one in result.protected] == [locked.until(f"points/{id_}.json") for id_ in (first, second)]
+
+    [short, bare] = sorted(name for name in locked.names() if name.startswith("data/"))
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    for name, until in ((short, soon), (bare, datetime.now(UTC) - timedelta(days=1))):
+        locked.client.put_object_retention(
+            Bucket=locked.bucket,
+            Key=f"sales/{name}",
+            Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until},
+            BypassGovernanceRetention=True,
+        )
+    result = canvasback.verify(locked.repository, all_points=True, stores=locked.stores)
+    assert [(one.code, one.severity, one.where) for one in result.findings] == [
+        ("lock-short", "warning", short),
+        ("lock-missing", "warning", bare),
+    ]
+    assert [one.until for one in result.protected] == [soon, None]
+    assert canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=16)).objects > 0
+    assert canvasback.verify(locked.repository, all_points=True, stores=locked.stores).findings == ()
+
+
+def test_a_point_that_was_published_and_not_locked_is_found_and_locked(
+    locked: Locked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked.init()
+    monkeypatch.setattr("canvasback.transfer.new_point.lock_point", lambda *_: None)  # its run died in this instant
+    point = locked.backup()
+    found = canvasback.verify(locked.repository, stores=locked.stores)
+    assert [(one.code, one.where) for one in found.findings] == [("lock-missing", point)]
+    assert [one.until for one in found.protected] == [None]
+    result = canvasback.lock(locked.repository, stores=locked.stores)
+    assert (result.objects, result.points) == (0, 1)
+    assert canvasback.verify(locked.repository, stores=locked.stores).findings == ()
+
+
+def test_what_is_damaged_or_missing_does_not_keep_the_rest_from_being_locked(locked: Locked) -> None:
+    locked.init()
+    locked.backup()
+    locked.shorten()
+    [data] = [name for name in locked.names() if name.startswith("data/")]
+    locked.client.delete_object(Bucket=locked.bucket, Key=f"sales/{data}")
+    result = canvasback.lock(locked.repository, stores=locked.stores)
+    assert [(one.code, one.where) for one in result.findings] == [("object-missing", data)]
+    assert all(locked.until(name) for name in locked.names() if name.startswith("catalog/"))
+
+
+def test_a_repository_without_locks_cannot_be_locked_later(locked: Locked) -> None:
+    canvasback.init(locked.lake.attach, locked.repository, stores=locked.stores)
+    locked.backup()
+    assert canvasback.verify(locked.repository, stores=locked.stores).protected == ()
+    with pytest.raises(RefusedError) as caught:
+        canvasback.lock(locked.repository, stores=locked.stores)
+    assert caught.value.code == "not-locked"
+
+
 def test_prune_leaves_what_is_locked_and_frees_what_is_not(locked: Locked) -> None:
     locked.init()
     gone = locked.backup()
@@ -237,7 +334,8 @@ def test_prune_leaves_what_is_locked_and_frees_what_is_not(locked: Locked) -> No
     assert f"points/{gone}.json" not in locked.names()
     # Nothing is merely hidden: what is gone frees its space.
     assert locked.versions() == (len(locked.names()), 0)
-    assert canvasback.verify(locked.repository, all_points=True, level="checksum", stores=locked.stores).findings == ()
+    verified = canvasback.verify(locked.repository, all_points=True, level="checksum", stores=locked.stores)
+    assert verified.finding_counts == {"lock-missing": 1}  # as all locks were ended
 
 
 def test_the_register_keeps_its_old_objects_while_they_are_locked(locked: Locked) -> None:

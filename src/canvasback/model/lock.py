@@ -65,6 +65,10 @@ class Lock(msgspec.Struct, frozen=True):
         """A lock that begins now. It ends at a whole second: not all services keep more."""
         return Retention(self.mode, now.replace(microsecond=0) + timedelta(days=self.days))
 
+    def half(self, now: datetime) -> datetime:
+        """When half of the days of a lock are over that begins now: one that ends before is to be extended."""
+        return self.begin(now).until - timedelta(days=self.days) / 2
+
     def extends(self, held: Retention | None, now: datetime) -> bool:
-        """Whether an object's lock is to be extended: it has none, or one that has lasted for half of its days."""
-        return held is None or held.until < self.begin(now).until - timedelta(days=self.days) / 2
+        """Whether an object's lock is to be extended: it has none, or one that ends too soon."""
+        return held is None or held.until < self.half(now)

@@ -59,8 +59,8 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.locked:
             steps.append(
-                f"{many_are(self.locked, 'object')} ({self.locked_bytes} bytes) named by no point, and locked: "
-                f"{either(self.locked, 'it stays', 'they stay')} until the lock ends"
+                f"{many(self.locked, 'object')} ({self.locked_bytes} bytes) {either(self.locked, 'is', 'are')} named "
+                f"by no point, and locked: {either(self.locked, 'it stays', 'they stay')} until the lock ends"
             )
         if self.waiting:
             steps.append(

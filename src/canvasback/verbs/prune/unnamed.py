@@ -9,17 +9,15 @@ from itertools import islice
 import duckdb
 import msgspec
 
-from canvasback.errors import ObjectMissingError
 from canvasback.model.progress import Progress
 from canvasback.repository import layout
 from canvasback.repository.own_table import OwnTable
-from canvasback.repository.rows import Appending, insert_rows, one_row
-from canvasback.storage.parallel import Stop, each
+from canvasback.repository.protection import Protection
+from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.run import Run
 from canvasback.storage.store import Stat, Store
 
 _BATCH = 4096
-_NAMES = {"name": "VARCHAR"}
 _LISTED = {"name": "VARCHAR", "bytes": "BIGINT", "state": "VARCHAR"}
 
 
@@ -72,36 +70,15 @@ class UnnamedObjects:
         """
         self._connection.execute(f"DELETE FROM {self._listed} WHERE name IN (SELECT name FROM ({named}))")
 
-    def leave_locked(self, run: Run) -> None:
+    def leave_locked(self, protection: Protection, run: Run) -> None:
         """Find out what of that which would go is locked: it stays."""
-        locks, moment = self._store.locks, run.now()
-        if locks is None:
-            return
-
-        def is_locked(name: str, _: Stop) -> str | None:
-            try:
-                found = locks.find(name)
-            except ObjectMissingError:  # another prune was first
-                return None
-            return name if found is not None and found.until > moment else None
-
-        going = f"FROM {self._listed} WHERE state = '{State.GOES}'"
-        (count,) = one_row(self._connection, f"SELECT count(*) {going}")
-        run.progress.begin("looking for locks", files=int(count))
-        found = OwnTable(self._connection, "locked", _NAMES)
-        cursor = self._connection.cursor()
-        cursor.execute(f"SELECT name {going}")
-        with (
-            Appending(self._connection, found, _NAMES) as rows,
-            run.in_parallel(_names(cursor), each(is_locked), self._store) as looked,
-        ):
-            for name in looked:
-                run.progress.advance(files=1)
-                if name is not None:
-                    rows.add((name,))
-        self._connection.execute(f"UPDATE {self._listed} SET state = '{State.LOCKED}' WHERE name IN (FROM {found})")
-        found.drop()
-        run.progress.end()
+        going = f"SELECT name FROM {self._listed} WHERE state = '{State.GOES}'"
+        locks = protection.look(self._connection, going, run)
+        self._connection.execute(
+            f"UPDATE {self._listed} SET state = '{State.LOCKED}' "
+            f"WHERE name IN (SELECT name FROM {locks} WHERE until > {int(run.now().timestamp())})"
+        )
+        locks.drop()
 
     def amount(self, state: State) -> Amount:
         """How much there is of what is in a state."""
@@ -123,11 +100,6 @@ class UnnamedObjects:
 
     def _state(self, stat: Stat) -> State:
         return State.YOUNG if stat.modified_ns >= self._before_ns else State.GOES
-
-
-def _names(cursor: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    while rows := cursor.fetchmany(_BATCH):
-        yield from (str(name) for (name,) in rows)
 
 
 def _in_batches(stats: Iterator[Stat]) -> Iterator[list[Stat]]:

@@ -23,7 +23,7 @@ from canvasback.repository import layout
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.old_leases import old_leases
 from canvasback.repository.points import read_point, stored_points
-from canvasback.repository.protection import protection_of
+from canvasback.repository.protection import Protection, protection_of
 from canvasback.repository.reach import reach_of
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.register import change_register, find_register
@@ -126,7 +126,8 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store, stored)
     overdue = register.overdue(since)
-    locked = _locked(store, overdue.intersection(stored), run.now())
+    protection = protection_of(store)
+    locked = _locked(protection, overdue.intersection(stored), run.now())
     going = overdue - locked
     reach = Reachability(connection, store)
     kept, withdrawn = [], []
@@ -150,8 +151,8 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     unnamed = UnnamedObjects(connection, store, before_ns)
     unnamed.look(run.progress)
     unnamed.keep(reach.objects(kept))
-    if protection_of(store) is not None:
-        unnamed.leave_locked(run)
+    if protection is not None:
+        unnamed.leave_locked(protection, run)
     old, young, held = map(unnamed.amount, (State.GOES, State.YOUNG, State.LOCKED))
     leases = old_leases(store, before_ns)
     plan = PrunePlan(
@@ -213,9 +214,8 @@ def _refuse_without_right(store: Store) -> None:
     store.delete(layout.PROBE)
 
 
-def _locked(store: Store, ids: Iterable[str], now: datetime) -> frozenset[str]:
+def _locked(protection: Protection | None, ids: Iterable[str], now: datetime) -> frozenset[str]:
     """The points whose manifests cannot be deleted yet."""
-    protection = protection_of(store)
     if protection is None:
         return frozenset()
     found = {id_: protection.locks.find(layout.point_name(id_)) for id_ in ids}

@@ -37,6 +37,7 @@ from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
+from canvasback.verbs.verify.locks import check_locks
 from canvasback.verbs.verify.row_counts import check_rows
 
 _BATCH = 4096
@@ -114,6 +115,8 @@ def verify(
             bytes_ = 0
         else:
             _check_content(connection, store, held, run, findings)
+        readable = [manifest.id for manifest in sound]
+        protected = check_locks(connection, store, readable, "memory.needed", run, findings)
     for manifest in sound:
         if has_lost_types(manifest):
             with image_of(store, manifest) as image:
@@ -129,6 +132,7 @@ def verify(
         seconds=run.seconds,
         findings=findings.kept,
         finding_counts=findings.counts,
+        protected=protected,
     )
 
 
