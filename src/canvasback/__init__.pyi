@@ -7,6 +7,7 @@ from .errors import (
     LockedError,
     NoSpaceError,
     ObjectExistsError,
+    ObjectLockedError,
     ObjectMissingError,
     RefusedError,
     RepositoryError,
@@ -39,6 +40,7 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
@@ -72,6 +74,7 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
@@ -117,6 +120,7 @@ __all__ = [
     "NoteResult",
     "ObjectDifference",
     "ObjectExistsError",
+    "ObjectLockedError",
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
@@ -124,6 +128,7 @@ __all__ = [
     "PointMade",
     "PointSummary",
     "Policy",
+    "PolicyResult",
     "Progress",
     "ProtectedPoint",
     "PruneResult",
@@ -178,6 +183,7 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "policy",
     "prune",
     "repair",
     "repoint",

@@ -115,9 +115,9 @@ class NoSpaceError(StorageError):
 class AccessDeniedError(StorageError):
     """The permissions do not allow the access."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, to: str = "access", hint: str = "") -> None:
         super().__init__(
-            f"no permission to access {where}",
+            f"no permission to {to} {where}",
             code="access-denied",
-            hint="Run as a user who may read the lake and write to the repository, or change the permissions.",
+            hint=hint or "Run as a user who may read the lake and write to the repository, or change the permissions.",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import canvasback
-from canvasback import RefusedError, Stores, UsageError
+from canvasback import AccessDeniedError, ObjectLockedError, RefusedError, Stores, UsageError
 from canvasback.model.lock import LockMode
 from canvasback.repository.repository import open_repository
 from tests.clouds import Cloud, cloud
@@ -378,6 +379,118 @@ def test_a_mirror_and_a_copy_on_a_disk_are_not_locked(locked: Locked, tmp_path: 
     locked.lake.run("INSERT INTO lake.t VALUES (1)")
     canvasback.backup(locked.lake.attach, mirror)
     canvasback.prune(mirror, clock=Clock(days=8))
+
+
+class Host:
+    """Somebody with credentials of his own, whose secret the server checks."""
+
+    def __init__(self, locked: Locked, where: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.locked, self.where, self.monkeypatch = locked, where, monkeypatch
+
+    def become(self, role: str) -> None:
+        """Go on as one who may do no more than a role needs."""
+        policy = canvasback.policy(self.locked.repository, role=role, stores=self.locked.stores).policy
+        assert isinstance(self.where.server, Ministack)
+        with closing(self.where.server.client("iam")) as iam:
+            name = f"{role}-{self.locked.bucket}"
+            iam.create_user(UserName=name)
+            iam.put_user_policy(UserName=name, PolicyName=role, PolicyDocument=msgspec.json.encode(policy).decode())
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        self.monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        self.locked.stores = self.where.stores()
+
+
+@pytest.fixture
+def host(locked: Locked, where: Cloud, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(locked, where, monkeypatch)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_who_may_only_add_does_all_but_delete(locked: Locked, host: Host, *, locks: bool) -> None:
+    if locks:
+        locked.init()
+    else:
+        canvasback.init(locked.lake.attach, locked.repository, stores=locked.stores)
+    for _ in range(3):  # leases that are to be tidied up
+        first = locked.backup()
+    host.become("add")
+    clock = Clock(days=1)
+    locked.lake.run("INSERT INTO lake.t VALUES (1)")
+    second = locked.backup(clock)
+    canvasback.backup(locked.lake.attach, locked.repository, tags=["t"], stores=locked.stores, clock=clock)
+    locked.lake.run("INSERT INTO lake.t VALUES (2)")
+    stop = threading.Event()
+    for event in canvasback.watch(locked.lake.attach, locked.repository, stop=stop, stores=locked.stores, clock=clock):
+        if isinstance(event, canvasback.PointMade):
+            stop.set()
+    for _ in range(4):
+        clock.wait(hours=1)
+        canvasback.note(locked.repository, second, text=f"{clock()}", stores=locked.stores, clock=clock)
+    # It hides, and deletes nothing.
+    canvasback.forget(locked.repository, points=[first], stores=locked.stores, clock=clock)
+    before = locked.names()
+
+    with pytest.raises(AccessDeniedError) as caught:
+        canvasback.prune(locked.repository, stores=locked.stores, clock=Clock(days=10))
+    assert caught.value.message == f"no permission to delete anything in {locked.repository}/"
+    assert {*before} <= {*locked.names()}
+    canvasback.unforget(locked.repository, points=[first], stores=locked.stores, clock=clock)  # no prune has begun
+    verified = canvasback.verify(locked.repository, all_points=True, level="checksum", stores=locked.stores)
+    assert verified.findings == ()
+    if locks:
+        assert canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=20)).objects > 0
+
+
+def test_who_prunes_deletes_and_cannot_add(locked: Locked, host: Host) -> None:
+    canvasback.init(locked.lake.attach, locked.repository, stores=locked.stores)
+    first = locked.backup()
+    locked.backup()
+    canvasback.forget(locked.repository, points=[first], stores=locked.stores)
+    host.become("prune")
+    assert canvasback.prune(locked.repository, stores=locked.stores, clock=Clock(days=8)).points == 1
+    locked.lake.run("INSERT INTO lake.t VALUES (1)")
+    with pytest.raises(AccessDeniedError):
+        locked.backup(Clock(days=8))
+
+
+def test_who_prunes_a_locked_repository_cannot_lift_locks(locked: Locked, host: Host) -> None:
+    locked.init()
+    first = locked.backup()
+    locked.backup()
+    canvasback.forget(locked.repository, points=[first], stores=locked.stores)
+    locked.shorten()
+    kept = locked.backup()
+    host.become("prune")
+    assert canvasback.prune(locked.repository, stores=locked.stores, clock=Clock(days=8)).points == 1
+    assert canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=20)).points > 0
+    store = locked.stores.open(locked.repository)
+    open_repository(store)
+    with pytest.raises(ObjectLockedError):
+        store.delete(f"points/{kept}.json")
+
+
+def test_who_reads_restores_and_verifies(locked: Locked, host: Host, tmp_path: Path) -> None:
+    locked.init()
+    point = locked.backup()
+    host.become("read")
+    assert canvasback.verify(locked.repository, stores=locked.stores).findings == ()
+    canvasback.restore(
+        f"ducklake:{tmp_path}/r.ducklake", locked.repository, data_path=f"{tmp_path}/r", stores=locked.stores
+    )
+    assert read(f"ducklake:{tmp_path}/r.ducklake") == locked.lake.read()
+    with pytest.raises(AccessDeniedError):
+        canvasback.tag(locked.repository, point, names=["t"], stores=locked.stores)
+
+
+def test_a_policy_is_for_s3(locked: Locked, tmp_path: Path) -> None:
+    canvasback.init(locked.lake.attach, str(tmp_path / "r"))
+    with pytest.raises(RefusedError) as refused_:
+        canvasback.policy(str(tmp_path / "r"), role="add")
+    assert refused_.value.code == "policy-unsupported"
+    with pytest.raises(UsageError) as caught:
+        canvasback.policy(str(tmp_path / "r"), role="write")
+    assert caught.value.code == "unknown-role"
 
 
 def test_older_releases_read_the_marker(locked: Locked) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.connections import connect
-from canvasback.errors import CorruptError, LockedError, ObjectExistsError, UsageError
+from canvasback.errors import AccessDeniedError, CorruptError, LockedError, ObjectExistsError, UsageError
 from canvasback.model.clock import now, refuse_clock_behind
 from canvasback.model.plans.prune import PrunePlan
 from canvasback.model.progress import SILENT, Progress
@@ -211,7 +211,14 @@ def _refuse_without_right(store: Store) -> None:
     """
     with suppress(ObjectExistsError):  # another prune is doing the same, or was not allowed to
         store.put_new(layout.PROBE, b"a prune finds out whether it may delete")
-    store.delete(layout.PROBE)
+    try:
+        store.delete(layout.PROBE)
+    except AccessDeniedError as error:
+        raise AccessDeniedError(
+            store.url,
+            to="delete anything in",
+            hint="Run prune as somebody who may: policy --role prune says what that takes. Nothing was changed.",
+        ) from error
 
 
 def _locked(protection: Protection | None, ids: Iterable[str], now: datetime) -> frozenset[str]:
