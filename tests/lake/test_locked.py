@@ -284,6 +284,14 @@ def test_a_point_that_was_published_and_not_locked_is_found_and_locked(
     assert canvasback.verify(locked.repository, stores=locked.stores).findings == ()
 
 
+def test_points_that_are_hidden_are_missed(locked: Locked) -> None:
+    locked.init()
+    point = locked.backup()
+    locked.client.delete_object(Bucket=locked.bucket, Key=f"sales/points/{point}.json")
+    found = canvasback.verify(locked.repository, all_points=True, stores=locked.stores)
+    assert [(one.code, one.where) for one in found.findings] == [("point-missing", point)]
+
+
 def test_what_is_damaged_or_missing_does_not_keep_the_rest_from_being_locked(locked: Locked) -> None:
     locked.init()
     locked.backup()

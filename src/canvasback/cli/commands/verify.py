@@ -20,6 +20,9 @@ from canvasback.model.results.verify import ProtectedPoint, VerifyResult
 
 app = typer.Typer()
 
+_OF_LOCKS = {"lock-missing", "lock-short"}
+"""Findings of points that are whole."""
+
 
 @app.command()
 def verify(
@@ -50,7 +53,7 @@ def verify(
 
 def _text(result: VerifyResult) -> str:
     read = f", {size(result.bytes)} read" if result.bytes else ""
-    verdict = "damaged" if result.finding_counts else "sound"
+    verdict = "damaged" if result.finding_counts.keys() - _OF_LOCKS else "sound"
     points = result.points[0] if len(result.points) == 1 else many(len(result.points), "point")
     return "\n".join([
         f"{points}: {verdict} at level {result.level} ({many(result.objects, 'object')}{read}, {result.seconds:.2f} s)",

@@ -20,9 +20,8 @@ from canvasback.model.register import Sweep as Marker
 from canvasback.model.results.prune import PruneResult
 from canvasback.model.retention import after, before
 from canvasback.repository import layout
-from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.old_leases import old_leases
-from canvasback.repository.points import read_point, stored_points
+from canvasback.repository.points import read_point, stored_points, vanished_point
 from canvasback.repository.protection import Protection, protection_of
 from canvasback.repository.reach import reach_of
 from canvasback.repository.reachability import Reachability
@@ -124,7 +123,7 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     register = find_register(store).register
     stored = stored_points(store)
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
-    _refuse_vanished(store, stored)
+    _refuse_vanished(store)
     overdue = register.overdue(since)
     protection = protection_of(store)
     locked = _locked(protection, overdue.intersection(stored), run.now())
@@ -229,11 +228,10 @@ def _locked(protection: Protection | None, ids: Iterable[str], now: datetime) ->
     return frozenset(id_ for id_, held in found.items() if held is not None and held.until > now)
 
 
-def _refuse_vanished(store: Store, stored: list[str]) -> None:
+def _refuse_vanished(store: Store) -> None:
     """See that the newest point is there: where manifests were deleted by others, all that they name looks unneeded."""
-    lease = find_newest(store)[1]
-    latest = latest_of(store, lease) if lease is not None else None
-    if latest and latest not in stored:
+    latest = vanished_point(store)
+    if latest is not None:
         raise CorruptError(
             "point-missing",
             f"the newest point {latest} is not in {store.url}: somebody deleted it, and may have deleted others",

@@ -25,7 +25,7 @@ from canvasback.repository.filelist import refuse_unsafe_names
 from canvasback.repository.held_objects import has_content, list_held
 from canvasback.repository.named_objects import held_objects
 from canvasback.repository.own_table import OwnTable
-from canvasback.repository.points import find_point, list_points
+from canvasback.repository.points import find_point, list_points, vanished_point
 from canvasback.repository.reach import reach_of
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
@@ -43,6 +43,7 @@ from canvasback.verbs.verify.row_counts import check_rows
 _BATCH = 4096
 _NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
 _CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
+_VANISHED_CURE = "Bring it back from a mirror with repair; in a bucket with versions it may only be hidden."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
 
 
@@ -108,6 +109,10 @@ def verify(
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     findings.extend(read_register(store)[1])
+    vanished = vanished_point(store) if all_points else None
+    if vanished is not None:
+        message = "the newest point is not there: somebody deleted or hid it, and may have done so to others"
+        findings.add(Finding("point-missing", "error", vanished, message, _VANISHED_CURE))
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         sound = _collect(connection, store, ids, findings)
         held, objects, bytes_ = _check_present(connection, store, run.progress, findings)
