@@ -284,6 +284,20 @@ def test_a_point_that_was_published_and_not_locked_is_found_and_locked(
     assert canvasback.verify(locked.repository, stores=locked.stores).findings == ()
 
 
+def test_what_was_covered_is_repaired(locked: Locked, tmp_path: Path) -> None:
+    locked.init()
+    locked.backup()
+    mirror = str(tmp_path / "mirror")
+    canvasback.mirror(locked.repository, mirror, stores=locked.stores)
+    for name in locked.names():
+        if name.startswith(("data/", "catalog/")):
+            locked.client.put_object(Bucket=locked.bucket, Key=f"sales/{name}", Body=b"covered")
+    assert canvasback.repair(locked.repository, mirror, stores=locked.stores).findings == ()
+    verified = canvasback.verify(locked.repository, all_points=True, level="checksum", stores=locked.stores)
+    assert verified.findings == ()  # what comes to light is what was locked
+    assert locked.versions()[1] == 0
+
+
 def test_points_that_are_hidden_are_missed(locked: Locked) -> None:
     locked.init()
     point = locked.backup()
