@@ -17,6 +17,7 @@ class MemoryBucket:
 
     arrival = "memory"
     single = 4 * 1024 * 1024
+    locks = None
     service = "memory"
 
     def __init__(self, name: str = "bucket") -> None:

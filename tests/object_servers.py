@@ -51,10 +51,10 @@ class Ministack(Server):
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
 
-    def create_bucket(self, name: str) -> None:
-        """Make a bucket."""
+    def create_bucket(self, name: str, *, locks: bool = False) -> None:
+        """Make a bucket; one in which objects can be locked has versions."""
         with closing(self.client()) as client:
-            client.create_bucket(Bucket=name)
+            client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
 
 
 class Azurite(Server):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -437,6 +438,29 @@ def somebody_deleted_the_backups(play: Play) -> Iterator[Step]:
     yield 8
 
 
+def the_backup_host_was_broken_into(play: Play) -> Iterator[Step]:
+    """A locked repository, of which somebody hides and covers what there is."""
+    repository = "s3://sales-backups/sales"
+    server = play.buckets()
+    server.create_bucket("sales-backups", locks=True)
+    play.make(CUSTOMERS, ORDERS)
+    yield 2
+    for statement in (more(), TEST_ORDERS):
+        play.make(statement)
+        play.quietly(f"canvasback backup {LAKE} -r {repository}")
+    with closing(server.client()) as client:
+        for found in client.list_objects_v2(Bucket="sales-backups", Prefix="sales/")["Contents"]:
+            name = found["Key"].removeprefix("sales/")
+            if name.startswith("points/"):
+                client.delete_object(Bucket="sales-backups", Key=found["Key"])
+            elif name.startswith("data/"):
+                client.put_object(Bucket="sales-backups", Key=found["Key"], Body=b"pay, or you never see it again")
+    yield 2
+    page = Path(__file__).with_name("the-backup-host-was-broken-into.md").read_text("utf-8")
+    play.path("/srv/uncover.py").write_text(page.partition("```python\n")[2].partition("```")[0], "utf-8")
+    yield 4
+
+
 def errors(play: Play) -> Iterator[Step]:
     """A restore where something is."""
     three_points(play)
@@ -471,6 +495,7 @@ STORIES: dict[str, Story] = {
         move_a_lake,
         move_the_catalog_to_another_engine,
         somebody_deleted_the_backups,
+        the_backup_host_was_broken_into,
         the_backup_says_it_has_findings,
         the_catalog_backup_is_old,
         the_catalog_is_gone,

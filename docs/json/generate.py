@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from canvasback.model import results
+from canvasback.model.access_policy import Statement
 from canvasback.model.finding import Finding
 from canvasback.model.results.watch import WatchEvent
 
@@ -42,7 +43,7 @@ class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.err
 MODULES = [import_module(f"{results.__name__}.{module.name}") for module in pkgutil.iter_modules(results.__path__)]
 STRUCTS = {
     kind.__name__: kind
-    for kind in [Finding, Error, *(value for module in MODULES for value in vars(module).values())]
+    for kind in [Finding, Statement, Error, *(value for module in MODULES for value in vars(module).values())]
     if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
 }
 

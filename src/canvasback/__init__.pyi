@@ -7,6 +7,7 @@ from .errors import (
     LockedError,
     NoSpaceError,
     ObjectExistsError,
+    ObjectLockedError,
     ObjectMissingError,
     RefusedError,
     RepositoryError,
@@ -36,8 +37,10 @@ from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, Unfo
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
+from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
@@ -45,7 +48,7 @@ from .model.results.restore import RestoreResult
 from .model.results.rewind import RewindResult, RewoundTable
 from .model.results.salvage import LeftFile, SalvagedCommit, SalvagedTable, SalvageLoss, SalvageResult
 from .model.results.table_restore import RestoredTable, TableRestoreResult
-from .model.results.verify import VerifyResult
+from .model.results.verify import ProtectedPoint, VerifyResult
 from .model.results.watch import (
     OutageEnded,
     OutageStarted,
@@ -68,8 +71,10 @@ from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
 from .verbs.listing import list_points, show
+from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
@@ -107,6 +112,7 @@ __all__ = [
     "LakeError",
     "LeftFile",
     "ListResult",
+    "LockResult",
     "LockedError",
     "Loss",
     "MirrorResult",
@@ -114,6 +120,7 @@ __all__ = [
     "NoteResult",
     "ObjectDifference",
     "ObjectExistsError",
+    "ObjectLockedError",
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
@@ -121,7 +128,9 @@ __all__ = [
     "PointMade",
     "PointSummary",
     "Policy",
+    "PolicyResult",
     "Progress",
+    "ProtectedPoint",
     "PruneResult",
     "RateLimit",
     "RefusedError",
@@ -171,8 +180,10 @@ __all__ = [
     "hold",
     "init",
     "list_points",
+    "lock",
     "mirror",
     "note",
+    "policy",
     "prune",
     "repair",
     "repoint",

@@ -10,6 +10,7 @@
     └── StorageError                   exit 1: a disk or an object store said no
         ├── ObjectExistsError          a create-only write met an object of that name
         ├── ObjectMissingError         there is no object of that name
+        ├── ObjectLockedError          an object is locked against deletion
         ├── NoSpaceError               the disk or the quota is full
         └── AccessDeniedError          the permissions do not allow it
 
@@ -89,6 +90,17 @@ class ObjectMissingError(StorageError):
         super().__init__(f"{where} is not there", code="object-missing")
 
 
+class ObjectLockedError(StorageError):
+    """The object may not be deleted yet, whoever asks."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where} is locked against deletion",
+            code="object-locked",
+            hint="Wait until its lock ends: verify says when that is.",
+        )
+
+
 class NoSpaceError(StorageError):
     """The disk or the quota is full."""
 
@@ -103,9 +115,9 @@ class NoSpaceError(StorageError):
 class AccessDeniedError(StorageError):
     """The permissions do not allow the access."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, to: str = "access", hint: str = "") -> None:
         super().__init__(
-            f"no permission to access {where}",
+            f"no permission to {to} {where}",
             code="access-denied",
-            hint="Run as a user who may read the lake and write to the repository, or change the permissions.",
+            hint=hint or "Run as a user who may read the lake and write to the repository, or change the permissions.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -11,6 +12,7 @@ from canvasback import Stores, UsageError
 from tests.cli.running import Place, Ran, finish
 from tests.clouds import cloud
 from tests.crash.lakes import Stages
+from tests.object_servers import Ministack
 from tests.oracle import read_lake
 from tests.proxy import Fault, FaultProxy, hang, matching
 
@@ -53,6 +55,29 @@ def test_all_commands(there: BucketPlace, stages: Stages) -> None:
     assert [finding["code"] for finding in attached.document["findings"]] == ["needs-access"]
     exists = there.run("init", there.repository, "--lake", there.place.catalog, "--json")
     assert (exists.code, exists.document["code"]) == (4, "repository-exists")
+
+
+def test_a_locked_repository(
+    place: Place, stages: Stages, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = cloud("s3", request, monkeypatch)
+    assert isinstance(where.server, Ministack)
+    where.server.create_bucket("locked-by-command", locks=True)
+    there = BucketPlace(place, str(where.options.endpoint), "s3://locked-by-command/")
+    bare = there.run("init", there.repository, "--lake", place.catalog, "--lock", "governance")
+    assert (bare.code, "[lock-not-understood]" in bare.err) == (2, True)
+    made = there.run("init", there.repository, "--lake", place.catalog, "--lock", "governance", "--lock-days", "30")
+    assert made.out.splitlines()[1:] == ["its objects are locked for 30 days, in mode governance"]
+    assert there.run("backup", place.catalog).code == 0
+    verified = there.run("verify")
+    assert verified.code == 0
+    assert "  protected against deletion: 1 point, until " in verified.out
+    locked = there.run("lock")
+    assert locked.code == 0
+    assert locked.out.splitlines()[-1].startswith("0 objects and 0 points locked for longer, in ")
+    policy = there.run("policy", "--role", "add")
+    assert [one["Sid"] for one in json.loads(policy.out)["Statement"]] == ["UseRepository", "ListBucket", "Never"]
+    assert there.run("policy", "--role", "read", "--json").document["policy"]["Version"] == "2012-10-17"
 
 
 def test_a_backup_that_is_killed_is_taken_up_again(

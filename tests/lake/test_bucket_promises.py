@@ -36,6 +36,7 @@ class Guarded:
         self._bucket = bucket
         self._lacking = lacking
         self.url, self.service, self.arrival, self.single = bucket.url, bucket.service, bucket.arrival, bucket.single
+        self.locks = bucket.locks
 
     def head(self, key: str) -> Stat | None:
         found = self._bucket.head(key)

@@ -140,7 +140,7 @@ def test_bad_input_is_told_and_deletes_nothing(told: tuple[Lake, list[Contents]]
 def test_a_point_that_is_being_pruned_cannot_be_brought_back(told: tuple[Lake, list[Contents]]) -> None:
     lake, _ = told
     canvasback.forget(lake.repository, points=[lake.points[0]])
-    with interrupted(1, fail, ("delete",)), pytest.raises(KeyboardInterrupt):
+    with interrupted(2, fail, ("delete",)), pytest.raises(KeyboardInterrupt):
         canvasback.prune(lake.repository, clock=Clock(days=8), jobs=1)
 
     with pytest.raises(RefusedError) as caught:

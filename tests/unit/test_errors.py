@@ -34,6 +34,7 @@ EXIT_CODES = {
     "StorageError": 1,
     "ObjectExistsError": 1,
     "ObjectMissingError": 1,
+    "ObjectLockedError": 1,
     "NoSpaceError": 1,
     "AccessDeniedError": 1,
 }
@@ -71,7 +72,9 @@ def test_what_an_error_says() -> None:
     assert str(error) == "it went wrong [some-code]"
 
 
-@pytest.mark.parametrize("name", ["ObjectExistsError", "ObjectMissingError", "NoSpaceError", "AccessDeniedError"])
+@pytest.mark.parametrize(
+    "name", ["ObjectExistsError", "ObjectMissingError", "ObjectLockedError", "NoSpaceError", "AccessDeniedError"]
+)
 def test_storage_errors_name_the_place(name: str) -> None:
     error = CLASSES[name]("/some/where")  # type: ignore[call-arg]
     assert "/some/where" in error.message
@@ -161,6 +164,7 @@ def read(node: ast.Call, class_: str, where: str, constants: dict[str, ast.expr]
     if class_ in CLASSES and class_ not in {
         "ObjectExistsError",
         "ObjectMissingError",
+        "ObjectLockedError",
         "NoSpaceError",
         "AccessDeniedError",
     }:

@@ -27,7 +27,6 @@ from canvasback.repository.register import (
 )
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.numbered import needed
-from canvasback.storage.owner import note_owner
 from tests.unit.test_points import NOON, manifest
 
 P, Q = "20261122T120000000Z-s7", "20261122T130000000Z-s8"
@@ -287,12 +286,12 @@ def test_what_is_none_is_noticed(store: LocalStore, content: bytes) -> None:
 
 
 def test_one_of_another_repository_or_number_is_noticed(store: LocalStore) -> None:
-    note_owner(store, "ours", "lake")
+    note_owner(store, Owner("ours", "lake"))
     tag(store, "a")
     store.put_new(layout.register_name(2), store.get(layout.register_name(1)))
     assert "not what was written" in corrupt(store).message
     store.delete(layout.register_name(2))
-    note_owner(store, "theirs", "lake")
+    note_owner(store, Owner("theirs", "lake"))
     assert "another repository" in corrupt(store).message
 
 

@@ -15,6 +15,8 @@ VERBS = {
     "forget": "Hide points that a policy does not keep, or that are named.",
     "unforget": "Bring forgotten points back, as long as no prune has begun to delete what they name.",
     "prune": "Delete what no point names: what was forgotten long enough ago.",
+    "lock": "Lock for longer what points need that are not forgotten, before its locks end.",
+    "policy": "Print the policy for who adds to a repository in S3, deletes from it, or only reads it.",
     "verify": "See whether points can still be restored.",
     "mirror": "Let a second place hold a repository's points too, copying only what it lacks.",
     "repair": "Put back what a repository lost, from another place of it.",

@@ -17,6 +17,9 @@ CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
 
+PROBE = f"{CATALOG}probe"
+"""What a prune makes and deletes, to find out whether it may."""
+
 FILE_LISTS = frozenset({"data", "delete"})
 """The lists of files that a point has besides its catalog's tables."""
 

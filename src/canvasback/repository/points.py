@@ -212,6 +212,12 @@ def known_to_leases(store: Store) -> str | None:
     return latest_of(store, lease) if lease is not None else None
 
 
+def vanished_point(store: Store) -> str | None:
+    """The newest point as the leases know it, if it is not there: somebody deleted it, and may have deleted others."""
+    latest = known_to_leases(store)
+    return latest if latest and store.stat(layout.point_name(latest)) is None else None
+
+
 def _doubt(manifest: Manifest, owner: Owner | None) -> str | None:
     """Why a manifest that was read is not believed; None where it is."""
     names = [table.name for table in manifest.tables]

@@ -18,6 +18,7 @@ from canvasback.errors import (
     CorruptError,
     LockedError,
     ObjectExistsError,
+    ObjectLockedError,
     ObjectMissingError,
 )
 from canvasback.model.finding import Finding
@@ -25,6 +26,7 @@ from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.register import Marks, PointId, Register, Sweep
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
+from canvasback.repository.protection import protect
 from canvasback.storage import numbered
 from canvasback.storage.owner import owner_of
 from canvasback.storage.store import Store
@@ -130,6 +132,7 @@ class StoredRegister(msgspec.Struct, frozen=True):
             self.store.put_new(layout.register_name(number), msgspec.json.encode(new))
         except ObjectExistsError:
             return False
+        protect(self.store, layout.register_name(number), now)
         return self._counts(new)
 
     def _counts(self, new: RegisterObject) -> bool:
@@ -148,10 +151,15 @@ class StoredRegister(msgspec.Struct, frozen=True):
     def _remove_old(self, leaving: tuple[Leaving, ...], now: datetime) -> tuple[Leaving, ...]:
         """Remove those that nobody can be looking for any more; the others are left."""
         old = [one for one in leaving if now - one.since > _SETTLED]
+        gone = set(old)
         with contextlib.suppress(AccessDeniedError):  # who may not delete leaves a little litter
             for one in old:
-                self.store.delete(layout.register_name(one.number))
-        return tuple(one for one in leaving if one not in old)
+                try:
+                    self.store.delete(layout.register_name(one.number))
+                except ObjectLockedError:  # those that stopped being needed later are locked too
+                    gone = set(old[: old.index(one)])
+                    break
+        return tuple(one for one in leaving if one not in gone)
 
 
 def find_register(store: Store) -> StoredRegister:

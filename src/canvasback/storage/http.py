@@ -69,6 +69,7 @@ class HttpStore:
     jobs = 8
     batch = 1
     arrival = ""
+    locks = None
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -81,6 +82,9 @@ class HttpStore:
 
     def be_as_open_as(self, name: str) -> None:
         """See `canvasback.storage.store.Store.be_as_open_as`."""
+
+    def delete_for_good(self) -> None:
+        """See `canvasback.storage.store.Store.delete_for_good`."""
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`."""

@@ -85,6 +85,14 @@ def _real(url: str) -> str:
     return f"{_SCHEMES.get(scheme, scheme)}://{rest.rstrip('/')}/"
 
 
+def place_in_s3(url: str) -> tuple[str, str] | None:
+    """The bucket of a URL and the key below it, if it is in S3 or in what speaks it, as policies of AWS name them."""
+    if not is_remote(url) or _is_web(url) or _SCHEMES[_parse(url)[0]] != "s3":
+        return None
+    _, bucket, key = _parse(url)
+    return bucket, key
+
+
 def refuse_url(path: str) -> None:
     """See that a file that is to be written is on a disk.
 

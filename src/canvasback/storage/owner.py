@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from canvasback.model.lock import Lock
 from canvasback.storage.store import Store
 
 
@@ -15,18 +16,20 @@ class Owner(msgspec.Struct, frozen=True):
     Attributes:
         repository_id: The repository's random id.
         lake_id: ``schema_uuid`` of the lake's schema 0.
+        lock: How the repository's objects are locked; None where they are not.
     """
 
     repository_id: str
     lake_id: str
+    lock: Lock | None = None
 
 
 _OWNERS: WeakKeyDictionary[Store, Owner] = WeakKeyDictionary()
 
 
-def note_owner(store: Store, repository_id: str, lake_id: str) -> None:
+def note_owner(store: Store, owner: Owner) -> None:
     """Remember what the marker of a store says, for as long as the store is open."""
-    _OWNERS[store] = Owner(repository_id, lake_id)
+    _OWNERS[store] = owner
 
 
 def owner_of(store: Store) -> Owner | None:

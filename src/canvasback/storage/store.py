@@ -8,6 +8,8 @@ from typing import Protocol, Self
 
 import msgspec
 
+from canvasback.model.lock import Retention
+
 
 class Stat(msgspec.Struct, frozen=True):
     """What a store knows of an object without reading it.
@@ -74,6 +76,38 @@ class OpenObject(Source, Protocol):
         """Close it."""
 
 
+class Locks(Protocol):
+    """Locks against deletion, which an object store keeps by itself, whatever becomes of us and of our credentials.
+
+    Errors are those of a `Store`.
+    """
+
+    def enabled(self) -> bool:
+        """Whether objects can be locked here; whoever made the bucket decides that."""
+
+    def find(self, name: str) -> Retention | None:
+        """The lock of an object; None where it has none.
+
+        Raises:
+            ObjectMissingError: There is no such object.
+        """
+
+    def extend(self, name: str, retention: Retention) -> None:
+        """Lock an object at least until then. A lock that lasts longer stays.
+
+        Raises:
+            ObjectMissingError: There is no such object.
+            RefusedError: Objects cannot be locked here (``lock-not-enabled``).
+        """
+
+    def delete(self, name: str) -> None:
+        """Remove an object for good, where `Store.delete` may only hide it; no error where there is none.
+
+        Raises:
+            ObjectLockedError: It is locked.
+        """
+
+
 class Store(Protocol):
     """Objects under slash-separated names. There is no verb that overwrites.
 
@@ -94,6 +128,10 @@ class Store(Protocol):
     arrival: str
 
     @property
+    def locks(self) -> Locks | None:
+        """Locks against deletion; None where there are none."""
+
+    @property
     def folder(self) -> str | None:
         """The folder of this machine that the store is, whose files are the objects; None for all others.
 
@@ -105,6 +143,9 @@ class Store(Protocol):
 
     def be_as_open_as(self, name: str) -> None:
         """Let what is created from now on be as open to others on this machine as an object that is there."""
+
+    def delete_for_good(self) -> None:
+        """Let `delete` remove objects from now on, and heed their locks, where a bucket would keep older versions."""
 
     def stat(self, name: str) -> Stat | None:
         """Size and time of an object; None where there is none, or none that we are let see.
@@ -226,4 +267,8 @@ class Store(Protocol):
         """All objects whose names begin with the prefix, by rising name."""
 
     def delete(self, name: str) -> None:
-        """Remove an object; no error where there is none."""
+        """Remove an object; no error where there is none.
+
+        Raises:
+            ObjectLockedError: It is locked, and `delete_for_good` was asked for.
+        """

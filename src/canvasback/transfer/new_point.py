@@ -31,6 +31,7 @@ from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
 from canvasback.transfer.arrivals import Arrivals
 from canvasback.transfer.catalog_chunks import save_catalog
+from canvasback.transfer.locked_point import lock_named, lock_point
 from canvasback.transfer.planned_point import NothingNew, PlannedPoint, Request, plan_point
 
 _ATTEMPTS = 20
@@ -262,7 +263,9 @@ class Backup(msgspec.Struct):
             origin=origin_of(self.request.lake, image),
         )
         repository.store.sync()
+        promised = lock_named(repository.store, manifest, previous.whole, run)
         published = publish_point(repository.store, manifest, previous.latest_id, lease.announce)
+        lock_point(repository.store, published.id, promised)
         lease.published()
         return self._result(plan, published, written=writer.written_bytes, made=True)
 

@@ -52,6 +52,14 @@ class Previous(msgspec.Struct, frozen=True):
         known = self.manifest is not None and all(table.name in self.files for table in self.manifest.files)
         return self.manifest.totals if self.manifest is not None and known else None
 
+    @property
+    def whole(self) -> Manifest | None:
+        """Its manifest, if it may be relied on and all that it names can be told."""
+        manifest = self.manifest
+        if manifest is None or len(self.tables) < len(manifest.tables) or len(self.files) < len(manifest.files):
+            return None
+        return manifest
+
 
 def read_previous(
     connection: duckdb.DuckDBPyConnection,

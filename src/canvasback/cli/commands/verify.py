@@ -14,10 +14,14 @@ from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
 from canvasback.model.level import VerifyLevel
+from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
-from canvasback.model.results.verify import VerifyResult
+from canvasback.model.results.verify import ProtectedPoint, VerifyResult
 
 app = typer.Typer()
+
+_OF_LOCKS = {"lock-missing", "lock-short"}
+"""Findings of points that are whole."""
 
 
 @app.command()
@@ -49,9 +53,23 @@ def verify(
 
 def _text(result: VerifyResult) -> str:
     read = f", {size(result.bytes)} read" if result.bytes else ""
-    verdict = "damaged" if result.finding_counts else "sound"
+    verdict = "damaged" if result.finding_counts.keys() - _OF_LOCKS else "sound"
     points = result.points[0] if len(result.points) == 1 else many(len(result.points), "point")
     return "\n".join([
         f"{points}: {verdict} at level {result.level} ({many(result.objects, 'object')}{read}, {result.seconds:.2f} s)",
+        *_protection(result.protected),
         *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
+
+
+def _protection(points: tuple[ProtectedPoint, ...]) -> list[str]:
+    """Until when points cannot be deleted, in a line or two."""
+    ends = sorted(one.until for one in points if one.until is not None)
+    lines = []
+    if ends:
+        last = f", the last {spelled(ends[-1])}" if ends[-1] != ends[0] else ""
+        first = "the first until" if last else "until"
+        lines.append(f"  protected against deletion: {many(len(ends), 'point')}, {first} {spelled(ends[0])}{last}")
+    if len(ends) < len(points):
+        lines.append(f"  not protected: {many(len(points) - len(ends), 'point')}")
+    return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from canvasback.model.plurals import either, many
+from canvasback.model.plurals import either, many, many_are
 
 
 class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,9 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
         waiting: Objects that no point names either, but that are too young.
         waiting_bytes: Bytes of them.
         leases: Old leases that are deleted.
+        locked_points: Forgotten points that would be deleted, but are locked.
+        locked: Objects that no point names and that are old enough, but are locked.
+        locked_bytes: Bytes of them.
     """
 
     repository: str
@@ -31,6 +34,9 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     waiting_bytes: int
     leases: int
+    locked_points: int = 0
+    locked: int = 0
+    locked_bytes: int = 0
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -45,6 +51,17 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
             steps.append(f"{many(self.objects, 'object')} ({self.bytes} bytes) that no other point names: deleted")
         if self.leases:
             steps.append(f"{many(self.leases, 'old lease')}: deleted")
+        if self.locked_points:
+            steps.append(
+                f"{many_are(self.locked_points, 'forgotten point')} locked: "
+                f"{either(self.locked_points, 'it stays', 'they stay')} until the lock ends, with all that "
+                f"{either(self.locked_points, 'it names', 'they name')}"
+            )
+        if self.locked:
+            steps.append(
+                f"{many(self.locked, 'object')} ({self.locked_bytes} bytes) {either(self.locked, 'is', 'are')} named "
+                f"by no point, and locked: {either(self.locked, 'it stays', 'they stay')} until the lock ends"
+            )
         if self.waiting:
             steps.append(
                 f"{many(self.waiting, 'object')} ({self.waiting_bytes} bytes) that no point names and that "

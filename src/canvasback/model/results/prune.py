@@ -18,6 +18,9 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
         leases: Old leases that are gone.
         waiting: Objects that no point names, and that are too young to be deleted.
         waiting_bytes: Bytes of them.
+        locked_points: Forgotten points that are locked, and stay until the lock ends.
+        locked: Objects that no point names, and that are locked.
+        locked_bytes: Bytes of them.
         seconds: How long it took.
     """
 
@@ -30,4 +33,7 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     leases: int
     waiting: int
     waiting_bytes: int
+    locked_points: int
+    locked: int
+    locked_bytes: int
     seconds: float

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from canvasback.model.finding import Finding
+
+
+class ProtectedPoint(msgspec.Struct, frozen=True):
+    """How long a point is protected against deletion, with all that it needs.
+
+    Attributes:
+        point: Its id.
+        until: Until when, UTC; null where it is not.
+    """
+
+    point: str
+    until: datetime | None
 
 
 class VerifyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.verify/1"):
@@ -18,6 +32,7 @@ class VerifyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         seconds: How long it took.
         findings: What was found, the first ones word for word.
         finding_counts: How many of each code; empty where all is sound.
+        protected: The points that can be read, if the repository's objects are locked; else none.
     """
 
     points: tuple[str, ...]
@@ -27,3 +42,4 @@ class VerifyResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     seconds: float
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    protected: tuple[ProtectedPoint, ...]

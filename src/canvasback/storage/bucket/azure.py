@@ -49,6 +49,7 @@ class AzureBucket:
 
     arrival = "md5"
     single = 16 * 1024 * 1024
+    locks = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"

@@ -42,6 +42,7 @@ class GcsBucket:
 
     arrival = "crc32c"
     single = 16 * 1024 * 1024
+    locks = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"

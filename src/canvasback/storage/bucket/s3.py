@@ -21,6 +21,7 @@ from canvasback.errors import AccessDeniedError, ObjectExistsError, StorageError
 from canvasback.storage.bucket.aws import AwsSettings
 from canvasback.storage.bucket.etags import checksum_of_etag, checksum_of_parts, hex_digest
 from canvasback.storage.bucket.s3_errors import code_of, status_of, translate
+from canvasback.storage.bucket.s3_locks import S3Locks
 from canvasback.storage.bucket.service import Bucket, StoreOptions, TransientError, parts_of
 from canvasback.storage.store import Copied, Source, Stat
 
@@ -53,6 +54,7 @@ class S3Bucket:
         self._options = options
         self._aws = AwsSettings(self.url, scheme, options)
         self.service = f"s3 {self._aws.endpoint or self._aws.region} {options.profile or ''}"
+        self.locks = S3Locks(self._aws, name, self.url)
         self._store = self._open()
 
     def head(self, key: str) -> Stat | None:

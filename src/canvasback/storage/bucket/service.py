@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from canvasback.errors import StorageError
-from canvasback.storage.store import Copied, Source, Stat
+from canvasback.errors import RefusedError, StorageError
+from canvasback.storage.store import Copied, Locks, Source, Stat
 
 
 class StoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +59,10 @@ class Bucket(Protocol):
     service: str
     arrival: str
     single: int
+
+    @property
+    def locks(self) -> Locks | None:
+        """Locks against deletion, of keys; None where there are none, or none that we know how to use."""
 
     def head(self, key: str) -> Stat | None:
         """What is known of an object; None where there is none."""
@@ -206,4 +210,15 @@ def no_conditional_writes(where: str) -> StorageError:
         f"{where} does not support conditional writes: it would overwrite objects without saying so",
         code="no-conditional-writes",
         hint="Two backups at once could destroy each other there. Use a service that supports If-None-Match.",
+    )
+
+
+def lock_not_enabled(where: str) -> RefusedError:
+    """Nothing can be locked in the bucket."""
+    return RefusedError(
+        "lock-not-enabled",
+        f"{where} has no object lock",
+        hint="Make a bucket that has it: aws s3api create-bucket --object-lock-enabled-for-bucket. For one that is "
+        "there switch on versioning, then: aws s3api put-object-lock-configuration --object-lock-configuration "
+        "ObjectLockEnabled=Enabled.",
     )

@@ -16,6 +16,7 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError, RefusedError
+from canvasback.storage.bucket.prefixed_locks import PrefixedLocks
 from canvasback.storage.bucket.service import Bucket, TransientError, WrongBytesError, unreachable
 from canvasback.storage.checksums import Checked, Hashed, Hasher, hash_stream, new_hasher
 from canvasback.storage.names import refuse_unsafe_name
@@ -118,6 +119,8 @@ class ObjectStore:
         self.url = bucket.url + prefix
         self.arrival = bucket.arrival
         self.vouched = True
+        self.locks = None if bucket.locks is None else PrefixedLocks(bucket.locks, self.key)
+        self._for_good = False
         self._prefix = prefix
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._lock = threading.Lock()
@@ -145,6 +148,10 @@ class ObjectStore:
 
     def be_as_open_as(self, name: str) -> None:
         """See `canvasback.storage.store.Store.be_as_open_as`."""
+
+    def delete_for_good(self) -> None:
+        """See `canvasback.storage.store.Store.delete_for_good`."""
+        self._for_good = True
 
     def stat(self, name: str) -> Stat | None:
         """See `Store.stat`. S3 says of what is not there that it may not be read, to those who may not list."""
@@ -268,7 +275,10 @@ class ObjectStore:
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
-        self.bucket.delete(self.key(name))
+        if self.locks is not None and self._for_good:
+            self.locks.delete(name)
+        else:
+            self.bucket.delete(self.key(name))
 
     def _named(self, stat: Stat) -> Stat:
         return Stat(stat.name.removeprefix(self._prefix), stat.size, stat.modified_ns, stat.etag, stat.checksum)

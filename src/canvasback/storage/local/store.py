@@ -27,6 +27,7 @@ class LocalStore:
 
     batch = 64
     arrival = "file-system"
+    locks = None
 
     def __init__(self, root: str | Path) -> None:
         self.jobs = min(8, (os.cpu_count() or 1) + 1)  # one more than there are cores, for one of them waits
@@ -45,6 +46,9 @@ class LocalStore:
         """Let what is created from now on be as open as an object that is there."""
         with contextlib.suppress(OSError):
             self._openness = as_open_as(self.path(name))
+
+    def delete_for_good(self) -> None:
+        """See `Store.delete_for_good`: a file that is deleted is gone."""
 
     def path(self, name: str) -> str:
         """The file that holds the object.

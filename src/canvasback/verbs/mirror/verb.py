@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from canvasback.catalog.connections import connect
 from canvasback.datapath.data_root import refuse_nesting
 from canvasback.model.clock import now
@@ -78,7 +80,7 @@ def mirror(
             plan, copied = mirroring.plan(wanted), None
         else:
             if makes:
-                make_repository(target, opened.marker, run.now())
+                make_repository(target, msgspec.structs.replace(opened.marker, lock=None), run.now())
             with hold_lease(target, "mirror", run.clock) as lease:
                 refuse_at_risk(target, run.now())
                 there = stored_points(origin)

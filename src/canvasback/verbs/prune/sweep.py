@@ -14,7 +14,7 @@ from datetime import datetime
 
 import tenacity
 
-from canvasback.errors import LockedError
+from canvasback.errors import LockedError, ObjectLockedError
 from canvasback.model.moment import spelled
 from canvasback.repository import layout
 from canvasback.repository.leases import HeldLease, hold_lease
@@ -42,7 +42,7 @@ class Sweep:
         store: The repository.
         reach: Knows what the points name.
         unnamed: What none of them does.
-        known: The points that are known: those that are kept, and those that go.
+        known: The points that are known.
         since: A run that was held up before that does not go on.
         until: When it has to end, see `canvasback.model.register.Sweep`.
 
@@ -73,10 +73,11 @@ class Sweep:
         self.objects = 0
         self.bytes = 0
 
-    def delete_points(self, ids: Collection[str]) -> None:
-        """Delete the manifests of points that nobody can bring back any more."""
+    def delete_points(self, ids: Collection[str]) -> frozenset[str]:
+        """Delete the manifests of points that nobody can bring back any more, and answer which are gone."""
+        names = {layout.point_name(id_): id_ for id_ in ids}
         with self._lease() as lease:
-            self._delete(lease, [layout.point_name(id_) for id_ in ids])
+            return frozenset(names[name] for name in self._delete(lease, names))
 
     def delete_objects(self, count: int, bytes_: int) -> None:
         """Delete all that no point names.
@@ -90,11 +91,11 @@ class Sweep:
         while more:
             with self._lease() as lease:
                 batch = self._unnamed.take(BATCH)
-                self._delete(lease, [name for name, _ in batch])
-            gone = sum(size for _, size in batch)
-            self.objects += len(batch)
-            self.bytes += gone
-            self._run.progress.advance(files=len(batch), bytes_=gone)
+                gone = self._delete(lease, [name for name, _ in batch])
+            sizes = dict(batch)
+            self.objects += len(gone)
+            self.bytes += sum(sizes[name] for name in gone)
+            self._run.progress.advance(files=len(batch), bytes_=sum(sizes.values()))
             more = bool(batch)
         self._run.progress.end()
 
@@ -137,8 +138,10 @@ class Sweep:
         self._latest = lease.latest
         lease.unpublished = ()
 
-    def _delete(self, lease: HeldLease, names: Collection[str]) -> None:
-        def delete(name: str, _: Stop) -> None:
+    def _delete(self, lease: HeldLease, names: Collection[str]) -> list[str]:
+        """Delete objects, and answer which are gone: a lock may last longer than by our clock."""
+
+        def delete(name: str, _: Stop) -> str | None:
             lease.check()
             if self._run.now() >= self._until:
                 raise LockedError(
@@ -146,11 +149,14 @@ class Sweep:
                     "the prune took longer than its grace, and others rely again on what it deletes",
                     hint="Run it again, with a longer grace: what is gone was needed by nobody.",
                 )
-            self._store.delete(name)
+            try:
+                self._store.delete(name)
+            except ObjectLockedError:
+                return None
+            return name
 
         with self._run.in_parallel(names, each(delete), self._store) as deleted:
-            for _ in deleted:
-                pass
+            return [name for name in deleted if name is not None]
 
 
 def _patience() -> tenacity.Retrying:

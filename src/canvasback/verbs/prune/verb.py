@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 
 from canvasback.catalog.connections import connect
-from canvasback.errors import CorruptError, LockedError, UsageError
+from canvasback.errors import AccessDeniedError, CorruptError, LockedError, ObjectExistsError, UsageError
 from canvasback.model.clock import now, refuse_clock_behind
 from canvasback.model.plans.prune import PrunePlan
 from canvasback.model.progress import SILENT, Progress
@@ -20,9 +20,9 @@ from canvasback.model.register import Sweep as Marker
 from canvasback.model.results.prune import PruneResult
 from canvasback.model.retention import after, before
 from canvasback.repository import layout
-from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.old_leases import old_leases
-from canvasback.repository.points import read_point, stored_points
+from canvasback.repository.points import read_point, stored_points, vanished_point
+from canvasback.repository.protection import Protection, protection_of
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.register import change_register, find_register
 from canvasback.repository.repository import open_repository
@@ -34,7 +34,7 @@ from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.prune.sweep import Sweep
-from canvasback.verbs.prune.unnamed import UnnamedObjects
+from canvasback.verbs.prune.unnamed import State, UnnamedObjects
 
 GRACE = "7d"
 _SHORTEST = timedelta(hours=1)
@@ -55,7 +55,7 @@ def prune(
     """Delete what no point names: points that were forgotten long enough ago, and what only they named.
 
     Backups, restores and all else go on meanwhile: it deletes a little at a time, between two runs that write. Killed
-    at any instant it leaves a sound repository, and the next one goes on.
+    at any instant it leaves a sound repository, and the next one goes on. What is locked stays until its lock ends.
 
     Args:
         repository: The repository, a folder or a URL.
@@ -74,6 +74,7 @@ def prune(
         CorruptError: A point that is not forgotten cannot be read (``manifest-corrupt``, ``chunk-corrupt``, …), the
             newest one is not there (``point-missing``), or the register is damaged (``register-corrupt``): nobody knows
             what it needs. Nothing was deleted.
+        AccessDeniedError: We may not delete; nothing was deleted.
         LockedError: Others write to the repository all the time (``repository-locked``) or change what is said of its
             points (``register-busy``); a mirror was held up and may go on (``run-held-up``); the grace is over
             (``prune-overdue``). What was deleted by then was needed by nobody.
@@ -112,7 +113,7 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
     plan: PrunePlan
     reach: Reachability
     unnamed: UnnamedObjects
-    kept: list[str]
+    stored: list[str]
     going: frozenset[str]
     gone: frozenset[str]
     withdrawn: list[str]
@@ -124,9 +125,11 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     register = find_register(store).register
     stored = stored_points(store)
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
-    _refuse_vanished(store, stored)
+    _refuse_vanished(store)
     overdue = register.overdue(since)
-    going = overdue.intersection(stored)
+    protection = protection_of(store)
+    locked = _locked(protection, overdue.intersection(stored), run.now())
+    going = overdue.intersection(stored) - locked
     reach = Reachability(connection, store)
     kept, withdrawn = [], []
     run.progress.begin("reading points", files=len(stored))
@@ -137,6 +140,8 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
         try:
             reach.add(read_point(store, id_))
         except CorruptError:
+            if id_ in locked:
+                continue  # nobody needs what it names
             if not is_withdrawn(store, id_):
                 raise
             withdrawn.append(id_)
@@ -147,7 +152,9 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
     unnamed = UnnamedObjects(connection, store, before_ns)
     unnamed.look(run.progress)
     unnamed.keep(reach.objects(kept))
-    old, young = unnamed.amount(young=False), unnamed.amount(young=True)
+    if protection is not None:
+        unnamed.leave_locked(protection, run)
+    old, young, held = map(unnamed.amount, (State.GOES, State.YOUNG, State.LOCKED))
     leases = old_leases(store, before_ns)
     plan = PrunePlan(
         repository=store.url,
@@ -158,15 +165,18 @@ def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: 
         fingerprint=old.fingerprint,
         waiting=young.count,
         waiting_bytes=young.bytes,
+        locked_points=len(locked),
+        locked=held.count,
+        locked_bytes=held.bytes,
         leases=len(leases),
     )
     return _Look(
         plan=plan,
         reach=reach,
         unnamed=unnamed,
-        kept=kept,
+        stored=stored,
         going=going,
-        gone=overdue - going,
+        gone=overdue.difference(stored),
         withdrawn=withdrawn,
         leases=leases,
         before_ns=before_ns,
@@ -177,6 +187,7 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
     """First let nobody bring the points back, then delete what leads to objects, then the objects."""
     moment, token = run.now(), secrets.token_hex(8)
     marker = Marker(token, after(moment, grace), look.before_ns)
+    _refuse_without_right(store)
 
     def claim(register: Register) -> Register:
         if not look.going <= register.forgotten():
@@ -184,22 +195,46 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
         return register.withdraw(look.withdrawn, moment).prune(look.going, marker, moment)
 
     change_register(store, run.clock, claim)
-    known = {*look.kept, *look.going, *look.withdrawn}
-    sweep = Sweep(run, store, look.reach, look.unnamed, known=known, since=before(moment, grace), until=marker.until)
-    sweep.delete_points(look.going)
+    since = before(moment, grace)
+    sweep = Sweep(run, store, look.reach, look.unnamed, known=look.stored, since=since, until=marker.until)
+    gone = sweep.delete_points(look.going)
     sweep.delete_objects(look.plan.objects, look.plan.bytes)
     sweep.delete_leases(look.leases)
     # Those of a prune that was killed are gone by now, and the register still has them.
-    change_register(store, run.clock, lambda register: register.without(look.going | look.gone).swept(token))
+    change_register(store, run.clock, lambda register: register.without(gone | look.gone).swept(token))
     return sweep
 
 
-def _refuse_vanished(store: Store, stored: list[str]) -> None:
+def _refuse_without_right(store: Store) -> None:
+    """See that we may delete, before the points are claimed: then nobody can bring them back any more.
+
+    Raises:
+        AccessDeniedError: We may not.
+    """
+    with suppress(ObjectExistsError):  # another prune is doing the same, or was not allowed to
+        store.put_new(layout.PROBE, b"a prune finds out whether it may delete")
+    try:
+        store.delete(layout.PROBE)
+    except AccessDeniedError as error:
+        raise AccessDeniedError(
+            store.url,
+            to="delete anything in",
+            hint="Run prune as somebody who may: policy --role prune says what that takes. Nothing was changed.",
+        ) from error
+
+
+def _locked(protection: Protection | None, ids: Iterable[str], now: datetime) -> frozenset[str]:
+    """The points whose manifests cannot be deleted yet."""
+    if protection is None:
+        return frozenset()
+    found = {id_: protection.locks.find(layout.point_name(id_)) for id_ in ids}
+    return frozenset(id_ for id_, held in found.items() if held is not None and held.until > now)
+
+
+def _refuse_vanished(store: Store) -> None:
     """See that the newest point is there: where manifests were deleted by others, all that they name looks unneeded."""
-    lease = find_newest(store)[1]
-    latest = latest_of(store, lease) if lease is not None else None
-    # One that came after the points were listed is not in the list.
-    if latest and latest not in stored and store.stat(layout.point_name(latest)) is None:
+    latest = vanished_point(store)
+    if latest is not None:
         raise CorruptError(
             "point-missing",
             f"the newest point {latest} is not in {store.url}: somebody deleted it, and may have deleted others",
@@ -219,5 +254,8 @@ def _result(plan: PrunePlan, run: Run, objects: int, bytes_: int, *, dry_run: bo
         leases=plan.leases,
         waiting=plan.waiting,
         waiting_bytes=plan.waiting_bytes,
+        locked_points=plan.locked_points,
+        locked=plan.locked,
+        locked_bytes=plan.locked_bytes,
         seconds=run.seconds,
     )

@@ -18,7 +18,7 @@ from canvasback.model.results.verify import VerifyResult
 from canvasback.repository import layout
 from canvasback.repository.held_objects import has_content, list_held
 from canvasback.repository.own_table import OwnTable
-from canvasback.repository.points import find_point, list_points
+from canvasback.repository.points import find_point, list_points, vanished_point
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
 from canvasback.repository.repository import open_repository
@@ -30,9 +30,11 @@ from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.verify.expected import Expected, ExpectedObjects, NeededObjects
+from canvasback.verbs.verify.locks import check_locks
 from canvasback.verbs.verify.row_counts import check_rows
 
 _CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
+_VANISHED_CURE = "Bring it back from a mirror with repair; in a bucket with versions it may only be hidden."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
 
 
@@ -71,6 +73,10 @@ def verify(
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     findings.extend(read_register(store)[1])
+    vanished = vanished_point(store) if all_points else None
+    if vanished is not None:
+        message = "the newest point is not there: somebody deleted or hid it, and may have done so to others"
+        findings.add(Finding("point-missing", "error", vanished, message, _VANISHED_CURE))
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
         needed = NeededObjects(connection, store)
         sound = _collect(needed, store, ids, findings)
@@ -84,6 +90,8 @@ def verify(
             bytes_ = 0
         else:
             _check_content(expected, held, store, run, findings)
+        readable = [manifest.id for manifest in sound]
+        protected = check_locks(connection, store, readable, str(needed), run, findings)
     for manifest in sound:
         if has_lost_types(manifest):
             with image_of(store, manifest) as image:
@@ -99,6 +107,7 @@ def verify(
         seconds=run.seconds,
         findings=findings.kept,
         finding_counts=findings.counts,
+        protected=protected,
     )
 
 
