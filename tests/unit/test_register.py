@@ -27,6 +27,7 @@ from canvasback.repository.register import (
 )
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.numbered import needed
+from canvasback.storage.owner import Owner, note_owner
 from tests.unit.test_points import NOON, manifest
 
 P, Q = "20261122T120000000Z-s7", "20261122T130000000Z-s8"
