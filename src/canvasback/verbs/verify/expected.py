@@ -121,11 +121,9 @@ class NeededObjects(OwnTable):
             )
 
     def expected(self) -> ExpectedObjects:
-        """Each object once, with the points that need it. This table is let go of."""
+        """Each object once, with the points that need it."""
         select = (
             "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
             f"FROM {self} GROUP BY ALL"
         )
-        found = ExpectedObjects(self._connection, "expected", select)
-        self.drop()
-        return found
+        return ExpectedObjects(self._connection, "expected", select)
