@@ -10,14 +10,16 @@ from tests.cli.running import is_free
 from tests.crash.driver import STAGED, Problems, Scenario, content_of, in_child
 
 DAMAGED = ".damaged-"
+OWN = {"leases", "register"}
+"""What each place has for itself."""
 
 
 def held(repository: Path) -> dict[str, str]:
-    """All objects but leases, by their names, with their hashes; none that were moved aside, or that nobody reads."""
+    """The objects that two places share, by their names, with their hashes; none moved aside, or that nobody reads."""
     return {
         str(path.relative_to(repository)): content_of(path)
         for path in repository.rglob("*.*")
-        if path.is_file() and path.parent.name != "leases" and STAGED not in path.name and DAMAGED not in path.name
+        if path.is_file() and path.parent.name not in OWN and STAGED not in path.name and DAMAGED not in path.name
     }
 
 
@@ -137,7 +139,7 @@ class Repair(_Places):
     def after_the_kill(self) -> Problems:
         """Whatever was there is there still, under its name or aside."""
         left = {content_of(path) for path in self.repo.rglob("*.*") if path.is_file()}
-        before = [path for path in self.base.rglob("*.*") if path.is_file() and path.parent.name != "leases"]
+        before = [path for path in self.base.rglob("*.*") if path.is_file() and path.parent.name not in OWN]
         return [f"the kill lost {path.name}" for path in before if content_of(path) not in left]
 
 
