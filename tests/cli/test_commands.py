@@ -29,7 +29,7 @@ from tests.oracle import read_lake
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
-    "prune", "mirror", "repair",
+    "prune", "mirror", "repair", "lock", "policy",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -57,6 +57,8 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "prune": canvasback.PruneResult,
     "mirror": canvasback.MirrorResult,
     "repair": canvasback.RepairResult,
+    "lock": canvasback.LockResult,
+    "policy": canvasback.PolicyResult,
 }
 
 

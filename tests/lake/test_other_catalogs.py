@@ -179,11 +179,11 @@ def test_a_postgres_catalog_that_is_there(postgres_lake: str, tmp_path: Path, po
     assert postgres.dump(database) == newer
 
     result = canvasback.restore(postgres_lake, str(tmp_path / "repository"), replace=True)
-    assert "public_replaced_" in result.steps[-1]
+    assert "public_replaced_" in result.remarks[-1]
     assert read(postgres_lake) == truth
     assert postgres.psql(database, "SELECT i FROM mine").strip() == "1"
     assert canvasback.backup(postgres_lake, str(tmp_path / "repository")).findings == ()  # the old one is no other
-    aside = result.steps[-1].split()[-1]
+    aside = result.remarks[-1].split()[-1]
     assert int(postgres.psql(database, f'SELECT max(snapshot_id) FROM "{aside}".ducklake_snapshot')) == 5
 
 
