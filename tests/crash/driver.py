@@ -17,6 +17,7 @@ import re
 import shutil
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,7 +122,7 @@ def in_child(work: Callable[[], Any]) -> Any:
     return _gather(*_fork(work))
 
 
-class Scenario:
+class Scenario(ABC):
     """An operation to kill, the state that it starts from, and what must hold whenever it was killed."""
 
     def __init__(self, request: dict[str, Any], worker: int) -> None:
@@ -182,36 +183,36 @@ class Scenario:
         self.operate()
         return killer.steps, killer.log
 
-    def spare(self, killer: Killer) -> None:
+    def spare(self, killer: Killer) -> None:  # noqa: B027 - most scenarios spare nothing
         """Take out what other scenarios kill; nothing here."""
 
+    @abstractmethod
     def prepare(self) -> None:
         """Make the base state, once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset(self) -> None:
         """Go back to the base state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operate(self) -> None:
         """Do what is to be killed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def watched(self) -> Path:
         """The folder whose content is the state."""
-        raise NotImplementedError
 
     def state(self) -> str:
         """A hash of the state."""
         return signature(self.watched())
 
+    @abstractmethod
     def examine(self, number: int) -> Problems:
         """Look at the state that a kill left, then run the operation again and look at that.
 
         Args:
             number: Counts the states.
         """
-        raise NotImplementedError
 
     def to_stage(self, name: str) -> None:
         """Let the lake be as it was after a stage."""

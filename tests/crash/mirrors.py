@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import abstractmethod
 from pathlib import Path
 
 import canvasback
@@ -46,9 +47,9 @@ class _Places(Scenario):
         in_child(build)
         self.whole = held(self.repo if self.watched() == self.mirror else self.mirror)
 
+    @abstractmethod
     def arrange(self) -> None:
         """Make the base state of the place that is worked on."""
-        raise NotImplementedError
 
     def reset(self) -> None:
         """Go back to it."""
@@ -72,13 +73,13 @@ class _Places(Scenario):
         """The names of the objects that are there and whole."""
         return {name for name, content in held(self.watched()).items() if self.whole.get(name) == content}
 
+    @abstractmethod
     def after_the_kill(self) -> Problems:
         """What is wrong already."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operate(self) -> int:  # type: ignore[override]
         """Do what is to be killed, and answer how many objects it put in place."""
-        raise NotImplementedError
 
 
 class Mirror(_Places):
