@@ -19,6 +19,7 @@ from canvasback.repository.leases import hold_lease
 from canvasback.repository.points import read_point
 from canvasback.storage.local.store import LocalStore
 from tests.lake.builder import Lake
+from tests.lake.damage import remove, spoil
 
 
 @pytest.fixture
@@ -42,20 +43,6 @@ def of_newest(lake: Lake, name: str, *, lists: bool) -> Path:
 
     [hash_] = chunks(newest.files) - chunks(older.files) if lists else chunks(newest.tables) - chunks(older.tables)
     return Path(lake.repository) / layout.chunk_name(hash_)
-
-
-def spoil(path: Path) -> None:
-    """Change bytes in the middle of an object, or all but its ends."""
-    content = bytearray(path.read_bytes())
-    for place in range(4, len(content) - 12):
-        content[place] ^= 0x55
-    path.chmod(0o644)
-    path.write_bytes(bytes(content))
-
-
-def remove(path: Path) -> None:
-    """Lose an object."""
-    path.unlink()
 
 
 @pytest.mark.parametrize(("damage", "code"), [(spoil, "chunk-corrupt"), (remove, "chunk-missing")])

@@ -30,6 +30,7 @@ from tests.interrupted import Clock
 from tests.lake.builder import Lake, read
 from tests.lake.cloud_lakes import comparable, write
 from tests.lake.cloud_lakes import read as read_at
+from tests.lake.damage import remove, spoil
 from tests.lake.values import literal, tree_of
 
 _NUMBERS = itertools.count()
@@ -210,20 +211,6 @@ def test_many_chunks_come_through_an_index(tmp_path: Path, mirror: str, monkeypa
 
 
 # Damage
-
-
-def spoil(path: Path) -> None:
-    """Change bytes in the middle of an object."""
-    content = bytearray(path.read_bytes())
-    for place in range(4, len(content) - 12):
-        content[place] ^= 0x55
-    path.chmod(0o644)
-    path.write_bytes(bytes(content))
-
-
-def remove(path: Path) -> None:
-    """Lose an object."""
-    path.unlink()
 
 
 @pytest.fixture

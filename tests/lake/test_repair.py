@@ -21,7 +21,8 @@ from canvasback.repository.points import read_point
 from canvasback.storage.local.store import LocalStore
 from tests.clouds import cloud
 from tests.lake.builder import Lake, read
-from tests.lake.test_mirror import failing_at, is_whole, objects_of, remove, spoil
+from tests.lake.damage import remove, spoil
+from tests.lake.test_mirror import failing_at, is_whole, objects_of
 from tests.lake.values import literal, tree_of
 
 

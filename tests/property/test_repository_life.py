@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -33,10 +32,10 @@ from canvasback.storage.local.store import LocalStore
 from tests.clouds import Cloud, cloud
 from tests.interrupted import Clock
 from tests.lake.builder import Contents, Lake
+from tests.property.lives import SOAK, lives
 from tests.property.repository_runs import Held, Look, Places, Run, held_up, killed, runs, snapshot_of
 from tests.store_times import StoreTimes
 
-SOAK = settings.get_current_profile_name() == "soak"
 GRACE = timedelta(days=7)
 
 STATES = (
@@ -259,20 +258,7 @@ def _bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     RepositoryLifeInBucket.cloud = None
 
 
-STEPS = 12
-"""So many in a life."""
-
-
-def _settings(examples: int, soaked_steps: int) -> settings:
-    return settings(
-        settings(max_examples=soaked_steps // STEPS + 1) if SOAK else settings(max_examples=examples, derandomize=True),
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 TestRepositoryLife = RepositoryLife.TestCase
-TestRepositoryLife.settings = _settings(8, 10_000)
+TestRepositoryLife.settings = lives(8, 10_000)
 TestRepositoryLifeInBucket = pytest.mark.usefixtures("_bucket")(RepositoryLifeInBucket.TestCase)
-TestRepositoryLifeInBucket.settings = _settings(2, 3_000)
+TestRepositoryLifeInBucket.settings = lives(2, 3_000)

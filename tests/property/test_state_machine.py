@@ -29,7 +29,6 @@ from typing import ClassVar
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -42,6 +41,7 @@ from tests.lake.changes import Changes, changes, unlike
 from tests.lake.saved import Engine
 from tests.lake.values import Catalog, catalog_of, literal, quoted, tree_of
 from tests.postgres import Server
+from tests.property.lives import SOAK, lives
 
 INLINED = 5
 """So many rows at most are inlined by 0.3, in tables that inline; 1.0 inlines up to 10 in all, as nobody forbids it."""
@@ -52,7 +52,6 @@ ROWS_ARE_TOLD = DUCKLAKE == "1.0"
 LOOKED_AT = 3
 """Of so many earlier snapshots it is seen whether they are what they were."""
 
-SOAK = settings.get_current_profile_name() == "soak"
 
 NAMES = ["t", "u", "odd name", "Ü☂"]
 SCHEMAS = ["main", "s"]
@@ -640,22 +639,9 @@ def _server(postgres: Server) -> Iterator[None]:
     del LakeLife.server
 
 
-STEPS = 12
-"""So many in a life."""
-
-
-def _settings(examples: int, soaked_steps: int) -> settings:
-    return settings(
-        settings(max_examples=soaked_steps // STEPS + 1) if SOAK else settings(max_examples=examples, derandomize=True),
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 TestLakeLife = LakeLife.TestCase
-TestLakeLife.settings = _settings(5, 5_000)
+TestLakeLife.settings = lives(5, 5_000)
 TestLakeLifeInSqlite = LakeLifeInSqlite.TestCase
-TestLakeLifeInSqlite.settings = _settings(2, 2_000)
+TestLakeLifeInSqlite.settings = lives(2, 2_000)
 TestLakeLifeInPostgres = LakeLifeInPostgres.TestCase
-TestLakeLifeInPostgres.settings = _settings(2, 2_000)
+TestLakeLifeInPostgres.settings = lives(2, 2_000)

@@ -10,7 +10,7 @@ import pytest
 from canvasback.errors import UsageError
 from canvasback.model.lock import Lock, LockMode, Retention
 from canvasback.model.plans.lock import LockPlan
-from canvasback.model.plans.prune import PrunePlan
+from tests.unit.test_prune_parts import PLAN as NO_PRUNE
 
 PROMISED = "nothing that a point names can be deleted before 2026-01-20 00:00:00 UTC"
 NOW = datetime(2026, 1, 1, 12, 0, 0, 999, tzinfo=UTC)
@@ -23,17 +23,6 @@ PLAN = LockPlan(
     points=0,
     kept=0,
     promised=datetime(2026, 1, 20, tzinfo=UTC),
-)
-PRUNE = PrunePlan(
-    repository="s3://b/r/",
-    grace="7d",
-    points=0,
-    objects=0,
-    bytes=0,
-    fingerprint="",
-    waiting=0,
-    waiting_bytes=0,
-    leases=0,
 )
 
 
@@ -73,7 +62,7 @@ def test_a_lock_in_words(plan: dict[str, object], steps: list[str]) -> None:
 
 
 def test_a_prune_says_what_is_locked() -> None:
-    assert msgspec.structs.replace(PRUNE, locked_points=1, locked=2, locked_bytes=5).steps == (
+    assert msgspec.structs.replace(NO_PRUNE, locked_points=1, locked=2, locked_bytes=5).steps == (
         "1 forgotten point is locked: it stays until the lock ends, with all that it names",
         "2 objects (5 bytes) are named by no point, and locked: they stay until the lock ends",
     )
