@@ -132,7 +132,9 @@ def test_the_text_of_a_plan(place: Place, points: list[str]) -> None:
     ]
     assert "would forget 2 points\n  every snapshot is held by another point\n  a prune would then free " in out
     assert lines[-1] == "nothing was changed (--dry-run)"
-    assert "forgot 1 point\n" in said(place, "forget", points[0])
+    done = said(place, "forget", points[0])
+    assert "forgot 1 point\n" in done
+    assert done.endswith("  unforget brings back what was forgotten, until a prune deletes it\n")
 
 
 def test_forgotten_and_back(place: Place, points: list[str]) -> None:

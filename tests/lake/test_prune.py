@@ -154,6 +154,28 @@ def fail() -> None:
     raise KeyboardInterrupt
 
 
+def test_a_point_that_another_prune_deletes_meanwhile_is_no_damage(told: tuple[Lake, list[Contents]]) -> None:
+    lake, _ = told
+    canvasback.forget(lake.repository, points=[lake.points[0]])
+    clock, before = Clock(days=8), Path(f"{lake.repository}.before")
+    shutil.copytree(lake.repository, before)
+
+    def other() -> None:
+        assert canvasback.prune(lake.repository, clock=clock).points == 1
+
+    at = 0
+    while True:
+        at += 1
+        with interrupted(at, other, ("get",)) as log:
+            assert canvasback.prune(lake.repository, grace="30d", dry_run=True, clock=clock).points == 0
+        if len(log) < at:
+            break
+        assert [point.point for point in canvasback.list_points(lake.repository).points] == lake.points[1:]
+        shutil.rmtree(lake.repository)
+        shutil.copytree(before, lake.repository)
+    assert at > len(lake.points)
+
+
 def test_it_waits_for_whoever_writes(told: tuple[Lake, list[Contents]], monkeypatch: pytest.MonkeyPatch) -> None:
     lake, _ = told
     monkeypatch.setattr("canvasback.verbs.prune.sweep._PATIENCE", 1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tenacity
-
-from canvasback.errors import LockedError
 from canvasback.model.results.backup import BackupResult
+from canvasback.repository.patience import patient
 from canvasback.storage.run import Run
 from canvasback.transfer.new_point import back_up
 
@@ -19,11 +17,7 @@ def make_safe(lake: str, repository: str, run: Run, *, data_path: str | None, on
     Raises:
         LockedError: Another run holds the repository for longer (``repository-locked``).
     """
-    patient = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
-        stop=tenacity.stop_after_attempt(_PATIENCE),
-        wait=tenacity.wait_fixed(1),
-        reraise=True,
+    result: BackupResult = patient(_PATIENCE)(
+        back_up, lake, repository, run.again(), data_path=data_path, only_new=only_new
     )
-    result: BackupResult = patient(back_up, lake, repository, run.again(), data_path=data_path, only_new=only_new)
     return result

@@ -104,7 +104,7 @@ def _text(result: ForgetResult) -> str:
         f"would forget {gone}" if result.dry_run else f"forgot {gone}",
         *(_consequences(result) if result.forgotten else []),
         *_freed(result),
-        *(["nothing was changed (--dry-run)"] if result.dry_run else []),
+        *_next(result),
         *findings_lines(result.findings, result.finding_counts),
     ])  # fmt: skip
 
@@ -125,6 +125,12 @@ def _consequences(result: ForgetResult) -> list[str]:
     if result.lost_tables:
         lines.append(f"  tables of which no other point knows: {_some(result.lost_tables)}")
     return lines
+
+
+def _next(result: ForgetResult) -> list[str]:
+    if result.dry_run:
+        return ["nothing was changed (--dry-run)"]
+    return ["  unforget brings back what was forgotten, until a prune deletes it"] if result.forgotten else []
 
 
 def _freed(result: ForgetResult) -> list[str]:

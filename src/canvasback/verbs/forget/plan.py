@@ -166,7 +166,8 @@ class Planning(msgspec.Struct, kw_only=True):
             reach.add(manifest)
             return manifest.id
 
-        before = [id_ for id_ in stored_points(self.store) if self.register.marks(id_).forgotten is not None]
+        marks = {id_: self.register.marks(id_) for id_ in stored_points(self.store)}
+        before = [id_ for id_, one in marks.items() if one.forgotten is not None and not one.pruning]
         return reach.freed([*going, *ReadablePoints(self.store).each(before, add)], kept)
 
 

@@ -12,12 +12,11 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-import tenacity
-
 from canvasback.errors import LockedError, ObjectLockedError
 from canvasback.model.moment import spelled
 from canvasback.repository import layout
 from canvasback.repository.leases import HeldLease, hold_lease
+from canvasback.repository.patience import patient
 from canvasback.repository.points import read_point, stored_points
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.register import change_register
@@ -108,7 +107,7 @@ class Sweep:
     def _lease(self) -> Iterator[HeldLease]:
         """Hold the repository, knowing all points that there are and can be."""
         with ExitStack() as stack:
-            for attempt in _patience():
+            for attempt in patient(_PATIENCE):
                 with attempt:
                     lease = stack.enter_context(hold_lease(self._store, "prune", self._run.clock))
             if lease.overtaken is not None and lease.overtaken > self._since:
@@ -157,12 +156,3 @@ class Sweep:
 
         with self._run.in_parallel(names, each(delete), self._store) as deleted:
             return [name for name in deleted if name is not None]
-
-
-def _patience() -> tenacity.Retrying:
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(lambda e: isinstance(e, LockedError) and e.code == "repository-locked"),
-        stop=tenacity.stop_after_attempt(_PATIENCE),
-        wait=tenacity.wait_fixed(1),
-        reraise=True,
-    )

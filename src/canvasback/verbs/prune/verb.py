@@ -89,22 +89,25 @@ def prune(
         )
     store = open_repository(run.stores.open(repository)).store
     for _ in range(_ATTEMPTS):
-        with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
+        with (
+            suppress(_ChangedError),  # then all is looked at again
+            temporary_folder() as folder,
+            connect(folder, reach=reach_of(store)) as connection,
+        ):
             look = _look(connection, store, run, since, grace)
             if dry_run:
                 return _result(look.plan, run, look.plan.objects, look.plan.bytes, dry_run=True)
-            with suppress(_BroughtBackError):  # then what it names is needed, and all is looked at again
-                sweep = _carry_out(look, store, run, grace)
-                return _result(look.plan, run, sweep.objects, sweep.bytes, dry_run=False)
+            sweep = _carry_out(look, store, run, grace)
+            return _result(look.plan, run, sweep.objects, sweep.bytes, dry_run=False)
     raise LockedError(
         "register-busy",
-        f"points of {store.url} are brought back and forgotten all the time",
+        f"points of {store.url} are brought back, or pruned by others, all the time",
         hint="See who does that, and run it again; nothing was deleted.",
     )
 
 
-class _BroughtBackError(Exception):
-    """A point that was about to go is not forgotten any more."""
+class _ChangedError(Exception):
+    """A point that was about to go is not forgotten any more, so that what it names is needed; or another is gone."""
 
 
 class _Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +125,24 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _look(connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: datetime, grace: str) -> _Look:
-    register = find_register(store).register
+    """See what there is to do.
+
+    Raises:
+        _ChangedError: Another prune deleted points meanwhile, which looks as if they were damaged.
+    """
     stored = stored_points(store)
+    try:
+        return _look_at(stored, connection, store, run, since, grace)
+    except (CorruptError, duckdb.Error):
+        if set(stored).issubset(stored_points(store)):
+            raise
+    raise _ChangedError
+
+
+def _look_at(
+    stored: list[str], connection: duckdb.DuckDBPyConnection, store: Store, run: Run, since: datetime, grace: str
+) -> _Look:
+    register = find_register(store).register
     refuse_clock_behind(layout.point_time(stored[-1]) if stored else None, run.now())
     _refuse_vanished(store)
     overdue = register.overdue(since)
@@ -191,7 +210,7 @@ def _carry_out(look: _Look, store: Store, run: Run, grace: str) -> Sweep:
 
     def claim(register: Register) -> Register:
         if not look.going <= register.forgotten():
-            raise _BroughtBackError
+            raise _ChangedError
         return register.withdraw(look.withdrawn, moment).prune(look.going, marker, moment)
 
     change_register(store, run.clock, claim)

@@ -33,7 +33,10 @@ from canvasback.verbs.verify.expected import Expected, ExpectedObjects, NeededOb
 from canvasback.verbs.verify.locks import check_locks
 from canvasback.verbs.verify.row_counts import check_rows
 
-_CURE = "Run backup --full while the lake still has it: that mends all points that need it. Or restore another point."
+_CURE = (
+    "Run backup --full while the lake still has it, or repair with a mirror: that mends all points that need it. Or "
+    "restore another point."
+)
 _VANISHED_CURE = "Bring it back from a mirror with repair; in a bucket with versions it may only be hidden."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
 
