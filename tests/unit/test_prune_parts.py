@@ -153,6 +153,13 @@ def test_a_mirror_remembers_what_it_pruned_as_long_as_it_could_come_again() -> N
     assert pruned.mirror_of([], [Q], [Q]).forgotten() == {Q}  # it is still being pruned
 
 
+def test_a_mirror_does_not_remember_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("canvasback.model.register.REMEMBERED", 1)
+    pruned = Register().mirror_of([], [], []).forget([P, Q], NOON, "by name")
+    pruned = pruned.prune([P, Q], Sweep("a", NOON + timedelta(days=7), 5), NOON)
+    assert pruned.without([P, Q]).forgotten() == {Q}
+
+
 def test_sweeps_put_objects_at_risk_until_they_end(store: LocalStore) -> None:
     ours, other = Sweep("a", NOON + timedelta(days=7), 5), Sweep("b", NOON + timedelta(days=1), 9)
     both = Register().prune([], other, NOON).prune([], ours, NOON)

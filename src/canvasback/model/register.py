@@ -15,6 +15,8 @@ from canvasback.model.moment import spelled
 
 _TAG = re.compile(r"[^\W_][\w.:+=@/-]{0,63}")
 _LONGEST_NOTE = 1000
+REMEMBERED = 10_000
+"""How many points that were pruned a mirror remembers: the newest."""
 
 PointId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{9}Z-s[0-9]{1,19}\Z")]
 Tag = Annotated[str, msgspec.Meta(pattern=rf"\A{_TAG.pattern}\Z")]
@@ -191,8 +193,11 @@ class Register(msgspec.Struct, frozen=True):
         return self._with({id_: Marks(forgotten=since, reason=reason, withdrawn=True) for id_ in fresh})
 
     def without(self, points: Iterable[str]) -> Register:
-        """Say nothing any more of points that were pruned; in a mirror that is said until `mirror_of` knows better."""
-        gone = set() if self.is_mirror else set(points)
+        """Say nothing any more of points that were pruned and are gone; in a mirror, of all but the newest of them.
+
+        A mirror may have become the first place long ago: then `mirror_of` never asks for them.
+        """
+        gone = set(sorted(points)[:-REMEMBERED] if self.is_mirror else points)
         left = {id_: marks for id_, marks in self.points.items() if not (id_ in gone and marks.pruning)}
         return msgspec.structs.replace(self, points=left)
 
