@@ -48,7 +48,9 @@ def catalog_part(mode: Mode, lake: str, repository: Path, out: str | None) -> No
             open_engine(parse_lake(out)).write(image, now(), replace=False)
         return
     with open_engine(parse_lake(lake)).read() as image:
-        opened = create_repository(store, lake_id(image), now()) if mode == "first" else open_repository(store)
+        opened = (
+            create_repository(store, lake_id(image), now()) if mode == "first" else open_repository(Stores(), store.url)
+        )
         previous = read_previous(image.connection, opened, None, Findings())
         divisions = divide_catalog(image, opened, previous)
         tables = save_catalog(divisions, ChunkWriter(image.connection, store, store.jobs))

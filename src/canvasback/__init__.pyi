@@ -36,6 +36,7 @@ from .model.results.fast_forward import Divergence, FastForwardResult
 from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, UnforgetResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
+from .model.results.keys import KeySqlResult, KeysResult, RecipientShown
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
@@ -59,6 +60,7 @@ from .model.results.watch import (
     WatchStopped,
 )
 from .model.retention import Policy
+from .model.seal import Secrets
 from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
@@ -70,6 +72,7 @@ from .verbs.diff.verb import diff
 from .verbs.forget.verb import forget
 from .verbs.heal.verb import heal
 from .verbs.init import init
+from .verbs.keys import key_add, key_list, key_remove, key_rotate, key_sql
 from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
@@ -109,6 +112,8 @@ __all__ = [
     "HoldResult",
     "InitResult",
     "JudgedPoint",
+    "KeySqlResult",
+    "KeysResult",
     "LakeError",
     "LeftFile",
     "ListResult",
@@ -133,6 +138,7 @@ __all__ = [
     "ProtectedPoint",
     "PruneResult",
     "RateLimit",
+    "RecipientShown",
     "RefusedError",
     "RepairLevel",
     "RepairResult",
@@ -147,6 +153,7 @@ __all__ = [
     "SalvageResult",
     "SalvagedCommit",
     "SalvagedTable",
+    "Secrets",
     "ShowResult",
     "Side",
     "SnapshotRange",
@@ -179,6 +186,11 @@ __all__ = [
     "heal",
     "hold",
     "init",
+    "key_add",
+    "key_list",
+    "key_remove",
+    "key_rotate",
+    "key_sql",
     "list_points",
     "lock",
     "mirror",

@@ -16,6 +16,7 @@ from canvasback.repository.leases import hold_lease
 from canvasback.repository.points import known_to_leases
 from canvasback.repository.repository import open_repository
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.planned_point import Request, plan_point
 from tests.lake.values import tree_of
@@ -57,7 +58,9 @@ def planned(lake: Lake) -> BackupPlan:
     """The plan, as a value."""
     name = parse_lake(lake.attach)
     store = LocalStore(lake.repository + "/")
-    request = Request(lake=name, engine=open_engine(name), repository=open_repository(store), run=Run.begin())
+    request = Request(
+        lake=name, engine=open_engine(name), repository=open_repository(Stores(), lake.repository), run=Run.begin()
+    )
     with closing(request.open()) as live:
         return plan_point(request, live, known_to_leases(store), (), trust=True).plan
 

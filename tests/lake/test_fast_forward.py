@@ -119,7 +119,7 @@ class Kept:
     def plan(self, *, codes: tuple[str, ...] = (), lost: bool = False) -> FastForward | Divergence | None:
         """What is planned for the catalog as it is, or for one that is lost."""
         findings = Findings()
-        name, opened = parse_lake(self.attach), open_repository(Stores().open(self.repository))
+        name, opened = parse_lake(self.attach), open_repository(Stores(), self.repository)
         with ExitStack() as closing:
             live = None if lost else closing.enter_context(self.live())
             later = LaterPoints(opened, None if live is None else live.image, findings, 1, closing).find()
@@ -361,7 +361,7 @@ def test_another_lake_is_refused(kept: Kept, tmp_path: Path, postgres: Server) -
     other = Kept(tmp_path / "other", "duckdb", postgres)
     other.folder.mkdir()
     other.do(*HISTORY[:1])
-    repository = open_repository(Stores().open(kept.repository))
+    repository = open_repository(Stores(), kept.repository)
     with ExitStack() as closing, other.live() as live, pytest.raises(RefusedError) as refused:
         LaterPoints(repository, live.image, Findings(), 1, closing).find()
     assert refused.value.code == "other-lake"

@@ -56,7 +56,7 @@ def ranges(result: canvasback.ForgetResult) -> list[tuple[int, int, int]]:
 
 def objects(repository: str, points: list[str]) -> dict[str, int]:
     """All that points name, one by one."""
-    store = open_repository(Stores().open(repository)).store
+    store = open_repository(Stores(), repository).store
     found: dict[str, int] = {}
     for point in points:
         with connect(None, reach=reach_of(store)) as connection:
@@ -117,7 +117,7 @@ def test_those_that_were_forgotten_before_are_counted(grown: Lake) -> None:
 @pytest.mark.parametrize("list_", ["data", "ducklake_snapshot"])
 def test_a_point_of_which_a_list_is_damaged_stays_and_vouches_for_nothing(grown: Lake, list_: str) -> None:
     """Who is the only one to hold a snapshot is asked of points that can be read."""
-    store = open_repository(Stores().open(grown.repository)).store
+    store = open_repository(Stores(), grown.repository).store
     tables = {point: {t.name: t.chunks for t in (*m.tables, *m.files)} for point, m in _manifests(grown).items()}
     [chunk] = tables[grown.points[1]][list_]
     assert all(chunk not in tables[point][list_] for point in grown.points if point != grown.points[1])
@@ -133,7 +133,7 @@ def test_a_point_of_which_a_list_is_damaged_stays_and_vouches_for_nothing(grown:
 
 
 def _manifests(lake: Lake) -> dict[str, Manifest]:
-    store = open_repository(Stores().open(lake.repository)).store
+    store = open_repository(Stores(), lake.repository).store
     return {point: read_point(store, point) for point in lake.points}
 
 

@@ -395,7 +395,7 @@ def test_a_mirror_and_a_copy_on_a_disk_are_not_locked(locked: Locked, tmp_path: 
     locked.backup()
     mirror = str(tmp_path / "mirror")
     canvasback.mirror(locked.repository, mirror, stores=locked.stores)
-    assert open_repository(locked.stores.open(mirror)).marker.lock is None
+    assert open_repository(locked.stores, mirror).marker.lock is None
     marker = Path(mirror, "canvasback.json")
     marker.write_bytes(locked.stores.open(locked.repository).get("canvasback.json"))  # as a copy by other tools has it
     locked.lake.run("INSERT INTO lake.t VALUES (1)")
@@ -487,7 +487,7 @@ def test_who_prunes_a_locked_repository_cannot_lift_locks(locked: Locked, host: 
     assert canvasback.prune(locked.repository, stores=locked.stores, clock=Clock(days=8)).points == 1
     assert canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=20)).points > 0
     store = locked.stores.open(locked.repository)
-    open_repository(store)
+    open_repository(Stores(), store.url)
     with pytest.raises(ObjectLockedError):
         store.delete(f"points/{kept}.json")
 

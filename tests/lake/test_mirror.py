@@ -584,7 +584,7 @@ def test_nothing_that_a_prune_may_be_deleting_is_relied_on(two: Lake, mirror: st
     canvasback.mirror(two.repository, mirror, points=[two.points[0]])
     sweep = Sweep("token", now() + timedelta(minutes=5), time.time_ns())
     for place in (mirror, two.repository):
-        store = open_repository(LocalStore(place)).store
+        store = open_repository(Stores(), place).store
         change_register(store, now, lambda register: register.prune([], sweep, now()))
     for work in (canvasback.mirror, canvasback.repair):
         with pytest.raises(CanvasbackError) as raised:

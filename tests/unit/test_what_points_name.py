@@ -179,4 +179,4 @@ def test_two_places_of_one_repository(
         with pytest.raises(RefusedError) as caught:
             open_place(other.store, repository)
         assert caught.value.code == code
-    assert isinstance(read_point(open_repository(target).store, ids[1]), Manifest)
+    assert isinstance(read_point(open_repository(Stores(), target.url).store, ids[1]), Manifest)

@@ -40,7 +40,7 @@ def open_of_lake(image: Image, stores: Stores, repository: str, lake: LakeName) 
         RepositoryError: There is no repository.
         RefusedError: It is of another lake (``other-lake``).
     """
-    opened = open_repository(stores.open(repository))
+    opened = open_repository(stores, repository)
     if opened.marker.lake_id not in image.schema_uuids().values():
         raise RefusedError(
             "other-lake",

@@ -12,6 +12,7 @@ import msgspec
 
 from canvasback.errors import UsageError
 from canvasback.model.retention import Policy
+from canvasback.model.seal import Secrets
 from canvasback.storage.bucket.service import StoreOptions
 from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
@@ -46,20 +47,32 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         lakes: Lakes by name.
         storage: How to reach buckets, by their URLs, or by ``s3://`` and the like for all of a kind.
         retention: Which points ``forget`` keeps where no option says it.
+        identity: The file with the secret key of age that opens sealed repositories.
+        passphrase_file: The file with the passphrase that does.
     """
 
     repository: str | None = None
     lakes: dict[str, LakeSettings] = {}
     storage: dict[str, StoreOptions] = {}
     retention: Policy | None = None
+    identity: str | None = None
+    passphrase_file: str | None = None
 
     def stores(self, limit_rate: str | None = None) -> Stores:
         """What opens stores as the file says, and copies no faster than asked.
 
         Raises:
-            UsageError: The rate cannot be understood (``rate-not-understood``).
+            UsageError: The rate cannot be understood (``rate-not-understood``), or a secret cannot be read
+                (``secret-file``).
         """
-        return Stores(self.storage, None if limit_rate is None else RateLimit(_bytes(limit_rate)))
+        return Stores(self.storage, None if limit_rate is None else RateLimit(_bytes(limit_rate)), self._secrets())
+
+    def _secrets(self) -> Secrets:
+        identity = os.environ.get("CANVASBACK_IDENTITY") or self.identity
+        passphrase = os.environ.get("CANVASBACK_PASSPHRASE_FILE") or self.passphrase_file
+        return Secrets(
+            read_identities(identity) if identity else (), (read_passphrase(passphrase),) if passphrase else ()
+        )
 
     def lake(self, name: str) -> LakeSettings:
         """What a LAKE argument stands for: a name of the file, else an attach string."""
@@ -119,6 +132,42 @@ def _bytes(spelled: str) -> int:
             hint="Give bytes per second, like 500K, 50M or 1G; a K is 1024.",
         )
     return int(rate)
+
+
+def read_identities(path: str) -> tuple[str, ...]:
+    """The secret keys in a file as ``age-keygen`` writes it.
+
+    Raises:
+        UsageError: It cannot be read, or has none (``secret-file``).
+    """
+    lines = tuple(line.strip() for line in _read_secret(path).splitlines())
+    found = tuple(line for line in lines if line and not line.startswith("#"))
+    if not found:
+        raise UsageError("secret-file", f"there is no secret key in {path}", hint="age-keygen writes one to a file.")
+    return found
+
+
+def read_passphrase(path: str) -> str:
+    """The first line of a file.
+
+    Raises:
+        UsageError: It cannot be read, or is empty (``secret-file``).
+    """
+    found = _read_secret(path).partition("\n")[0].rstrip("\r")
+    if not found:
+        raise UsageError("secret-file", f"the first line of {path} is empty", hint="Write the passphrase into it.")
+    return found
+
+
+def _read_secret(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("secret-file", f"{path} is no text", hint="Name the file with the secret.") from None
+    except OSError as error:
+        raise UsageError(
+            "secret-file", f"{path} cannot be read: {error.strerror}", hint="Name the file with the secret."
+        ) from error
 
 
 def read_settings() -> Settings:

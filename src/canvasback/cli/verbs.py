@@ -17,6 +17,7 @@ VERBS = {
     "prune": "Delete what no point names: what was forgotten long enough ago.",
     "lock": "Lock for longer what points need that are not forgotten, before its locks end.",
     "policy": "Print the policy for who adds to a repository in S3, deletes from it, or only reads it.",
+    "key": "Tell and change who can open a sealed repository.",
     "verify": "See whether points can still be restored.",
     "mirror": "Let a second place hold a repository's points too, copying only what it lacks.",
     "repair": "Put back what a repository lost, from another place of it.",

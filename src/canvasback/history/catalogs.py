@@ -223,7 +223,7 @@ class Catalogs:
                 hint="Give --repo, or set CANVASBACK_REPO, or name one in canvasback.toml.",
             )
         if self._opened is None:
-            self._opened = open_repository(self._stores.open(self._repository))
+            self._opened = open_repository(self._stores, self._repository)
         return self._opened
 
     def _viewed(self, manifest: Manifest, snapshot: int, time: datetime) -> Viewed:

@@ -82,7 +82,10 @@ class PointHistory:
     def _commits(self, manifest: Manifest) -> list[Commit]:
         table = next(table for table in manifest.tables if table.name == SNAPSHOTS)
         chunks = read_chunks(self._connection, self._store, table)
-        return read_commits(self._connection, relation_of(self._store, table.name, table.columns, chunks).select)
+        return read_commits(
+            self._connection,
+            relation_of(self._connection, self._store, table.name, table.columns, chunks, key=table.key).select,
+        )
 
 
 @contextmanager

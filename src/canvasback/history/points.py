@@ -29,7 +29,7 @@ def open_point(stores: Stores, repository: str, wanted: str) -> tuple[Repository
         UsageError: There is no such point, or several.
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
-    opened = open_repository(stores.open(repository))
+    opened = open_repository(stores, repository)
     return opened, read_point(opened.store, find_point(opened.store, wanted))
 
 
@@ -49,7 +49,7 @@ def open_moment(
         RefusedError: No point holds the moment; see `find_held`.
         RepositoryError: There is no repository, or the manifest cannot be read.
     """
-    opened = open_repository(stores.open(repository))
+    opened = open_repository(stores, repository)
     if moment is not None:
         named = None if wanted is None else find_point(opened.store, wanted)
         with open_history(opened.store) as history:
@@ -89,6 +89,7 @@ def image_of(
             check_objects(store, sorted(objects), check_with)
         tables = {
             table.name: relation_of(
+                connection,
                 store,
                 table.name,
                 table.columns,
@@ -96,7 +97,7 @@ def image_of(
                 table.primary_key,
                 by_url=by_url,
                 forms=table.forms,
-                connection=connection,
+                key=table.key,
             )
             for table in manifest.tables
         }

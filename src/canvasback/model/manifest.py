@@ -68,6 +68,7 @@ class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
         chunks: Its chunks, by rising key, where they are few.
         index: The object that lists the chunks, where they are many.
         forms: How chunks keep the columns that hold VARIANT; see docs/format.md.
+        key: The epoch of the key by which the chunks are encrypted; 0 where they are not.
     """
 
     name: str
@@ -78,6 +79,7 @@ class StoredTable(msgspec.Struct, frozen=True, omit_defaults=True):
     chunks: tuple[Chunk, ...] = ()
     index: Index | None = None
     forms: dict[str, str] = {}
+    key: Count = 0
 
 
 class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -19,6 +19,7 @@ from canvasback.repository import layout
 from canvasback.repository.at_risk import is_at_risk, with_a_gap
 from canvasback.repository.chunks import INDEX
 from canvasback.repository.division import Division
+from canvasback.repository.keyring import encryption, epoch_of
 from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.rows import rows_json, rows_select
 from canvasback.repository.types import stored_type
@@ -51,6 +52,8 @@ class ChunkWriter:
         self._store = store
         self._jobs = jobs
         self._at_risk_ns = at_risk_ns
+        self._epoch = epoch_of(store)
+        self._options = _PARQUET + encryption(connection, store)
         self.written = 0
         self.written_bytes = 0
 
@@ -93,6 +96,7 @@ class ChunkWriter:
                     self._connection,
                     f"SELECT {columns} FROM ({relation.select}) WHERE {_condition(key, range_)} {by}",
                     path,
+                    self._options,
                 )
                 hash_, size = self._publish(path)
                 return Chunk(hash_, rows, size, *range_)
@@ -124,6 +128,7 @@ class ChunkWriter:
             duckdb.__version__,
             chunks,
             forms=dict(forms),
+            key=self._epoch,
         )
         if len(chunks) <= layout.INLINE_CHUNKS:
             return table
@@ -131,7 +136,7 @@ class ChunkWriter:
             path = os.path.join(folder, "index.parquet")
             cursor = self._connection.cursor()
             rows = [[getattr(chunk, field) for field in INDEX] for chunk in chunks]
-            _copy_out(cursor, rows_select(INDEX), path, [rows_json(INDEX, rows)])
+            _copy_out(cursor, rows_select(INDEX), path, self._options, [rows_json(INDEX, rows)])
             hash_, size = self._publish(path)
         return StoredTable(
             table.name,
@@ -141,6 +146,7 @@ class ChunkWriter:
             table.hasher,
             index=Index(hash_, size, len(chunks)),
             forms=table.forms,
+            key=table.key,
         )
 
     def _publish(self, path: str) -> tuple[str, int]:
@@ -170,12 +176,12 @@ class ChunkWriter:
 
 
 def _copy_out(
-    connection: duckdb.DuckDBPyConnection, select: str, path: str, parameters: list[str] | None = None
+    connection: duckdb.DuckDBPyConnection, select: str, path: str, options: str, parameters: list[str] | None = None
 ) -> int:
     cursor = connection.cursor()
     try:
         found = cursor.execute(
-            f"COPY ({select}) TO {literal(path)} ({_PARQUET})",
+            f"COPY ({select}) TO {literal(path)} ({options})",
             parameters,
         ).fetchone()
     except duckdb.Error as error:

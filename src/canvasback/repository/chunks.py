@@ -13,6 +13,7 @@ from canvasback.errors import CorruptError, LakeError, ObjectMissingError
 from canvasback.model.manifest import Chunk, StoredTable
 from canvasback.model.relation import Column, Relation, file_literal, identifier
 from canvasback.repository import layout
+from canvasback.repository.keyring import parquet_options
 from canvasback.repository.types import has_variant, stored_type
 from canvasback.repository.variants import read_expression
 from canvasback.storage.store import Store
@@ -42,7 +43,9 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
     check_objects(store, [(table.index.hash, table.index.bytes)])
     (path,) = store.local_paths([layout.chunk_name(table.index.hash)])
     try:
-        found = connection.execute(f"SELECT {', '.join(INDEX)} FROM read_parquet({file_literal(path)})").fetchall()
+        key = parquet_options(connection, store, table.key)
+        rows = f"FROM read_parquet({file_literal(path)}{key})"
+        found = connection.execute(f"SELECT {', '.join(INDEX)} {rows}").fetchall()
         return msgspec.convert([dict(zip(INDEX, row, strict=True)) for row in found], tuple[Chunk, ...])
     except (duckdb.Error, msgspec.ValidationError) as error:
         raise CorruptError(
@@ -53,6 +56,7 @@ def read_chunks(connection: duckdb.DuckDBPyConnection, store: Store, table: Stor
 
 
 def relation_of(
+    connection: duckdb.DuckDBPyConnection,
     store: Store,
     name: str,
     columns: tuple[Column, ...],
@@ -61,11 +65,12 @@ def relation_of(
     *,
     by_url: bool = False,
     forms: Mapping[str, str] | None = None,
-    connection: duckdb.DuckDBPyConnection | None = None,
+    key: int = 0,
 ) -> Relation:
     """The rows of chunks with the types of the table: what a point is read through.
 
     Args:
+        connection: Where they can be read.
         store: The repository.
         name: The table.
         columns: Its columns.
@@ -73,7 +78,7 @@ def relation_of(
         primary_key: Its primary key.
         by_url: Read the chunks by their URLs, see `canvasback.storage.urls`; not as files of this machine.
         forms: How they keep the columns that hold VARIANT.
-        connection: Where those can be read; needed if there are any.
+        key: The epoch of the key by which they are encrypted; 0 where they are not.
 
     Raises:
         CorruptError: A chunk cannot be fetched (``chunk-missing``), or holds no such value (``chunk-corrupt``).
@@ -84,12 +89,13 @@ def relation_of(
         return Relation(name, columns, f"SELECT {nothing} WHERE false", primary_key)
     hashes = [c.hash for c in chunks]
     paths = [store.url + layout.chunk_name(h) for h in hashes] if by_url else _local_paths(store, hashes)
-    rows = f"FROM read_parquet([{', '.join(map(file_literal, paths))}])"
+    options = parquet_options(connection, store, key)
+    rows = f"FROM read_parquet([{', '.join(map(file_literal, paths))}]{options})"
     shown = ", ".join(_read(connection, rows, name, c, (forms or {}).get(c.name)) for c in columns)
     return Relation(name, columns, f"SELECT {shown} {rows}", primary_key)
 
 
-def _read(connection: duckdb.DuckDBPyConnection | None, rows: str, table: str, column: Column, form: str | None) -> str:
+def _read(connection: duckdb.DuckDBPyConnection, rows: str, table: str, column: Column, form: str | None) -> str:
     name = identifier(column.name)
     if has_variant(column.type) and tuple(map(int, duckdb.__version__.split(".")[:2])) < _VARIANT_SINCE:
         raise LakeError(
@@ -99,7 +105,6 @@ def _read(connection: duckdb.DuckDBPyConnection | None, rows: str, table: str, c
             hint="Install a DuckDB that can: pip install 'duckdb>=1.5'.",
         )
     if form is not None:
-        assert connection is not None  # whoever passes forms passes it
         return f"{read_expression(connection, rows, column.name, column.type, form)} AS {name}"
     stored = stored_type(column.type)
     return name if stored == column.type else f"CAST({name} AS {column.type}) AS {name}"

@@ -55,6 +55,7 @@ def divide(
     limit: int,
     before: StoredTable | None = None,
     chunks: Sequence[Chunk] = (),
+    epoch: int = 0,
 ) -> Division:
     """Divide a relation, and find the ranges whose rows are those of a chunk that is there.
 
@@ -65,12 +66,14 @@ def divide(
         limit: The most rows of a chunk, unless one key has more.
         before: The table in the point before. Its fingerprints count where the same DuckDB release made them.
         chunks: Its chunks.
+        epoch: That of the key by which new chunks are encrypted: none by another key is gone on with.
 
     Raises:
         RefusedError: It has values that cannot be stored (``unknown-type``).
     """
     forms = forms_of(connection, relation)
-    alike = before is not None and (before.columns, before.forms) == (relation.columns, forms)
+    shape = (relation.columns, forms, epoch)
+    alike = before is not None and (before.columns, before.forms, before.key) == shape
     hashed_alike = alike and before is not None and before.hasher == duckdb.__version__
     known = {(c.lower, c.upper, c.rows, c.fingerprint): c for c in chunks if hashed_alike}
     ranges = ranges_of(connection, relation, key, limit)

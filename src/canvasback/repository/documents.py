@@ -13,6 +13,9 @@ from canvasback.repository import layout
 Document = TypeVar("Document", bound=msgspec.Struct)
 _BLANK = "0" * 64
 
+UNSEALED = b"unsealed"
+"""What a document of a sealed repository reads as that was not written with its keys under its name."""
+
 
 def stamped(document: Document) -> Document:
     """The same document with its checksum in ``self``: encode it as it is, and write that."""
@@ -32,11 +35,13 @@ def check_format(content: bytes, where: str) -> None:
         CorruptError: It is newer (``format-too-new``).
         msgspec.DecodeError: It is no JSON object with a format.
     """
+    if content == UNSEALED:
+        raise msgspec.DecodeError("it was not written with the keys of this repository, or not under this name")
     found = msgspec.json.decode(content, type=_Versioned).format
-    if found > layout.FORMAT:
+    if found > layout.NEWEST:
         raise CorruptError(
             "format-too-new",
-            f"{where} has repository format {found}, and this release reads up to {layout.FORMAT}",
+            f"{where} has repository format {found}, and this release reads up to {layout.NEWEST}",
             hint="Install a newer release of Canvasback.",
         )
 

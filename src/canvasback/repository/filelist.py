@@ -14,7 +14,9 @@ from canvasback.errors import RefusedError
 from canvasback.model.manifest import Chunk, Manifest
 from canvasback.model.relation import Column, Relation, literal
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.layout import DATA, copy_name
+from canvasback.repository.copy_names import copy_name
+from canvasback.repository.keyring import epoch_of
+from canvasback.repository.layout import DATA
 from canvasback.repository.points import stored_points
 from canvasback.repository.ranges import Range
 from canvasback.repository.readable_points import ReadablePoints
@@ -46,28 +48,40 @@ class HeldFiles:
     """The file list of one kind in a point that exists already.
 
     Args:
+        connection: Where it is read.
         store: The repository.
         chunks: The list's chunks.
         columns: Its columns, which differ in lists of older formats.
+        key: The epoch of the key by which they are encrypted; 0 where they are not.
     """
 
-    def __init__(self, store: Store, chunks: Sequence[Chunk], columns: tuple[Column, ...] = COLUMNS) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        store: Store,
+        chunks: Sequence[Chunk],
+        columns: tuple[Column, ...] = COLUMNS,
+        key: int = 0,
+    ) -> None:
+        self._connection = connection
         self._store = store
         self._columns = columns
+        self._key = key
         self.chunks = tuple(chunks)
 
     def relation(self, ranges: Collection[Range] | None = None) -> Relation:
         """The rows of all chunks, or of those that touch one of the ranges."""
         chosen = self.chunks if ranges is None else [c for c in self.chunks if _touches(c, ranges)]
-        return _padded(relation_of(self._store, "files", self._columns, chosen))
+        return _padded(relation_of(self._connection, self._store, "files", self._columns, chosen, key=self._key))
 
     def only(self, chunks: Iterable[Chunk]) -> HeldFiles:
         """The part of the list that some of its chunks hold."""
-        return HeldFiles(self._store, tuple(chunks), self._columns)
+        return HeldFiles(self._connection, self._store, tuple(chunks), self._columns, self._key)
 
     def by_range(self) -> dict[Range, Chunk]:
         """The chunks that a new list can have too, by their ranges."""
-        return {(c.lower, c.upper): c for c in self.chunks} if self._columns == COLUMNS else {}
+        goes_on = self._columns == COLUMNS and self._key == epoch_of(self._store)
+        return {(c.lower, c.upper): c for c in self.chunks} if goes_on else {}
 
     def window(self, start: int, limit: int) -> tuple[Sequence[Chunk], int]:
         """The next chunks to look at again, and where the next window begins.
@@ -93,11 +107,11 @@ class HeldFiles:
 
 def files_relation(connection: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> Relation:
     """All files of a point, of both kinds, with a column ``kind`` in front."""
-    selects = [
-        f"SELECT {literal(table.name)} AS kind, * FROM "
-        f"({_padded(relation_of(store, table.name, table.columns, read_chunks(connection, store, table))).select})"
+    lists = {
+        table.name: HeldFiles(connection, store, read_chunks(connection, store, table), table.columns, table.key)
         for table in manifest.files
-    ]
+    }
+    selects = [f"SELECT {literal(name)} AS kind, * FROM ({held.relation().select})" for name, held in lists.items()]
     return Relation("files", (Column("kind", "VARCHAR"), *COLUMNS), " UNION ALL ".join(selects))
 
 
@@ -132,9 +146,9 @@ def recorded_checksums(
     wanted_paths = rows_json(wanted, [(path,) for path in paths])
     recorded: dict[tuple[str, bool], set[str]] = {}
 
-    def read(manifest: Manifest) -> list[tuple[str, bool, str, str | None]]:
+    def read(manifest: Manifest) -> list[tuple[str, bool, int, str, str | None]]:
         return connection.execute(
-            f"SELECT path, elsewhere, {CHECKSUM}, object FROM "
+            f"SELECT path, elsewhere, size, {CHECKSUM}, object FROM "
             f"({files_relation(connection, repository.store, manifest).select}) "
             f"WHERE {HELD} AND path IN ({rows_select(wanted)})",
             [wanted_paths],
@@ -142,8 +156,8 @@ def recorded_checksums(
 
     # Nobody can restore what a damaged one names; a forgotten one may be brought back.
     for found in ReadablePoints(repository.store).each(stored_points(repository.store), read):
-        for path, elsewhere, checksum, object_ in found:
-            if (object_ or DATA + path) == copy_name(path, elsewhere=elsewhere):
+        for path, elsewhere, size, checksum, object_ in found:
+            if (object_ or DATA + path) == copy_name(repository.store, path, size, elsewhere=elsewhere):
                 recorded.setdefault((path, elsewhere), set()).add(checksum)
     return recorded
 

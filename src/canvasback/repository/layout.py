@@ -9,10 +9,16 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 from blake3 import blake3
 
 FORMAT = 3
+SEALED_FORMAT = 4
+"""That of a sealed repository: nobody who does not know that it is sealed can read one."""
+NEWEST = max(FORMAT, SEALED_FORMAT)
+"""The newest that is read."""
+
 MARKER = "canvasback.json"
 POINTS = "points/"
 LEASES = "leases/"
 REGISTER = "register/"
+KEYS = "keys/"
 CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
@@ -74,6 +80,11 @@ def lease_name(number: int) -> str:
 def register_name(number: int) -> str:
     """The name of the object of that number that has the register."""
     return f"{REGISTER}{number:010d}.json"
+
+
+def keys_name(number: int) -> str:
+    """The name of the object of that number that has a sealed repository's keys."""
+    return f"{KEYS}{number:010d}.json"
 
 
 def copy_name(path: str, *, elsewhere: bool) -> str:

@@ -41,11 +41,14 @@ class NamedObject(msgspec.Struct, frozen=True):
     etag: str
 
 
-def held_objects(store: Store, table: StoredTable, chunks: Sequence[Chunk]) -> str:
+def held_objects(
+    connection: duckdb.DuckDBPyConnection, store: Store, table: StoredTable, chunks: Sequence[Chunk]
+) -> str:
     """A SELECT of the objects that chunks of a file list name: the fields of a `NamedObject`."""
+    files = HeldFiles(connection, store, chunks, table.columns, table.key).relation()
     return (
         f"SELECT coalesce(object, {literal(DATA)} || path) AS name, size, {CHECKSUM} AS checksum, "
-        f"coalesce(etag, '') AS etag FROM ({HeldFiles(store, chunks, table.columns).relation().select}) WHERE {HELD}"
+        f"coalesce(etag, '') AS etag FROM ({files.select}) WHERE {HELD}"
     )
 
 
@@ -121,7 +124,7 @@ class NamedObjects:
             if fresh:
                 self._know_rest(table.name, lists[table.name])
                 for store, whole in self._whole(fresh):
-                    self._insert(held_objects(store, table, whole))
+                    self._insert(held_objects(self._connection, store, table, whole))
         insert_rows(self._connection, str(self), _OBJECTS, [msgspec.structs.astuple(found[name]) for name in new])
 
     @property
@@ -192,7 +195,7 @@ class NamedObjects:
         for one in map(self._known_lists.pop, rest):
             with contextlib.suppress(CorruptError):  # what a damaged one lists is not known
                 check_objects(one.store, [(one.chunk.hash, one.chunk.bytes)])
-                select = held_objects(one.store, one.table, [one.chunk])
+                select = held_objects(self._connection, one.store, one.table, [one.chunk])
                 self._connection.execute(f"INSERT INTO {self._known} SELECT name, checksum FROM ({select})")
 
     def _insert(self, select: str) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
 
 from canvasback.errors import RefusedError, RepositoryError
 from canvasback.repository.leases import HeldLease
 from canvasback.repository.points import copy_point
-from canvasback.repository.repository import Repository, open_repository
-from canvasback.storage.locations import within
+from canvasback.repository.recipients import Recipients, change_recipients
+from canvasback.repository.repository import Repository, make_repository, open_repository, with_recipients
+from canvasback.storage.locations import Stores, within
+from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 
 
@@ -26,14 +31,21 @@ def refuse_one_place(one: Store, other: Store) -> None:
         )
 
 
-def open_place(store: Store, of: Repository) -> Repository:
+def open_place(stores: Stores, spelled: str, of: Repository) -> Repository:
     """Open another place of a repository.
+
+    Args:
+        stores: Opens the place.
+        spelled: Where it is.
+        of: The repository.
 
     Raises:
         RepositoryError: There is no repository (``not-a-repository``).
-        RefusedError: There is another one (``other-lake``, ``other-repository``).
+        RefusedError: There is another one (``other-lake``, ``other-repository``), or its keys are others
+            (``other-keys``).
     """
-    found = open_repository(store)
+    found = open_repository(stores, spelled)
+    store = found.store
     if found.marker.lake_id != of.marker.lake_id:
         raise RefusedError(
             "other-lake",
@@ -46,13 +58,49 @@ def open_place(store: Store, of: Repository) -> Repository:
             f"{store.url} is a repository of its own of this lake, not another place of {of.store.url}",
             hint="A mirror is made by mirror itself: name a place where nothing is yet.",
         )
+    ours, theirs = (() if one.recipients is None else one.recipients.keyring.epochs for one in (of, found))
+    if ours[: len(theirs)] != theirs[: len(ours)]:
+        raise RefusedError(
+            "other-keys",
+            f"the keys of {store.url} and of {of.store.url} were rotated each by themselves",
+            hint="Make a new mirror, and rotate keys at the repository itself only.",
+        )
     return found
 
 
-def look_for_place(store: Store, of: Repository) -> Repository | None:
-    """The same; None where there is no repository yet."""
+def make_place(stores: Stores, spelled: str, of: Repository, now: datetime) -> Repository:
+    """Make another place of a repository, for the same recipients if it is sealed; see `make_repository`."""
+    store = stores.open(spelled)
+
+    def make_keys() -> Recipients | None:
+        if of.recipients is None:
+            return None
+        first = msgspec.structs.replace(of.recipients, store=store, number=0)
+        return first.replace(now, of.recipients.all)
+
+    return make_repository(store, msgspec.structs.replace(of.marker, lock=None), now, make_keys)
+
+
+def take_keys(place: Repository, of: Repository, run: Run) -> Repository:
+    """Let a mirror have the keys that the repository has got since: those who can open it stay the same.
+
+    Raises:
+        LockedError: Others change them all the time (``keys-busy``).
+    """
+    if place.recipients is None or of.recipients is None:
+        return place
+    newer = of.recipients.keyring
+    if len(newer.epochs) <= len(place.recipients.keyring.epochs):
+        return place
+    secrets = run.stores.secrets
+    changed = change_recipients(place.recipients, lambda found: found.replace(run.now(), found.all, newer), secrets)
+    return with_recipients(place, changed)
+
+
+def look_for_place(stores: Stores, spelled: str, of: Repository) -> Repository | None:
+    """The same as `open_place`; None where there is no repository yet."""
     try:
-        return open_place(store, of)
+        return open_place(stores, spelled, of)
     except RepositoryError as error:
         if error.code != "not-a-repository":
             raise

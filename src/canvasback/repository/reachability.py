@@ -44,7 +44,7 @@ class Reachability:
         self._store = store
         self._read = layout.FILE_LISTS.union(read)
         self._numbers: dict[str, int] = {}
-        self._columns: list[tuple[Column, ...]] = []
+        self._shapes: list[tuple[tuple[Column, ...], int]] = []
         self._checked: set[str] = set()
         self._versions = OwnTable(connection, "versions of points", _VERSIONS)
         self._objects = OwnTable(connection, "objects of versions", _OBJECTS)
@@ -68,8 +68,8 @@ class Reachability:
         }
         self._check(chunk for table, chunks in fresh.values() if table.name in self._read for chunk in chunks)
         for key, (table, chunks) in fresh.items():
-            number = self._numbers[key] = len(self._columns)
-            self._columns.append(table.columns)
+            number = self._numbers[key] = len(self._shapes)
+            self._shapes.append((table.columns, table.key))
             for chunk in chunks:
                 name = layout.chunk_name(chunk.hash)
                 self._new_objects.append((number, table.name, name, chunk.bytes, chunk.hash))
@@ -92,8 +92,8 @@ class Reachability:
         lists = self._chunks(chosen, layout.FILE_LISTS)
         copies = [
             f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size AS bytes "
-            f"FROM ({HeldFiles(self._store, chunks, columns).relation().select}) WHERE {HELD}"
-            for columns, chunks in lists.items()
+            f"FROM ({HeldFiles(self._connection, self._store, chunks, *shape).relation().select}) WHERE {HELD}"
+            for shape, chunks in lists.items()
         ]
         return " UNION ALL ".join([f"SELECT name, bytes FROM ({chosen})", *copies])
 
@@ -107,7 +107,10 @@ class Reachability:
             besides: Leave out the rows of chunks that these points have too.
         """
         found = self._chunks(self._chosen(points, besides), [table])
-        relations = [relation_of(self._store, table, shape, chunks) for shape, chunks in found.items()]
+        relations = [
+            relation_of(self._connection, self._store, table, columns, chunks, key=epoch)
+            for (columns, epoch), chunks in found.items()
+        ]
         nothing = Relation(table, (), "SELECT NULL WHERE false")
         return " UNION ALL ".join(_cast(relation, columns) for relation in relations or [nothing])
 
@@ -142,14 +145,14 @@ class Reachability:
     def _versions_of(self, points: Iterable[str]) -> str:
         return f"SELECT version FROM {self._versions} WHERE point IN ({', '.join(map(literal, points)) or 'NULL'})"
 
-    def _chunks(self, chosen: str, tables: Iterable[str]) -> dict[tuple[Column, ...], list[Chunk]]:
-        """The chunks of tables among the chosen objects, once each, by the columns that they have."""
-        found: dict[tuple[Column, ...], list[Chunk]] = {}
+    def _chunks(self, chosen: str, tables: Iterable[str]) -> dict[tuple[tuple[Column, ...], int], list[Chunk]]:
+        """The chunks of tables among the chosen objects, once each, by their columns and the epoch of their key."""
+        found: dict[tuple[tuple[Column, ...], int], list[Chunk]] = {}
         for version, chunk, bytes_ in self._connection.execute(
             f"SELECT min(version), chunk, any_value(bytes) FROM ({chosen}) "
             f"WHERE chunk IS NOT NULL AND holder IN ({', '.join(map(literal, tables))}) GROUP BY chunk ORDER BY chunk"
         ).fetchall():
-            found.setdefault(self._columns[version], []).append(Chunk(chunk, 0, bytes_))
+            found.setdefault(self._shapes[version], []).append(Chunk(chunk, 0, bytes_))
         return found
 
 

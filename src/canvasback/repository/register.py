@@ -26,6 +26,7 @@ from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.register import Marks, PointId, Register, Sweep
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format, is_as_stamped, stamped
+from canvasback.repository.keyring import format_of
 from canvasback.repository.protection import protect
 from canvasback.storage import numbered
 from canvasback.storage.owner import owner_of
@@ -116,7 +117,7 @@ class StoredRegister(msgspec.Struct, frozen=True):
         new = stamped(
             RegisterObject(
                 self="",
-                format=layout.FORMAT,
+                format=format_of(self.store),
                 repository_id=owner.repository_id if owner is not None else "",
                 number=number,
                 token=secrets.token_hex(8),

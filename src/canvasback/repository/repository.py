@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -18,11 +19,15 @@ from canvasback.errors import (
     StorageError,
 )
 from canvasback.model.lock import Lock
+from canvasback.model.seal import Seal
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format
 from canvasback.repository.leases import begin_leases
 from canvasback.repository.protection import protect
+from canvasback.repository.recipients import Recipient, Recipients, Sealed, begin_recipients, find_recipients
+from canvasback.repository.sealed_store import SealedStore
 from canvasback.storage.bucket.service import lock_not_enabled
+from canvasback.storage.locations import Stores
 from canvasback.storage.owner import Owner, note_owner
 from canvasback.storage.store import Store
 
@@ -41,6 +46,7 @@ class Marker(msgspec.Struct, frozen=True):
         chunk_rows: The most rows of a chunk.
         chunk_rows_of: The same for tables that differ.
         lock: How its objects are locked against deletion; None where they are not.
+        seal: How its contents are kept from whoever reads its place; None where they are not.
     """
 
     format: int
@@ -51,27 +57,43 @@ class Marker(msgspec.Struct, frozen=True):
     chunk_rows: ChunkRows = layout.CHUNK_ROWS
     chunk_rows_of: dict[str, ChunkRows] = msgspec.field(default_factory=layout.CHUNK_ROWS_OF.copy)
     lock: Lock | None = None
+    seal: Seal | None = None
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """Whose it is, if it is sealed."""
+        return None if self.seal is None else Sealed(self.repository_id, self.lake_id, self.seal.data)
 
 
 class Repository(msgspec.Struct, frozen=True):
     """An opened repository.
 
     Attributes:
-        store: Where its objects are.
+        store: Where its objects are, with their contents as they were before they were sealed.
         marker: What ``canvasback.json`` says.
+        recipients: Who can open it; None where it is not sealed.
     """
 
     store: Store
     marker: Marker
+    recipients: Recipients | None = None
 
 
-def open_repository(store: Store) -> Repository:
+def open_repository(stores: Stores, spelled: str) -> Repository:
     """Open a repository.
+
+    Args:
+        stores: Opens the place, and knows the secrets that a sealed one takes.
+        spelled: Where it is.
 
     Raises:
         RepositoryError: The folder is none (``not-a-repository``).
-        CorruptError: Its marker cannot be read (``marker-corrupt``) or is of a newer format (``format-too-new``).
+        CorruptError: Its marker cannot be read (``marker-corrupt``) or is of a newer format (``format-too-new``); or
+            its keys are gone or changed, see `find_recipients`.
+        RefusedError: It is sealed, and nothing opens it (``key-missing``, ``key-wrong``); or there are secrets, and it
+            is not sealed (``not-sealed``).
     """
+    store = stores.open(spelled)
     where = store.url + layout.MARKER
     try:
         content = store.get(layout.MARKER)
@@ -90,18 +112,48 @@ def open_repository(store: Store) -> Repository:
             f"{where} cannot be read: {error}",
             hint="The points are still there: docs/format.md says how to write the object again.",
         ) from error
-    _note(store, marker)
+    recipients = _recipients(store, marker, stores)
     store.be_as_open_as(layout.MARKER)
-    return Repository(store, marker)
+    return _opened(store, marker, recipients)
 
 
-def create_repository(store: Store, lake_id: str, now: datetime, lock: Lock | None = None) -> Repository:
-    """Make a repository of a lake in an absent or empty folder; see `make_repository`."""
-    return make_repository(store, Marker(layout.FORMAT, str(uuid.uuid4()), lake_id, now, lock=lock), now)
+def create_repository(
+    store: Store,
+    lake_id: str,
+    now: datetime,
+    lock: Lock | None = None,
+    seal: Seal | None = None,
+    recipients: Sequence[Recipient] = (),
+) -> Repository:
+    """Make a repository of a lake in an absent or empty folder; see `make_repository`.
+
+    Args:
+        store: Where it is.
+        lake_id: The lake.
+        now: The time.
+        lock: How its objects are to be locked.
+        seal: How its contents are to be sealed.
+        recipients: Who can open it then.
+    """
+    format_ = layout.FORMAT if seal is None else layout.SEALED_FORMAT
+    marker = Marker(format_, str(uuid.uuid4()), lake_id, now, lock=lock, seal=seal)
+
+    def make_keys() -> Recipients | None:
+        return None if marker.sealed is None else begin_recipients(store, marker.sealed, recipients, now)
+
+    return make_repository(store, marker, now, make_keys)
 
 
-def make_repository(store: Store, marker: Marker, now: datetime) -> Repository:
+def make_repository(
+    store: Store, marker: Marker, now: datetime, make_keys: Callable[[], Recipients | None] = lambda: None
+) -> Repository:
     """Make a repository in an absent or empty folder, of which a marker says what it is.
+
+    Args:
+        store: Where it is.
+        marker: What it is.
+        now: The time.
+        make_keys: Puts the keys there, if it is sealed.
 
     Raises:
         RefusedError: There is one already (``repository-exists``), or something else (``folder-not-empty``); or its
@@ -132,20 +184,42 @@ def make_repository(store: Store, marker: Marker, now: datetime) -> Repository:
             hint="Use it as it is, or name another folder.",
         ) from error
     try:
-        begin_leases(store, now)
+        made = _opened(store, marker, make_keys())
+        begin_leases(made.store, now)
     except StorageError:
-        for name in (layout.MARKER, layout.lease_name(1)):
+        for name in (layout.MARKER, layout.keys_name(1), layout.lease_name(1)):
             store.delete(name)
         raise
-    _note(store, marker)
-    protect(store, layout.MARKER, now)
-    return Repository(store, marker)
+    protect(made.store, layout.MARKER, now)
+    if made.recipients is not None:
+        protect(made.store, layout.keys_name(made.recipients.number), now)
+    return made
 
 
-def _note(store: Store, marker: Marker) -> None:
-    note_owner(store, Owner(marker.repository_id, marker.lake_id, marker.lock))
+def with_recipients(repository: Repository, recipients: Recipients) -> Repository:
+    """A sealed repository with the keys that it has now."""
+    return _opened(recipients.store, repository.marker, recipients)
+
+
+def _recipients(store: Store, marker: Marker, stores: Stores) -> Recipients | None:
+    if marker.sealed is not None:
+        return find_recipients(store, marker.sealed, stores.secrets)
+    if stores.secrets:
+        # Who removed the seal from the marker would have the next backup written for everybody to read.
+        raise RefusedError(
+            "not-sealed",
+            f"there is a key for {store.url}, and its marker says that it is not sealed",
+            hint="Give no key for this one, if it never was. If it was, somebody changed it: write nothing there.",
+        )
+    return None
+
+
+def _opened(store: Store, marker: Marker, recipients: Recipients | None) -> Repository:
+    inside = store if recipients is None else SealedStore(store, recipients.keyring)
+    note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock))
     if marker.lock is not None:
-        store.delete_for_good()
+        inside.delete_for_good()
+    return Repository(inside, marker, recipients)
 
 
 def _refuse_without_locks(store: Store) -> None:

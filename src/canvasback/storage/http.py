@@ -120,6 +120,10 @@ class HttpStore:
         except _FAILURES as error:
             _translate(error, self.url + name)
 
+    def holder(self, name: str) -> Store:
+        """See `Store.holder`."""
+        return self
+
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`."""
         with self._lock:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 
 from canvasback.errors import RefusedError, UsageError
+from canvasback.model.seal import NO_SECRETS, Secrets
 from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
@@ -121,10 +122,17 @@ class Stores:
     Args:
         options: How to reach buckets, by their URLs, or by ``s3://`` and the like for all of a kind.
         limit: How fast files may be copied; None for as fast as can be.
+        secrets: What opens sealed repositories.
     """
 
-    def __init__(self, options: Mapping[str, StoreOptions] | None = None, limit: RateLimit | None = None) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, StoreOptions] | None = None,
+        limit: RateLimit | None = None,
+        secrets: Secrets = NO_SECRETS,
+    ) -> None:
         self.limit = limit
+        self.secrets = secrets
         self._options = {_bucket_or_scheme(begin): of_it for begin, of_it in (options or {}).items()}
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}

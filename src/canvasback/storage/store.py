@@ -138,6 +138,12 @@ class Store(Protocol):
         A look at one costs next to nothing, and what is read twice is the same.
         """
 
+    def holder(self, name: str) -> Store | None:
+        """The store that holds just these bytes under that name; None where they are changed on their way.
+
+        It is the store itself, but for one that stands before another.
+        """
+
     def be_private(self) -> None:
         """Let nobody else on this machine read what is created from now on; who may read a bucket its service says."""
 

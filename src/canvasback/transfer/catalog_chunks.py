@@ -9,6 +9,7 @@ from canvasback.catalog.spec import chunk_key, chunk_order
 from canvasback.model.manifest import StoredTable
 from canvasback.repository.chunk_writer import ChunkWriter
 from canvasback.repository.division import Division, divide
+from canvasback.repository.keyring import epoch_of
 from canvasback.repository.repository import Repository
 from canvasback.transfer.previous_point import Previous
 
@@ -29,6 +30,7 @@ def divide_catalog(image: Image, repository: Repository, previous: Previous) -> 
             repository.marker.chunk_rows_of.get(name, repository.marker.chunk_rows),
             before.table if before is not None else None,
             before.chunks if before is not None else (),
+            epoch_of(repository.store),
         )
     return divisions
 

@@ -17,6 +17,7 @@ from canvasback.errors import (
 )
 from canvasback.repository import layout
 from canvasback.repository.at_risk import is_at_risk
+from canvasback.repository.copy_names import copy_name, spare_name, version_name
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import PIECE, Hashed, hash_stream, new_hasher
 from canvasback.storage.local.batch import SMALL, SmallFile, copy_small
@@ -95,8 +96,8 @@ class Copier:
                 With others it is a content of its own, and the new one is held under another name.
         """
         task = arrived.task
-        usual = layout.copy_name(task.path, elsewhere=task.elsewhere)
-        name = layout.version_name(task.path, arrived.checksum.removeprefix("blake3:"))
+        usual = copy_name(self._store, task.path, task.expected, elsewhere=task.elsewhere)
+        name = version_name(self._store, task.path, arrived.checksum.removeprefix("blake3:"), task.expected)
         if not recorded or any(self.has(arrived, checksum) for checksum in recorded):
             name = usual
             self._store.delete(usual)
@@ -124,19 +125,27 @@ class Copier:
         if self._run.stores.limit:
             return {}
         small = [task for task in tasks if task.expected <= SMALL and not task.elsewhere and is_safe_name(task.path)]
-        files = [SmallFile(task.path, layout.DATA + task.path, task.expected) for task in small]
+        names = [copy_name(self._store, task.path, task.expected, elsewhere=False) for task in small]
+        files = [SmallFile(task.path, name, task.expected) for task, name in zip(small, names, strict=True)]
         arrived = {
-            task: Arrived(task, "", "", task.expected, f"blake3:{copy.blake3}", None, copy.modified_ns, copied=True)
-            for task, copy in zip(small, copy_small(self._files.inside, self._store, files), strict=True)
+            task: Arrived(
+                task,
+                size=task.expected,
+                checksum=f"blake3:{copy.blake3}",
+                object=layout.recorded_object(task.path, name, elsewhere=False),
+                modified_ns=copy.modified_ns,
+                copied=True,
+            )
+            for task, name, copy in zip(small, names, copy_small(self._files.inside, self._store, files), strict=True)
             if copy is not None
         }
         self._run.progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
         return arrived
 
     def _copy_one(self, task: Task, stop: Stop) -> Arrived:
-        name = layout.copy_name(task.path, elsewhere=task.elsewhere)
+        name = copy_name(self._store, task.path, task.expected, elsewhere=task.elsewhere)
         if self._at_risk_ns and is_at_risk(self._store.stat(name), self._at_risk_ns):
-            name = layout.spare_name(task.path)
+            name = spare_name(self._store, task.path, task.expected)
         arrived = self._put(task, name, stop)
         self._run.progress.advance(files=1, bytes_=arrived.size)
         return arrived

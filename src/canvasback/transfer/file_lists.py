@@ -89,9 +89,9 @@ class FileLists:
         tables = {kind: divisions.get(KINDS[kind][0]) for kind in KINDS}
         self.leaves = {kind: list(table.ranges) if table else [] for kind, table in tables.items()}
         self.held = {
-            kind: HeldFiles(repository.store, found.chunks, found.table.columns)
+            kind: HeldFiles(self.connection, repository.store, found.chunks, found.table.columns, found.table.key)
             if (found := previous.files.get(kind))
-            else HeldFiles(repository.store, ())
+            else HeldFiles(self.connection, repository.store, ())
             for kind in KINDS
         }
         self.affected = {kind: self._affected(kind, previous, divisions) for kind in KINDS}

@@ -43,10 +43,9 @@ def check_lake(image: Image, store: Store, expected: str, previous: Previous) ->
     known: set[str] = set()
     before = previous.tables.get(_SCHEMAS)
     if is_doubtful(uuids, expected) and before is not None:
-        rows = image.connection.execute(
-            "SELECT schema_uuid::VARCHAR FROM "
-            f"({relation_of(store, _SCHEMAS, before.table.columns, before.chunks).select})"
-        ).fetchall()
+        shape = before.table.columns
+        schemas = relation_of(image.connection, store, _SCHEMAS, shape, before.chunks, key=before.table.key)
+        rows = image.connection.execute(f"SELECT schema_uuid::VARCHAR FROM ({schemas.select})").fetchall()
         known = {row[0] for row in rows}
     refuse_other_lake(uuids, expected, known)
 
@@ -93,7 +92,7 @@ def next_timeline(image: Image, store: Store, previous: Previous, divisions: Map
     changed = [chunk for chunk in found.chunks if chunk not in current] if found else []
     if found is None or not changed:
         return before.timeline
-    old = relation_of(store, _SNAPSHOTS, found.table.columns, changed)
+    old = relation_of(image.connection, store, _SNAPSHOTS, found.table.columns, changed, key=found.table.key)
     contradicting = image.connection.execute(
         f"SELECT count(*) FROM ({old.select}) o JOIN ({image.tables[_SNAPSHOTS].select}) n USING (snapshot_id) "
         # Engines keep times in their own ways, and not all of them nanoseconds.

@@ -21,7 +21,7 @@ from canvasback.model.plans.backup import BackupPlan
 from canvasback.model.register import Register, check_note, check_tags
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.chunk_writer import ChunkWriter
-from canvasback.repository.layout import FORMAT
+from canvasback.repository.keyring import format_of
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import known_to_leases, publish_point
 from canvasback.repository.register import change_register, find_register
@@ -58,7 +58,7 @@ def back_up(
         Request(
             lake=name,
             engine=open_engine(name, run.stores),
-            repository=open_repository(run.stores.open(repository)),
+            repository=open_repository(run.stores, repository),
             run=run,
             data_path=data_path,
             recheck=recheck,
@@ -235,7 +235,7 @@ class Backup(msgspec.Struct):
         arrivals.report(planned.findings)
         manifest = Manifest(
             self="",
-            format=FORMAT,
+            format=format_of(repository.store),
             id="",
             repository_id=repository.marker.repository_id,
             lake_id=repository.marker.lake_id,

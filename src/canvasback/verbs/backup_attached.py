@@ -72,7 +72,7 @@ def backup_attached(
     request = Request(
         lake=attached.name,
         engine=attached.engine(),
-        repository=open_repository(run.stores.open(repository)),
+        repository=open_repository(run.stores, repository),
         run=run,
         data_path=data_path,
         recheck=recheck,

@@ -30,7 +30,7 @@ def list_points(repository: str, *, forgotten: bool | None = False, stores: Stor
     Returns:
         The points. Where the register is damaged nobody knows which are forgotten: all are listed, with a finding.
     """
-    store = open_repository((stores or Stores()).open(repository)).store
+    store = open_repository(stores or Stores(), repository).store
     register, findings = read_register(store)
     hidden = register.forgotten()
     found: list[PointSummary] = []

@@ -71,7 +71,7 @@ def lock(
         CorruptError: The register is damaged (``register-corrupt``), so that nobody knows which points are forgotten.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    store = open_repository(run.stores.open(repository)).store
+    store = open_repository(run.stores, repository).store
     protection = protection_of(store)
     if protection is None:
         raise RefusedError(

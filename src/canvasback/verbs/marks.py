@@ -129,7 +129,7 @@ def _say(
     say: Callable[[Register, str], Register],
 ) -> tuple[str, Marks]:
     """Say something of a point; its id, and all that is said of it then."""
-    store = open_repository((stores or Stores()).open(repository)).store
+    store = open_repository(stores or Stores(), repository).store
     id_ = find_point(store, point)
     return id_, change_register(store, clock, lambda register: say(register, id_)).marks(id_)
 

@@ -9,7 +9,6 @@ from canvasback.repository import layout
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, place_in_s3
-from canvasback.storage.run import Run
 
 _PRUNED_BY = (layout.LEASES, layout.REGISTER, layout.POINTS, layout.PROBE)
 """What a prune writes: leases, what it says of points, the names of points that may not come any more."""
@@ -30,7 +29,7 @@ def policy(repository: str, *, role: Role | str, stores: Stores | None = None) -
         RefusedError: The repository is not in S3 (``policy-unsupported``).
     """
     wanted = Role.of(role)
-    opened = open_repository(Run.begin(stores=stores).stores.open(repository))
+    opened = open_repository(stores or Stores(), repository)
     place = place_in_s3(opened.store.url)
     if place is None:
         raise RefusedError(

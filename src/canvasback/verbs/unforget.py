@@ -39,7 +39,7 @@ def unforget(
         RefusedError: What one of them names is being deleted (``point-pruned``); none was brought back.
         CorruptError: The register is damaged (``register-corrupt``); nothing was changed.
     """
-    store = open_repository((stores or Stores()).open(repository)).store
+    store = open_repository(stores or Stores(), repository).store
     found: list[str] = []
 
     def bring_back(register: Register) -> Register:

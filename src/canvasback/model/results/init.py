@@ -14,6 +14,9 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
         lake_id: The lake that it is for.
         lock: In which mode its objects are locked against deletion; null where they are not.
         lock_days: For how many days; null where they are not.
+        sealed_for: The names of those who can open it; empty where it is not sealed.
+        seals_data: Whether copies of data files are sealed too.
+        readable_data: Whether it is sealed, and copies of data files can be read by whoever reads it all the same.
     """
 
     repository: str
@@ -21,3 +24,6 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     lake_id: str
     lock: str | None = None
     lock_days: int | None = None
+    sealed_for: tuple[str, ...] = ()
+    seals_data: bool = False
+    readable_data: bool = False

@@ -185,6 +185,10 @@ class ObjectStore:
         pieces, stat = self._again(lambda: self.bucket.stream(key, start, etag), name)
         return pieces, self._named(stat)
 
+    def holder(self, name: str) -> Store:  # noqa: ARG002 - it changes nothing
+        """See `Store.holder`."""
+        return self
+
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`."""
         with self._lock:
@@ -216,10 +220,11 @@ class ObjectStore:
 
     def copy_from(self, name: str, origin: Store, origin_name: str, size: int, *, etag: str = "") -> Copied | None:
         """See `Store.copy_from`."""
-        if not isinstance(origin, ObjectStore) or origin.bucket.service != self.bucket.service:
+        holder = origin.holder(origin_name)
+        if not isinstance(holder, ObjectStore) or holder.bucket.service != self.bucket.service:
             return None
-        key, origin_key = self.key(name), origin.key(origin_name)
-        stat = origin.bucket.head(origin_key)
+        key, origin_key = self.key(name), holder.key(origin_name)
+        stat = holder.bucket.head(origin_key)
         if stat is None:
             raise ObjectMissingError(origin.url + origin_name)
         if stat.size != size or (etag and stat.etag != etag):
@@ -227,7 +232,7 @@ class ObjectStore:
         # Most services overwrite when they copy, whatever is asked.
         if self.stat(name) is not None:
             raise ObjectExistsError(self.url + name)
-        copied = self.bucket.copy(key, origin.bucket, origin_key, stat)
+        copied = self.bucket.copy(key, holder.bucket, origin_key, stat)
         return None if copied is None else msgspec.structs.replace(copied, modified_ns=stat.modified_ns)
 
     def place_new(

@@ -51,13 +51,17 @@ class SmallCopy(msgspec.Struct, frozen=True):
 def copy_small(source: Store, target: Store, files: Sequence[SmallFile]) -> list[SmallCopy | None]:
     """Create an object of each file as `LocalStore.copy_new` does, or nothing at all.
 
+    A store that changes contents on their way changes those of all the files, or of none.
+
     Returns:
         For each file its copy; None where it was not copied, for whatever reason: nothing was left of it, and to
         copy it by itself tells the reason. Nothing is, unless both stores are folders.
     """
-    if not (isinstance(source, LocalStore) and isinstance(target, LocalStore)):
+    from_ = source.holder(files[0].source) if files else None
+    to = target.holder(files[0].target) if files else None
+    if not (isinstance(from_, LocalStore) and isinstance(to, LocalStore)):
         return [None] * len(files)
-    return [_copy(source.path(file.source), target, target.new_path(file.target), file.size) for file in files]
+    return [_copy(from_.path(file.source), to, to.new_path(file.target), file.size) for file in files]
 
 
 def _copy(source: str, store: LocalStore, target: str, size: int) -> SmallCopy | None:

@@ -59,6 +59,10 @@ class LocalStore:
         refuse_unsafe_name(name, self.folder)
         return self.url + name
 
+    def holder(self, name: str) -> Store:  # noqa: ARG002 - it changes nothing
+        """See `Store.holder`."""
+        return self
+
     def new_path(self, name: str) -> str:
         """The file that will hold an object that is about to be created; the next `sync` flushes it.
 

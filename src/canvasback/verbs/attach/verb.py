@@ -29,6 +29,7 @@ from canvasback.model.relation import literal
 from canvasback.model.results.attach import AttachResult
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.repository.keyring import keyring_of
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.run import Run
@@ -79,7 +80,8 @@ def attach(
     Raises:
         RefusedError: The file is there already (``target-not-empty``), no point holds the moment
             (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), the file is named
-            by a URL (``url-not-writable``), or DuckLake would not read the lake (``point-unreadable``).
+            by a URL (``url-not-writable``), DuckLake would not read the lake (``point-unreadable``), or copies of data
+            files are sealed (``data-sealed``).
         CorruptError: The point's manifest or an index object is damaged.
     """
     if out is not None:
@@ -87,6 +89,13 @@ def attach(
     run = Run.begin(stores=stores, clock=clock)
     moment = moment_of(at_snapshot, at_time, run.now())
     opened, manifest, commit = open_moment(run.stores, repository, point, moment)
+    keyring = keyring_of(opened.store)
+    if keyring is not None and keyring.data:
+        raise RefusedError(
+            "data-sealed",
+            f"copies of data files in {opened.store.url} are sealed, and DuckDB cannot read them where they lie",
+            hint="Restore the point to a new place, and read that.",
+        )
     name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
     target = os.path.abspath(f"{name}.ducklake" if out is None else out)
     if os.path.lexists(target):
@@ -136,6 +145,16 @@ def attach(
                 f"the lake is of DuckLake version {version}: a newer extension wants to migrate it, which a file "
                 "for reading does not allow",
                 f"Attach it with {_READERS[version]}, or restore it to a new place and attach that.",
+            )
+        )
+    if keyring is not None:
+        findings.add(
+            Finding(
+                "needs-key",
+                "info",
+                opened.store.url,
+                "the chunks are encrypted, and DuckDB reads them with the key in its session",
+                "Run in that session, before the ATTACH, what key sql prints.",
             )
         )
     if is_remote(opened.store.url):

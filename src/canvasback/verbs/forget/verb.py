@@ -59,7 +59,7 @@ def forget(
         CorruptError: The register is damaged (``register-corrupt``); nothing was changed.
     """
     run = Run.begin(stores=stores, progress=progress, clock=clock)
-    store = open_repository(run.stores.open(repository)).store
+    store = open_repository(run.stores, repository).store
     for _ in range(ATTEMPTS):
         found = find_register(store)
         plan = _plan(store, found, run, points, policy or Policy(), dry_run=dry_run)

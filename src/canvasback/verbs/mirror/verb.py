@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import msgspec
-
 from canvasback.catalog.connections import connect
 from canvasback.datapath.data_root import refuse_nesting
 from canvasback.model.clock import now
@@ -15,11 +13,11 @@ from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.mirror import MirrorResult
 from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
-from canvasback.repository.places import look_for_place, refuse_one_place
+from canvasback.repository.places import look_for_place, make_place, refuse_one_place, take_keys
 from canvasback.repository.points import find_point, list_points, stored_points
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import change_register
-from canvasback.repository.repository import make_repository, open_repository
+from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.reach import reach_of
@@ -67,20 +65,23 @@ def mirror(
         CanvasbackError: Not all could be copied; the next run goes on from there.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    opened = open_repository(run.stores.open(repository))
+    opened = open_repository(run.stores, repository)
     origin, target = opened.store, run.stores.open(to)
     refuse_one_place(origin, target)
-    makes = look_for_place(target, opened) is None
+    place = look_for_place(run.stores, to, opened)
+    makes = place is None
     wanted = sorted({find_point(origin, point) for point in points}) if points else list_points(origin)
     _refuse_data_path(origin, target, wanted)
     findings = Findings()
+    if not dry_run:
+        place = make_place(run.stores, to, opened, run.now()) if place is None else take_keys(place, opened, run)
+    if place is not None:
+        target = place.store
     with temporary_folder() as folder, connect(folder, reach=reach_of(origin, *reach_of(target))) as connection:
         mirroring = Mirroring(run, connection, origin, target, findings, makes=makes)
         if dry_run:
             plan, copied = mirroring.plan(wanted), None
         else:
-            if makes:
-                make_repository(target, msgspec.structs.replace(opened.marker, lock=None), run.now())
             with hold_lease(target, "mirror", run.clock) as lease:
                 refuse_at_risk(target, run.now())
                 there = stored_points(origin)

@@ -87,7 +87,7 @@ def prune(
             f"a grace of {grace} is shorter than an hour, and any run may be held up for longer",
             hint="Give a longer one: it has to be longer than the longest run that writes to the repository.",
         )
-    store = open_repository(run.stores.open(repository)).store
+    store = open_repository(run.stores, repository).store
     for _ in range(_ATTEMPTS):
         with (
             suppress(_ChangedError),  # then all is looked at again

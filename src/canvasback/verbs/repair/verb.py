@@ -62,10 +62,9 @@ def repair(
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     level = RepairLevel.of(level)
-    opened = open_repository(run.stores.open(repository))
-    other = run.stores.open(source)
-    refuse_one_place(opened.store, other)
-    open_place(other, opened)
+    opened = open_repository(run.stores, repository)
+    refuse_one_place(opened.store, run.stores.open(source))
+    other = open_place(run.stores, source, opened).store
     findings = Findings()
     with temporary_folder() as folder, connect(folder, reach=reach_of(opened.store, *reach_of(other))) as connection:
         repairing = Repairing(run, connection, opened.store, other, findings)

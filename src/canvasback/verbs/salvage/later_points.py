@@ -150,7 +150,9 @@ class LaterPoints:
                 with suppress(CorruptError, duckdb.Error):
                     [table] = (table for table in earlier.tables if table.name == _SNAPSHOTS)
                     chunks = read_chunks(image.connection, store, table)
-                    snapshots.append(relation_of(store, table.name, table.columns, chunks).select)
+                    snapshots.append(
+                        relation_of(image.connection, store, table.name, table.columns, chunks, key=table.key).select
+                    )
             return _compared(manifest, image, live, snapshots)
 
         def newest_first(of: list[str]) -> Iterator[_Seen]:

@@ -179,7 +179,7 @@ def _find_point(
     data_path: str | None,
 ) -> tuple[FastForward | None, Divergence | None]:
     """What brings the catalog forward to a point, if one is later; or where it parted from the newest one."""
-    opened = open_repository(run.stores.open(repository))
+    opened = open_repository(run.stores, repository)
     image = None if live is None else live.image
     later = LaterPoints(opened, image, damaged, run.jobs_for(opened.store), closing).find()
     if not isinstance(later, LaterPoint):

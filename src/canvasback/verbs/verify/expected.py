@@ -114,7 +114,9 @@ class NeededObjects(OwnTable):
         rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
         insert_rows(self._connection, str(self), _NEEDED, rows)
         for table in manifest.files:
-            select = held_objects(self._store, table, read_chunks(self._connection, self._store, table))
+            select = held_objects(
+                self._connection, self._store, table, read_chunks(self._connection, self._store, table)
+            )
             refuse_unsafe_names(self._connection, select)
             self._connection.execute(
                 f"INSERT INTO {self} SELECT name, size, checksum, {literal(manifest.id)} FROM ({select})"

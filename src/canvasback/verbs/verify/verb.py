@@ -72,7 +72,7 @@ def verify(
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress)
     level = VerifyLevel.of(level)
-    store = open_repository(run.stores.open(repository)).store
+    store = open_repository(run.stores, repository).store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     findings.extend(read_register(store)[1])
