@@ -25,6 +25,10 @@ Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake,
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
+WitnessOf = Annotated[
+    str | None, typer.Option("--witness", help="A second place that knows which point was the newest; else the file's.")
+]
+
 TagIt = Annotated[list[str] | None, typer.Option("--tag", help="A name for the point; may be given again.")]
 NoteIt = Annotated[str, typer.Option("--note", help="What to note of the point.")]
 SomePoints = Annotated[list[str] | None, typer.Argument(metavar="[POINT]…", help="Ids, or unique beginnings of them.")]

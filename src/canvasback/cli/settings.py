@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         retention: Which points ``forget`` keeps where no option says it.
         identity: The file with the secret key of age that opens sealed repositories.
         passphrase_file: The file with the passphrase that does.
+        witness: A second place that is told of new points, and asked whether a repository is what it was.
     """
 
     repository: str | None = None
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     retention: Policy | None = None
     identity: str | None = None
     passphrase_file: str | None = None
+    witness: str | None = None
 
     def stores(self, limit_rate: str | None = None) -> Stores:
         """What opens stores as the file says, and copies no faster than asked.

@@ -173,6 +173,13 @@ def encryption(connection: duckdb.DuckDBPyConnection, store: Store) -> str:
     return f", ENCRYPTION_CONFIG {{footer_key: {literal(keyring.parquet_key_name(keyring.newest.number))}}}"
 
 
+def let_read(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """Let a connection read a repository's chunks that another connection's relations name."""
+    keyring = keyring_of(store)
+    if keyring is not None:
+        keyring.let_read(connection)
+
+
 def parquet_options(connection: duckdb.DuckDBPyConnection, store: Store, epoch: int) -> str:
     """What ``read_parquet`` needs to read a repository's chunks on a connection; nothing where they are not sealed.
 

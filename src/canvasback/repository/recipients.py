@@ -117,6 +117,11 @@ class Recipients(msgspec.Struct, frozen=True):
         """The public keys of those whose secrets are given, and open the repository."""
         return {one.key for one in self.all if _opened(one, secrets) is not None}
 
+    def unopened(self, secrets: Secrets) -> list[str]:
+        """The names of those whose secrets are given, and do not open what is sealed for them."""
+        given = {age.recipient_of(identity) for identity in secrets.identities}
+        return [one.name for one in self.all if one.key in given and _opened(one, secrets) is None]
+
     def replace(self, now: datetime, recipients: Sequence[Recipient], keyring: Keyring | None = None) -> Recipients:
         """Put others in their place, durably; their ``sealed`` is made anew.
 

@@ -8,8 +8,24 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
+from canvasback.repository.keyring import keyring_of
 from canvasback.repository.own_table import OwnTable
 from canvasback.storage.store import Store
+
+
+def name_from_outside(store: Store) -> str:
+    """An SQL expression of where below a new data path a file from outside of the old one is put.
+
+    It is that of its object, unless that tells nothing: DuckLake reads values of partitions from ``key=value``.
+
+    Args:
+        store: The repository.
+    """
+    if keyring_of(store) is None:
+        return "name"
+    parts = "string_split(path, '/')"
+    shown = f"list_append(list_filter({parts}[:-2], lambda part: contains(part, '=')), {parts}[-1])"
+    return f"{literal(layout.EXTERNAL)} || md5(path) || '/' || array_to_string({shown}, '/')"
 
 
 def list_places(
@@ -45,7 +61,7 @@ def list_places(
     # DuckLake's cleanup would delete it there.
     absent = f"{literal(root)} || 'external/absent/' || kind || '-' || file_id || '.parquet'"
     outside = (
-        f"CASE WHEN checksum IS NULL THEN {absent} ELSE {literal(root)} || name END"
+        f"CASE WHEN checksum IS NULL THEN {absent} ELSE {literal(root)} || {name_from_outside(store)} END"
         if moving
         else "CASE WHEN path[1] = '/' OR regexp_matches(path, '^[a-z0-9]+://') THEN path "
         f"ELSE {literal(manifest.relative_to)} || path END"

@@ -18,6 +18,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.restore import RestoreResult
 from canvasback.repository.register import read_register
+from canvasback.repository.witness import Witness
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, relative_folder
 from canvasback.storage.run import Run
@@ -37,6 +38,7 @@ def restore(
     level: RestoreLevel | str = RestoreLevel.EXISTS,
     replace: bool = False,
     shares_files: bool = False,
+    witness: str | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -60,6 +62,8 @@ def restore(
         replace: Move a catalog that is there aside first.
         shares_files: Let the restored catalog share its files with one of the same lake that is alive elsewhere. Each
             of the two takes what the other writes for orphaned files, which DuckLake's cleanup deletes.
+        witness: A second folder or URL that knows which point was the newest, see `canvasback.backup`: with it an old
+            state of the repository does not pass for it (``rolled-back``).
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -84,6 +88,7 @@ def restore(
     engine = open_engine(name)
     aside = engine.prepare(replace=replace)
     opened, manifest, commit = open_moment(run.stores, repository, point, moment_of(at_snapshot, at_time, run.now()))
+    doubts = () if witness is None else Witness(run.stores.open(witness), opened).asked()
     root = folder_url(data_path) if data_path is not None else manifest.data_root
     spelled = relative_folder(data_path or "/") if relative else ""
     target = Target(
@@ -102,7 +107,7 @@ def restore(
         level=level,
         run=run,
         sharing=sharing,
-        damage=read_register(opened.store)[1],
+        damage=(*read_register(opened.store)[1], *doubts),
     ).restore(dry_run=dry_run)
 
 

@@ -8,7 +8,19 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
+from canvasback.cli.options import (
+    AsJson,
+    DataPath,
+    DryRun,
+    Jobs,
+    Lake,
+    LimitRate,
+    NoteIt,
+    Quiet,
+    Repo,
+    TagIt,
+    WitnessOf,
+)
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -36,6 +48,7 @@ def backup(
     ] = False,
     tag: TagIt = None,
     note: NoteIt = "",
+    witness: WitnessOf = None,
     dry_run: DryRun = False,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
@@ -53,6 +66,7 @@ def backup(
             jobs=jobs,
             recheck=recheck,
             full=full,
+            witness=settings.witness if witness is None else witness,
             only_new=only_new,
             tags=tag or (),
             note=note,

@@ -9,7 +9,18 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, AtSnapshot, AtTime, DryRun, Jobs, LimitRate, Quiet, Repo, SomePoint
+from canvasback.cli.options import (
+    AsJson,
+    AtSnapshot,
+    AtTime,
+    DryRun,
+    Jobs,
+    LimitRate,
+    Quiet,
+    Repo,
+    SomePoint,
+    WitnessOf,
+)
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -49,6 +60,7 @@ def restore(
         bool,
         typer.Option("--shares-files", help="Share the files with the lake's catalog that is alive elsewhere."),
     ] = False,
+    witness: WitnessOf = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
@@ -68,6 +80,7 @@ def restore(
                     "--replace": replace,
                     "--shares-files": shares_files,
                     "--relative": relative,
+                    "--witness": witness is not None,
                 },
             )
             return canvasback.restore_tables(
@@ -96,6 +109,7 @@ def restore(
             level=level or RestoreLevel.EXISTS,
             replace=replace,
             shares_files=shares_files,
+            witness=settings.witness if witness is None else witness,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),

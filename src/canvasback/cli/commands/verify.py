@@ -8,7 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, Jobs, Point, Quiet, Repo
+from canvasback.cli.options import AsJson, Jobs, Point, Quiet, Repo, WitnessOf
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -20,8 +20,7 @@ from canvasback.model.results.verify import ProtectedPoint, VerifyResult
 
 app = typer.Typer()
 
-_OF_LOCKS = {"lock-missing", "lock-short"}
-"""Findings of points that are whole."""
+_OF_WHOLE_POINTS = {"lock-missing", "lock-short", "other-keys", "rolled-back", "witness-silent", "witness-unreadable"}
 
 
 @app.command()
@@ -30,6 +29,7 @@ def verify(
     repo: Repo = None,
     all_points: Annotated[bool, typer.Option("--all", help="Verify every point.")] = False,
     level: Annotated[VerifyLevel, typer.Option(help="How deeply to look.")] = VerifyLevel.EXISTS,
+    witness: WitnessOf = None,
     jobs: Jobs = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -43,6 +43,7 @@ def verify(
             point,
             all_points=all_points,
             level=level,
+            witness=settings.witness if witness is None else witness,
             jobs=jobs,
             stores=settings.stores(),
             progress=progress_for(quiet=quiet),
@@ -53,7 +54,7 @@ def verify(
 
 def _text(result: VerifyResult) -> str:
     read = f", {size(result.bytes)} read" if result.bytes else ""
-    verdict = "damaged" if result.finding_counts.keys() - _OF_LOCKS else "sound"
+    verdict = "damaged" if result.finding_counts.keys() - _OF_WHOLE_POINTS else "sound"
     points = result.points[0] if len(result.points) == 1 else many(len(result.points), "point")
     return "\n".join([
         f"{points}: {verdict} at level {result.level} ({many(result.objects, 'object')}{read}, {result.seconds:.2f} s)",

@@ -89,13 +89,7 @@ def attach(
     run = Run.begin(stores=stores, clock=clock)
     moment = moment_of(at_snapshot, at_time, run.now())
     opened, manifest, commit = open_moment(run.stores, repository, point, moment)
-    keyring = keyring_of(opened.store)
-    if keyring is not None and keyring.data:
-        raise RefusedError(
-            "data-sealed",
-            f"copies of data files in {opened.store.url} are sealed, and DuckDB cannot read them where they lie",
-            hint="Restore the point to a new place, and read that.",
-        )
+    _refuse_sealed_data(opened.store)
     name = manifest.id if moment is None else f"{manifest.id}-at-s{commit.snapshot}"
     target = os.path.abspath(f"{name}.ducklake" if out is None else out)
     if os.path.lexists(target):
@@ -106,6 +100,7 @@ def attach(
     with image_of(opened.store, manifest, by_url=True, others=[os.path.dirname(target)]) as image:
         try:
             _refuse_unreadable(image, manifest.id, commit.snapshot)
+            _refuse_sealed_partitions(image, opened.store)
             findings.extend(lost_types(image, manifest))
             shown = in_dialect(readable(image), "duckdb")
             if commit.snapshot < manifest.snapshot_id:
@@ -147,7 +142,7 @@ def attach(
                 f"Attach it with {_READERS[version]}, or restore it to a new place and attach that.",
             )
         )
-    if keyring is not None:
+    if keyring_of(opened.store) is not None:
         findings.add(
             Finding(
                 "needs-key",
@@ -178,12 +173,35 @@ def attach(
     )
 
 
+def _refuse_sealed_data(store: Store) -> None:
+    keyring = keyring_of(store)
+    if keyring is not None and keyring.data:
+        raise RefusedError(
+            "data-sealed",
+            f"copies of data files in {store.url} are sealed, and DuckDB cannot read them where they lie",
+            hint="Restore the point to a new place, and read that.",
+        )
+
+
 def _refuse_unreadable(image: Image, point: str, snapshot: int) -> None:
     for finding in unreadable(image, snapshot):
         raise RefusedError(
             "point-unreadable",
             f"the lake of point {point} cannot be looked at: {finding.where} {finding.message}",
             hint="Attach an older point: list names them. Or restore this one, and see what check says of it.",
+        )
+
+
+def _refuse_sealed_partitions(image: Image, store: Store) -> None:
+    """See that DuckLake need not read values from the names of files, which a sealed repository does not have."""
+    mapping = image.tables.get("ducklake_name_mapping")
+    if mapping is None or keyring_of(store) is None or not mapping.has("is_partition"):
+        return
+    if image.connection.execute(f"SELECT true FROM ({mapping.select}) WHERE is_partition LIMIT 1").fetchone():
+        raise RefusedError(
+            "data-sealed",
+            f"values of partitions stand in the names of some files of the lake, and names in {store.url} tell nothing",
+            hint="Restore the point to a new place, and read that.",
         )
 
 

@@ -27,6 +27,8 @@ from canvasback.repository import layout
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
+from canvasback.storage.store import Store
+from canvasback.transfer.destinations import name_from_outside
 from canvasback.transfer.new_lake import Restoring, Target
 from canvasback.verbs.salvage.later_points import LaterPoint
 
@@ -38,13 +40,13 @@ class FastForward(msgspec.Struct, frozen=True, kw_only=True):
         plan: The plan.
         restoring: Brings the point back.
         catalog: What the catalog is afterwards, in DuckDB's dialect; can be read as long as the point's image.
-        copies: Where copies are of the data path's files, under their names, that are put there where one is missing.
+        copies: The repository, whose copies of the data path's files are put there where one is missing.
     """
 
     plan: ForwardPlan
     restoring: Restoring
     catalog: Image
-    copies: str
+    copies: Store
 
 
 def plan_fast_forward(
@@ -121,8 +123,8 @@ def plan_fast_forward(
         findings=planned.findings,
         finding_counts=planned.finding_counts,
     )
-    copies = opened.store.url + layout.DATA
-    return FastForward(plan=plan, restoring=restoring, catalog=_afterwards(later, root), copies=copies)
+    catalog = _afterwards(later, root, opened.store)
+    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=opened.store)
 
 
 def fast_forward(planned: FastForward) -> FastForwardResult:
@@ -165,7 +167,7 @@ def result_of(plan: ForwardPlan, *, dry_run: bool) -> FastForwardResult:
     )
 
 
-def _afterwards(later: LaterPoint, root: str) -> Image:
+def _afterwards(later: LaterPoint, root: str, store: Store) -> Image:
     """What the catalog is once a point took its place, with its data path at ``root``; in DuckDB's dialect."""
     image, saved = in_dialect(later.image, "duckdb"), later.manifest.data_root
     if root == saved:
@@ -174,12 +176,15 @@ def _afterwards(later: LaterPoint, root: str) -> Image:
     elsewhere = image.connection.execute(
         f"SELECT kind, file_id, path FROM ({named_files(image, saved)}) WHERE elsewhere"
     ).fetchall()
-    moved = [
-        f"({literal(kind)}, {file_id}, {literal(root + layout.copy_name(path, elsewhere=True))})"
+    rows = (
+        f"({literal(kind)}, {file_id}, {literal(path)}, {literal(layout.copy_name(path, elsewhere=True))})"
         for kind, file_id, path in elsewhere
-    ]
-    listed = f"SELECT * FROM (VALUES {', '.join(moved)}) v(kind, file_id, location)" if moved else None
-    return repoint(image, saved, root, listed)
+    )
+    moved = (
+        f"SELECT kind, file_id, {literal(root)} || {name_from_outside(store)} AS location "
+        f"FROM (VALUES {', '.join(rows)}) v(kind, file_id, path, name)"
+    )
+    return repoint(image, saved, root, moved if elsewhere else None)
 
 
 def _see_unchanged(engine: Engine, lake: LakeName, expected: Expected | None) -> None:

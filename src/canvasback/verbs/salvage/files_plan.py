@@ -47,7 +47,7 @@ def plan_files(
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         progress: Told how the work goes on.
-        copies: Holds copies of the data path's files, which are put there first.
+        copies: The repository whose copies of the data path's files are put there first.
     """
     listing = Listing(image.connection, store, progress)
     unknown = unknown_files(image, root, listing)

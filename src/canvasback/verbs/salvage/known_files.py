@@ -8,6 +8,7 @@ import msgspec
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
+from canvasback.repository.copy_names import copy_name
 from canvasback.storage.store import Store
 
 
@@ -35,26 +36,33 @@ class KnownFiles:
         image: The catalog in DuckDB's dialect.
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
-        copies: Holds copies of its files, which take the places of those that are gone or of another size.
+        copies: The repository whose copies of its files take the places of those that are gone or of another size.
     """
 
     def __init__(self, image: Image, root: str, store: Store, copies: Store | None) -> None:
         self._image = image
         self._root = root
-        self._stores = [store] if copies is None else [store, copies]
+        self._store = store
+        self._copies = copies
 
     def find(self, kind: str, file_id: int) -> KnownFile | None:
         """A file, whole if anybody has it so."""
         found: KnownFile | None = None
         if (kind, file_id) in self._named:
             name, size = self._named[kind, file_id]
-            for store in self._stores:
-                stat = store.stat(name)
+            for file in self._places(name, size):
+                stat = file.store.stat(file.name)
                 if stat is not None and stat.size == size:
-                    return KnownFile(store, name)
+                    return file
                 if stat is not None and found is None:
-                    found = KnownFile(store, name)
+                    found = file
         return found
+
+    def _places(self, name: str, size: int) -> list[KnownFile]:
+        live = KnownFile(self._store, name)
+        if self._copies is None:
+            return [live]
+        return [live, KnownFile(self._copies, copy_name(self._copies, name, size, elsewhere=False))]
 
     @cached_property
     def _named(self) -> dict[tuple[str, int], tuple[str, int]]:

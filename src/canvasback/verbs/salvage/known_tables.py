@@ -117,7 +117,7 @@ def known_tables(
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         wanted: The folders of unknown files.
-        copies: Holds copies of the data path's files, which are put there before anybody reads the catalog.
+        copies: The repository whose copies of the data path's files are put there before anybody reads the catalog.
     """
     files = KnownFiles(image, root, store, copies)
     head = image.head()[0]

@@ -25,6 +25,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.origin import Origin
 from canvasback.model.results.fast_forward import Divergence
 from canvasback.repository.chunks import read_chunks, relation_of
+from canvasback.repository.keyring import let_read
 from canvasback.repository.points import known_points
 from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
 from canvasback.repository.repository import Repository
@@ -136,6 +137,8 @@ class LaterPoints:
             at_least_one: Whether the newest point of a timeline is wanted also where none of it is later.
         """
         store, live, head = self._opened.store, self._live, _head(self._live)
+        if live is not None:  # its connection compares its snapshots with those of points
+            let_read(live.connection, store)
         ids = known_points(store)
         points = ReadablePoints(store, lambda id_, damage: self._findings.add(_damaged(id_, damage)))
 

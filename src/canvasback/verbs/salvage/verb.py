@@ -149,7 +149,7 @@ def plan_salvage(
         else:
             root, image = _named_root(data_path), None
         if image is not None:
-            copies = None if forward is None else run.stores.open(forward.copies)
+            copies = None if forward is None else forward.copies
             salvaged = plan_files(image, root, run.stores.open(root), run.progress, copies=copies)
             remarks = attached_clients(engine) if salvaged.plan.commits else ()
         else:

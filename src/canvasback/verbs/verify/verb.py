@@ -21,7 +21,8 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.points import find_point, list_points, vanished_point
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
-from canvasback.repository.repository import open_repository
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.repository.witness import Witness
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop, each
@@ -48,6 +49,7 @@ def verify(
     *,
     all_points: bool = False,
     level: VerifyLevel | str = VerifyLevel.EXISTS,
+    witness: str | None = None,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -60,6 +62,8 @@ def verify(
         all_points: Verify every point that is not forgotten; ``point`` is ignored.
         level: ``exists``: every object is there with its size. ``checksum``: every byte is as it was saved.
             ``rows``: also, every data file is Parquet with the rows and columns that the catalog promises.
+        witness: A second folder or URL that knows which point was the newest, see `canvasback.backup`: with it an old
+            state of the repository does not pass for it (``rolled-back``).
         jobs: How many objects are worked on at a time; None for what suits the repository.
         stores: How to reach object stores; by each cloud's own configuration if None.
         progress: Told how the work goes on.
@@ -72,10 +76,14 @@ def verify(
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress)
     level = VerifyLevel.of(level)
-    store = open_repository(run.stores, repository).store
+    opened = open_repository(run.stores, repository)
+    store = opened.store
     ids = tuple(list_points(store)) if all_points else (find_point(store, point),)
     findings = Findings()
     findings.extend(read_register(store)[1])
+    findings.extend(_of_keys(opened, run.stores))
+    if witness is not None:
+        findings.extend(Witness(run.stores.open(witness), opened).asked())
     vanished = vanished_point(store) if all_points else None
     if vanished is not None:
         message = "the newest point is not there: somebody deleted or hid it, and may have done so to others"
@@ -112,6 +120,22 @@ def verify(
         finding_counts=findings.counts,
         protected=protected,
     )
+
+
+def _of_keys(opened: Repository, stores: Stores) -> list[Finding]:
+    """Which of the secrets that were given do not open a sealed repository, though they are of its recipients."""
+    if opened.recipients is None:
+        return []
+    return [
+        Finding(
+            "keys-corrupt",
+            "error",
+            opened.store.url + layout.keys_name(opened.recipients.number),
+            f"what is sealed for {name} does not open with that key",
+            "Remove that recipient, and add it again: key remove, key add.",
+        )
+        for name in opened.recipients.unopened(stores.secrets)
+    ]
 
 
 def _check_rows(store: Store, manifest: Manifest, findings: Findings, progress: Progress) -> None:
