@@ -97,13 +97,13 @@ def test_chunks_hold_the_same_rows(
     relation = fill(connection, rows)
     chunks = split(connection, ChunkWriter(connection, store, 2), relation)
     assert sum(chunk.rows for chunk in chunks) == len(rows)
-    back = relation_of(store, "small", COLUMNS, chunks)
+    back = relation_of(connection, store, "small", COLUMNS, chunks)
     assert multiset(connection, back) == multiset(connection, relation)
     check_objects(store, [(chunk.hash, chunk.bytes) for chunk in chunks])
     for chunk in chunks:
         content = store.get(layout.chunk_name(chunk.hash))
         assert (blake3(content).hexdigest(), len(content)) == (chunk.hash, chunk.bytes)
-        held = relation_of(store, "small", COLUMNS, [chunk])
+        held = relation_of(connection, store, "small", COLUMNS, [chunk])
         for (key,) in connection.execute(f"SELECT k FROM ({held.select})").fetchall():
             if (chunk.lower, chunk.upper) == (-1, 0):
                 assert key is None or key < 0 or key >= 2**62
@@ -114,7 +114,7 @@ def test_chunks_hold_the_same_rows(
 def test_no_rows_are_no_chunks(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [])
     assert split(connection, ChunkWriter(connection, store, 1), relation) == ()
-    back = relation_of(store, "small", COLUMNS, ())
+    back = relation_of(connection, store, "small", COLUMNS, ())
     types = connection.execute(f"DESCRIBE {back.select}").fetchall()
     assert [(row[0], row[1]) for row in types] == [(c.name, c.type) for c in COLUMNS]
     assert connection.execute(back.select).fetchall() == []
@@ -153,7 +153,9 @@ def test_one_changed_row_is_one_chunk(connection: duckdb.DuckDBPyConnection, sto
     assert writer.written == 1
     assert len(set(changed) - set(chunks)) == 1
     assert len(set(chunks) & set(changed)) == len(chunks) - 1
-    assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, changed)) == multiset(
+        connection, relation
+    )
 
 
 def test_dividing_tells_what_is_to_be_written(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
@@ -190,7 +192,9 @@ def test_a_duplicated_row_is_noticed(connection: duckdb.DuckDBPyConnection, stor
     # Twice the same row more: what only exclusive or would not see.
     connection.execute("INSERT INTO small SELECT * FROM small WHERE k = 3 UNION ALL SELECT * FROM small WHERE k = 3")
     changed = split(connection, ChunkWriter(connection, store, 2), relation, chunks)
-    assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, changed)) == multiset(
+        connection, relation
+    )
 
 
 def test_values_swapped_between_rows_are_noticed(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
@@ -199,13 +203,17 @@ def test_values_swapped_between_rows_are_noticed(connection: duckdb.DuckDBPyConn
     connection.execute("UPDATE small SET v = CASE v WHEN 'a' THEN 'b' ELSE 'a' END")
     changed = split(connection, ChunkWriter(connection, store, 1), relation, chunks)
     assert changed != chunks
-    assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, changed)) == multiset(
+        connection, relation
+    )
 
 
 def test_negative_zero_beside_zero(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
     relation = fill(connection, [(1, "a", 0.0, 1), (2, "b", -0.0, 2)])
     chunks = split(connection, ChunkWriter(connection, store, 1), relation)
-    assert multiset(connection, relation_of(store, "small", COLUMNS, chunks)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, chunks)) == multiset(
+        connection, relation
+    )
 
 
 def test_zero_that_became_negative_is_noticed(connection: duckdb.DuckDBPyConnection, store: LocalStore) -> None:
@@ -213,7 +221,9 @@ def test_zero_that_became_negative_is_noticed(connection: duckdb.DuckDBPyConnect
     chunks = split(connection, ChunkWriter(connection, store, 1), relation)
     connection.execute("UPDATE small SET d = '-0.0'")
     changed = split(connection, ChunkWriter(connection, store, 1), relation, chunks)
-    assert multiset(connection, relation_of(store, "small", COLUMNS, changed)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, changed)) == multiset(
+        connection, relation
+    )
 
 
 def test_fingerprints_of_another_hasher_are_not_believed(
@@ -272,7 +282,9 @@ def test_an_index_with_every_kind_of_range(connection: duckdb.DuckDBPyConnection
     table = writer.store(relation, chunks)
     assert table.index is not None
     assert read_chunks(connection, store, table) == chunks
-    assert multiset(connection, relation_of(store, "small", COLUMNS, chunks)) == multiset(connection, relation)
+    assert multiset(connection, relation_of(connection, store, "small", COLUMNS, chunks)) == multiset(
+        connection, relation
+    )
 
 
 @pytest.mark.parametrize("damage", ["missing", "other bytes", "cut short"])

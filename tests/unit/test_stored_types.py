@@ -89,7 +89,7 @@ def through_parquet(folder: Path, type_: str, values: list[str]) -> None:
         store = LocalStore(folder)
         relation = Relation("t", columns, "SELECT * FROM t")
         chunks = ChunkWriter(connection, store, 1).write_fresh(divide(connection, relation, "n", 8192), ("n",))
-        back = relation_of(store, "t", columns, chunks)
+        back = relation_of(connection, store, "t", columns, chunks)
         before = connection.execute("SELECT n, typeof(v), v::VARCHAR FROM t ORDER BY n").fetchall()
         after = connection.execute(f"SELECT n, typeof(v), v::VARCHAR FROM ({back.select}) ORDER BY n").fetchall()
         assert after == before

@@ -146,7 +146,7 @@ if HAS_VARIANT:
             chunks = writer.write_fresh(division, ())
             table = writer.store(relation, chunks, division.forms)
             assert table.forms == {"v": "tree" if nested else form}
-            back = relation_of(store, "t", columns, chunks, forms=table.forms, connection=connection)
+            back = relation_of(connection, store, "t", columns, chunks, forms=table.forms)
             value = "v.v" if nested else "v"
             asked = f"SELECT n, v::VARCHAR, variant_typeof({value}) FROM ({{}}) ORDER BY n"
             assert (

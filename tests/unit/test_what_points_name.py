@@ -29,6 +29,7 @@ from canvasback.repository.points import list_points, publish_point, read_point
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.repository import Repository, create_repository, make_repository, open_repository
 from canvasback.storage.local.store import LocalStore
+from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop
 from canvasback.storage.store import Store
 from tests.unit.test_points import NOON, manifest
@@ -142,7 +143,7 @@ def test_lists_of_files_as_rows(connection: duckdb.DuckDBPyConnection, repositor
     made = read_point(repository.store, point(connection, repository, 9))
     rows = files_relation(connection, repository.store, made)
     assert connection.execute(f"SELECT count(*), min(kind) FROM ({rows.select})").fetchall() == [(9, "data")]
-    held = HeldFiles(repository.store, made.files[0].chunks)
+    held = HeldFiles(connection, repository.store, made.files[0].chunks)
     assert len(held.by_range()) == len(held.chunks) > 1
     window, end = held.window(0, 1)
     assert (len(window), end > 0) == (1, True)
@@ -161,9 +162,9 @@ def test_two_places_of_one_repository(
     connection: duckdb.DuckDBPyConnection, repository: Repository, tmp_path: Path
 ) -> None:
     target = LocalStore(tmp_path / "mirror")
-    assert look_for_place(target, repository) is None
+    assert look_for_place(Stores(), target.url, repository) is None
     make_repository(target, repository.marker, NOON)
-    assert open_place(target, repository).marker == repository.marker
+    assert open_place(Stores(), target.url, repository).marker == repository.marker
     ids = [point(connection, repository, n) for n in (1, 2)]
     with hold_lease(target, "mirror", lambda: NOON) as lease:
         copy_points(repository.store, target, ids, lease, [])
@@ -177,6 +178,6 @@ def test_two_places_of_one_repository(
     for lake, code in (("l", "other-repository"), ("another", "other-lake")):
         other = create_repository(LocalStore(tmp_path / code), lake, NOON)
         with pytest.raises(RefusedError) as caught:
-            open_place(other.store, repository)
+            open_place(Stores(), other.store.url, repository)
         assert caught.value.code == code
     assert isinstance(read_point(open_repository(Stores(), target.url).store, ids[1]), Manifest)
