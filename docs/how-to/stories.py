@@ -429,6 +429,18 @@ def the_repository_is_full(play: Play) -> Iterator[Step]:
     forgotten_long_ago(play)
 
 
+def the_key_is_lost(play: Play) -> Iterator[Step]:
+    """A small lake, whose repository is sealed for a key and a passphrase."""
+    play.make(ORDERS, CUSTOMERS)
+    play.path("/srv/keys").mkdir()
+    play.path("/srv/keys/passphrase").write_text("correct horse battery staple\n", "utf-8")
+    yield 2
+    settings = play.real('repository = "/backups/sales"\nidentity = "/srv/keys/ops.key"\n')
+    play.path("/srv/canvasback.toml").write_text(settings, "utf-8")
+    yield 6
+    play.make(more())
+
+
 def somebody_deleted_the_backups(play: Play) -> Iterator[Step]:
     """A repository that is mirrored, and then goes, in part and altogether."""
     three_points(play)
@@ -500,6 +512,7 @@ STORIES: dict[str, Story] = {
         the_catalog_backup_is_old,
         the_catalog_is_gone,
         the_disk_is_lost,
+        the_key_is_lost,
         the_repository_is_full,
         undo_the_last_commit,
     )

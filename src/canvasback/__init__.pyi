@@ -36,7 +36,14 @@ from .model.results.fast_forward import Divergence, FastForwardResult
 from .model.results.forget import ForgetResult, JudgedPoint, SnapshotRange, UnforgetResult
 from .model.results.heal import CatalogRepair, HealedFile, HealResult, Loss
 from .model.results.init import InitResult
-from .model.results.keys import KeySqlResult, KeysResult, RecipientShown
+from .model.results.keys import (
+    KeyAddResult,
+    KeyListResult,
+    KeyRemoveResult,
+    KeyRotateResult,
+    KeySqlResult,
+    RecipientShown,
+)
 from .model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
@@ -112,8 +119,11 @@ __all__ = [
     "HoldResult",
     "InitResult",
     "JudgedPoint",
+    "KeyAddResult",
+    "KeyListResult",
+    "KeyRemoveResult",
+    "KeyRotateResult",
     "KeySqlResult",
-    "KeysResult",
     "LakeError",
     "LeftFile",
     "ListResult",

@@ -179,7 +179,7 @@ def test_who_has_no_key_is_told_whose_would_do(sealed: Sealed) -> None:
         lambda stores: canvasback.list_points(sealed.repository, stores=stores),
         lambda stores: canvasback.backup(sealed.lake.attach, sealed.repository, stores=stores),
         lambda stores: canvasback.restore(sealed.lake.attach, sealed.repository, replace=True, stores=stores),
-        lambda stores: canvasback.key_add(sealed.repository, "me", recipient=stranger.key, stores=stores),
+        lambda stores: canvasback.key_add(sealed.repository, name="me", recipient=stranger.key, stores=stores),
         lambda stores: canvasback.mirror(sealed.repository, sealed.repository + "2", stores=stores),
         lambda stores: canvasback.prune(sealed.repository, stores=stores),
     ):
@@ -198,11 +198,11 @@ def test_who_has_no_key_is_told_whose_would_do(sealed: Sealed) -> None:
 def test_recipients_come_and_go_and_keys_are_rotated(sealed: Sealed, tmp_path: Path) -> None:
     first, truth = sealed.backup(), sealed.lake.read()
     deputy = Person()
-    canvasback.key_add(sealed.repository, "deputy", recipient=deputy.key, stores=sealed.stores)
+    canvasback.key_add(sealed.repository, name="deputy", recipient=deputy.key, stores=sealed.stores)
     assert [point.point for point in canvasback.list_points(sealed.repository, stores=deputy.stores).points] == [first]
     copies = {path for path in Path(sealed.repository, "data").rglob("*") if path.is_file()}
 
-    canvasback.key_remove(sealed.repository, "deputy", stores=sealed.stores)
+    canvasback.key_remove(sealed.repository, name="deputy", stores=sealed.stores)
     with refused("key-wrong"):
         canvasback.list_points(sealed.repository, stores=deputy.stores)
     assert canvasback.key_rotate(sealed.repository, stores=sealed.stores).rotations == 1
@@ -226,7 +226,7 @@ def test_a_passphrase_opens_it_too(tmp_path: Path) -> None:
     canvasback.init(lake.attach, repository, passphrases={"safe": "correct horse"})
     point = canvasback.backup(lake.attach, repository, stores=spoken).point
     owner = Person()
-    shown = canvasback.key_add(repository, "ops", recipient=owner.key, stores=spoken)
+    shown = canvasback.key_add(repository, name="ops", recipient=owner.key, stores=spoken)
     assert [(one.name, one.passphrase, one.present) for one in shown.recipients] == [
         ("safe", True, True),
         ("ops", False, False),
@@ -239,28 +239,28 @@ def test_a_passphrase_opens_it_too(tmp_path: Path) -> None:
 def test_what_makes_no_sense_of_keys_is_refused(sealed: Sealed, tmp_path: Path) -> None:
     stores = sealed.stores
     for code, kind, call in (
-        ("last-recipient", RefusedError, lambda: canvasback.key_remove(sealed.repository, "ops", stores=stores)),
-        ("unknown-recipient", UsageError, lambda: canvasback.key_remove(sealed.repository, "me", stores=stores)),
+        ("last-recipient", RefusedError, lambda: canvasback.key_remove(sealed.repository, name="ops", stores=stores)),
+        ("unknown-recipient", UsageError, lambda: canvasback.key_remove(sealed.repository, name="me", stores=stores)),
         (
             "recipient-exists",
             RefusedError,
-            lambda: canvasback.key_add(sealed.repository, "ops", recipient=Person().key, stores=stores),
+            lambda: canvasback.key_add(sealed.repository, name="ops", recipient=Person().key, stores=stores),
         ),
         (
             "recipient-exists",
             RefusedError,
-            lambda: canvasback.key_add(sealed.repository, "me", recipient=sealed.owner.key, stores=stores),
+            lambda: canvasback.key_add(sealed.repository, name="me", recipient=sealed.owner.key, stores=stores),
         ),
         (
             "key-not-understood",
             UsageError,
-            lambda: canvasback.key_add(sealed.repository, "me", recipient="age1nonsense", stores=stores),
+            lambda: canvasback.key_add(sealed.repository, name="me", recipient="age1nonsense", stores=stores),
         ),
-        ("key-not-understood", UsageError, lambda: canvasback.key_add(sealed.repository, "me", stores=stores)),
+        ("key-not-understood", UsageError, lambda: canvasback.key_add(sealed.repository, name="me", stores=stores)),
         (
             "key-not-understood",
             UsageError,
-            lambda: canvasback.key_add(sealed.repository, "me", passphrase="", stores=stores),
+            lambda: canvasback.key_add(sealed.repository, name="me", passphrase="", stores=stores),
         ),
         (
             "no-recipients",
@@ -274,7 +274,7 @@ def test_what_makes_no_sense_of_keys_is_refused(sealed: Sealed, tmp_path: Path) 
     plain = Lake(tmp_path / "plain")
     plain.run("CREATE TABLE lake.t (i INTEGER)")
     plain.backup()
-    with refused("not-sealed", UsageError):
+    with refused("no-keys", UsageError):
         canvasback.key_list(plain.repository)
 
 
@@ -393,7 +393,7 @@ def test_a_mirror_takes_new_keys_and_gives_back_what_was_lost(sealed: Sealed, tm
     first = sealed.backup()
     mirror, deputy = str(tmp_path / "mirror"), Person()
     canvasback.mirror(sealed.repository, mirror, stores=sealed.stores)
-    canvasback.key_add(mirror, "deputy", recipient=deputy.key, stores=sealed.stores)
+    canvasback.key_add(mirror, name="deputy", recipient=deputy.key, stores=sealed.stores)
     canvasback.key_rotate(sealed.repository, stores=sealed.stores)
     sealed.lake.run("INSERT INTO lake.plover.wigeon SELECT range, 'scaup' FROM range(100)")
     second, truth = sealed.backup(), sealed.lake.read()

@@ -70,9 +70,9 @@ def test_another_repository_in_its_place_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes().replace(marker["repository_id"].encode(), forged["repository_id"].encode()))
     Path(witness, marker["repository_id"]).rename(Path(witness, forged["repository_id"]))
     made = canvasback.backup(lake.attach, lake.repository, witness=witness, stores=owner.stores)
-    assert dict(made.finding_counts) == {"rolled-back": 1, "other-keys": 1}
+    assert dict(made.finding_counts) == {"rolled-back": 1, "keys-differ": 1}
     verified = canvasback.verify(lake.repository, witness=witness, stores=owner.stores)
-    assert dict(verified.finding_counts) == {"other-keys": 1}
+    assert dict(verified.finding_counts) == {"keys-differ": 1}
 
 
 def test_a_witness_that_knows_nothing_says_so(tmp_path: Path) -> None:

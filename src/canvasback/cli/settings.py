@@ -145,7 +145,7 @@ def read_identities(path: str) -> tuple[str, ...]:
     lines = tuple(line.strip() for line in _read_secret(path).splitlines())
     found = tuple(line for line in lines if line and not line.startswith("#"))
     if not found:
-        raise UsageError("secret-file", f"there is no secret key in {path}", hint="age-keygen writes one to a file.")
+        raise UsageError("secret-file", f"there is no secret key in {path}", hint="Make one with age-keygen.")
     return found
 
 

@@ -168,7 +168,7 @@ def no_recipients() -> UsageError:
     return UsageError(
         "no-recipients",
         "a repository is sealed for somebody, and nobody is named",
-        hint="Give --recipient NAME=age1… or --new-passphrase NAME=FILE, better two; age-keygen makes a key.",
+        hint="Give --recipient NAME=age1… or --new-passphrase NAME=FILE, better two. A key is made by age-keygen.",
     )
 
 

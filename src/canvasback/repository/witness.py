@@ -85,7 +85,7 @@ class Witness:
             found.append(Finding("rolled-back", "error", store.url, message, _CURE))
         if _fingerprint(self._repository) != testimony.keys:
             message = "its keys are not those that the witness knows: somebody put another repository in its place"
-            found.append(Finding("other-keys", "error", store.url, message, _CURE))
+            found.append(Finding("keys-differ", "error", store.url, message, _CURE))
         return tuple(found)
 
     def asked(self) -> tuple[Finding, ...]:

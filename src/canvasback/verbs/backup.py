@@ -55,7 +55,7 @@ def backup(
         tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
         note: What to note of it; see `canvasback.note`.
         witness: A second folder or URL, where others cannot write: it is asked whether the repository is what it was,
-            and told of the new point. What it says against it is a finding (``rolled-back``, ``other-keys``).
+            and told of the new point. What it says against it is a finding (``rolled-back``, ``keys-differ``).
         dry_run: Only say what the lake has that is not protected yet. Nothing is written, and no lease is taken.
         jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.clock import now
-from canvasback.model.results.keys import KeySqlResult, KeysResult, RecipientShown
+from canvasback.model.results.keys import (
+    KeyAddResult,
+    KeyListResult,
+    KeyRemoveResult,
+    KeyRotateResult,
+    KeySqlResult,
+    KeysResult,
+    RecipientShown,
+)
 from canvasback.repository.keyring import Epoch, Keyring
 from canvasback.repository.layout import keys_name
 from canvasback.repository.leases import hold_lease
@@ -17,11 +26,12 @@ from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 
+_Result = TypeVar("_Result", bound=KeysResult)
 _Change = Callable[[Recipients], tuple[Sequence[Recipient], Keyring]]
 
 
 @translates_errors
-def key_list(repository: str, *, stores: Stores | None = None) -> KeysResult:
+def key_list(repository: str, *, stores: Stores | None = None) -> KeyListResult:
     """Tell who can open a sealed repository.
 
     Args:
@@ -29,24 +39,24 @@ def key_list(repository: str, *, stores: Stores | None = None) -> KeysResult:
         stores: How to reach object stores, and what opens the repository.
 
     Raises:
-        UsageError: It is not sealed (``not-sealed``).
+        UsageError: It is not sealed (``no-keys``).
         RefusedError: Nothing that is given opens it (``key-missing``, ``key-wrong``).
         CorruptError: Its keys are gone, or were changed (``keys-missing``, ``keys-corrupt``).
     """
     stores = stores or Stores()
-    return _shown(*_open(stores, repository), stores)
+    return _shown(KeyListResult, *_open(stores, repository), stores)
 
 
 @translates_errors
 def key_add(
     repository: str,
-    name: str,
     *,
+    name: str,
     recipient: str | None = None,
     passphrase: str | None = None,
     stores: Stores | None = None,
     clock: Callable[[], datetime] = now,
-) -> KeysResult:
+) -> KeyAddResult:
     """Let somebody else open a sealed repository too, all of it and from now on. Nothing else is written anew.
 
     Args:
@@ -58,7 +68,7 @@ def key_add(
         clock: Tells the time.
 
     Raises:
-        UsageError: It is not sealed (``not-sealed``), or the key is none, or not one of the two is given
+        UsageError: It is not sealed (``no-keys``), or the key is none, or not one of the two is given
             (``key-not-understood``).
         RefusedError: There is one of that name or with that key (``recipient-exists``); or see `key_list`.
     """
@@ -84,13 +94,13 @@ def key_add(
                 )
         return [*found.all, added], found.keyring
 
-    return _change(repository, stores, clock, add, "key add")
+    return _change(KeyAddResult, repository, stores, clock, add, "key add")
 
 
 @translates_errors
 def key_remove(
-    repository: str, name: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
-) -> KeysResult:
+    repository: str, *, name: str, stores: Stores | None = None, clock: Callable[[], datetime] = now
+) -> KeyRemoveResult:
     """Let somebody open a sealed repository no longer. Nothing else is written anew.
 
     Who could open it may have kept its keys, and older objects of keys: `key_rotate` keeps what comes from now on from
@@ -103,7 +113,7 @@ def key_remove(
         clock: Tells the time.
 
     Raises:
-        UsageError: It is not sealed (``not-sealed``), or there is nobody of that name (``unknown-recipient``).
+        UsageError: It is not sealed (``no-keys``), or there is nobody of that name (``unknown-recipient``).
         RefusedError: Nobody would be left (``last-recipient``); or see `key_list`.
     """
 
@@ -113,7 +123,7 @@ def key_remove(
             raise UsageError(
                 "unknown-recipient",
                 f"{found.store.url} opens for nobody called {name!r}",
-                hint="key list tells for whom it does.",
+                hint="Run key list: it tells for whom it does.",
             )
         if not left:
             raise RefusedError(
@@ -123,11 +133,13 @@ def key_remove(
             )
         return left, found.keyring
 
-    return _change(repository, stores, clock, remove, "key remove")
+    return _change(KeyRemoveResult, repository, stores, clock, remove, "key remove")
 
 
 @translates_errors
-def key_rotate(repository: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now) -> KeysResult:
+def key_rotate(
+    repository: str, *, stores: Stores | None = None, clock: Callable[[], datetime] = now
+) -> KeyRotateResult:
     """Write a sealed repository with new keys from now on. What is there stays as it is, and opens as before.
 
     The next backup writes the catalog's chunks anew; copies of files it does not.
@@ -138,7 +150,7 @@ def key_rotate(repository: str, *, stores: Stores | None = None, clock: Callable
         clock: Tells the time.
 
     Raises:
-        UsageError: It is not sealed (``not-sealed``).
+        UsageError: It is not sealed (``no-keys``).
         RefusedError: See `key_list`.
         LockedError: Another run writes to it (``repository-locked``).
     """
@@ -148,7 +160,7 @@ def key_rotate(repository: str, *, stores: Stores | None = None, clock: Callable
         epochs = [*old.epochs, Epoch.begin(old.newest.number + 1, clock())]
         return found.all, Keyring(found.sealed.repository_id, epochs, data=old.data)
 
-    return _change(repository, stores, clock, rotate, "key rotate")
+    return _change(KeyRotateResult, repository, stores, clock, rotate, "key rotate")
 
 
 @translates_errors
@@ -160,7 +172,7 @@ def key_sql(repository: str, *, stores: Stores | None = None) -> KeySqlResult:
         stores: How to reach object stores, and what opens the repository.
 
     Raises:
-        UsageError: It is not sealed (``not-sealed``).
+        UsageError: It is not sealed (``no-keys``).
         RefusedError: See `key_list`.
     """
     opened, found = _open(stores or Stores(), repository)
@@ -174,7 +186,7 @@ def _open(stores: Stores, repository: str) -> tuple[Repository, Recipients]:
     opened = open_repository(stores, repository)
     if opened.recipients is None:
         raise UsageError(
-            "not-sealed",
+            "no-keys",
             f"{opened.store.url} is not sealed, so there are no keys",
             hint="A repository is sealed from the start: make a new one, init --recipient.",
         )
@@ -182,8 +194,13 @@ def _open(stores: Stores, repository: str) -> tuple[Repository, Recipients]:
 
 
 def _change(
-    repository: str, stores: Stores | None, clock: Callable[[], datetime], change: _Change, operation: str
-) -> KeysResult:
+    kind: type[_Result],
+    repository: str,
+    stores: Stores | None,
+    clock: Callable[[], datetime],
+    change: _Change,
+    operation: str,
+) -> _Result:
     stores = stores or Stores()
     opened, found = _open(stores, repository)
 
@@ -194,12 +211,12 @@ def _change(
     with hold_lease(opened.store, operation, clock):
         changed = change_recipients(found, make, stores.secrets)
         protect(opened.store, keys_name(changed.number), clock())
-    return _shown(opened, changed, stores)
+    return _shown(kind, opened, changed, stores)
 
 
-def _shown(opened: Repository, found: Recipients, stores: Stores) -> KeysResult:
+def _shown(kind: type[_Result], opened: Repository, found: Recipients, stores: Stores) -> _Result:
     present = found.present(stores.secrets)
-    return KeysResult(
+    return kind(
         repository=opened.store.url,
         recipients=tuple(
             RecipientShown(

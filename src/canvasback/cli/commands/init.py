@@ -71,13 +71,13 @@ def _named(given: list[str]) -> dict[str, str]:
     """Values with names for them; one without a name is called by itself.
 
     Raises:
-        UsageError: Two have one name (``recipient-exists``).
+        UsageError: Two have one name (``name-twice``).
     """
     named: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if name in named:
-            raise UsageError("recipient-exists", f"{name!r} is named twice", hint="Give each a name of its own.")
+            raise UsageError("name-twice", f"{name!r} is named twice", hint="Give each a name of its own.")
         named[name] = value if equals else name
     return named
 

@@ -13,11 +13,18 @@ from canvasback.cli.settings import read_passphrase, read_settings
 from canvasback.cli.text.table import table
 from canvasback.model.moment import in_utc
 from canvasback.model.plurals import many
-from canvasback.model.results.keys import KeySqlResult, KeysResult
+from canvasback.model.results.keys import (
+    KeyAddResult,
+    KeyListResult,
+    KeyRemoveResult,
+    KeyRotateResult,
+    KeySqlResult,
+    KeysResult,
+)
 
 app = typer.Typer()
-key = typer.Typer(no_args_is_help=True)
-app.add_typer(key, name="key", help="Tell and change who can open a sealed repository.")
+key = typer.Typer(no_args_is_help=True, help="Tell and change who can open a sealed repository.")
+app.add_typer(key, name="key")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What whoever it is is called.")]
 
@@ -26,7 +33,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What whoever it is is
 def list_(repo: Repo = None, as_json: AsJson = False) -> None:
     """Tell who can open the repository."""
 
-    def work() -> KeysResult:
+    def work() -> KeyListResult:
         settings = read_settings()
         return canvasback.key_list(settings.find_repository(repo), stores=settings.stores())
 
@@ -45,11 +52,11 @@ def add(
 ) -> None:
     """Let somebody else open the repository too."""
 
-    def work() -> KeysResult:
+    def work() -> KeyAddResult:
         settings = read_settings()
         return canvasback.key_add(
             settings.find_repository(repo),
-            name,
+            name=name,
             recipient=recipient,
             passphrase=None if passphrase is None else read_passphrase(passphrase),
             stores=settings.stores(),
@@ -62,9 +69,9 @@ def add(
 def remove(name: Name, repo: Repo = None, as_json: AsJson = False) -> None:
     """Let somebody open the repository no longer. Then rotate: who could open it may have kept its keys."""
 
-    def work() -> KeysResult:
+    def work() -> KeyRemoveResult:
         settings = read_settings()
-        return canvasback.key_remove(settings.find_repository(repo), name, stores=settings.stores())
+        return canvasback.key_remove(settings.find_repository(repo), name=name, stores=settings.stores())
 
     run_command(work, _text, as_json=as_json)
 
@@ -73,7 +80,7 @@ def remove(name: Name, repo: Repo = None, as_json: AsJson = False) -> None:
 def rotate(repo: Repo = None, as_json: AsJson = False) -> None:
     """Write with new keys from now on; what is there opens as before."""
 
-    def work() -> KeysResult:
+    def work() -> KeyRotateResult:
         settings = read_settings()
         return canvasback.key_rotate(settings.find_repository(repo), stores=settings.stores())
 

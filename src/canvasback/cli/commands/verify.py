@@ -20,7 +20,7 @@ from canvasback.model.results.verify import ProtectedPoint, VerifyResult
 
 app = typer.Typer()
 
-_OF_WHOLE_POINTS = {"lock-missing", "lock-short", "other-keys", "rolled-back", "witness-silent", "witness-unreadable"}
+_OF_WHOLE_POINTS = {"lock-missing", "lock-short", "keys-differ", "rolled-back", "witness-silent", "witness-unreadable"}
 
 
 @app.command()

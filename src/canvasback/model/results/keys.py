@@ -27,8 +27,8 @@ class RecipientShown(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
-class KeysResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.keys/1"):
-    """Who can open a sealed repository.
+class KeysResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Who can open a sealed repository, now.
 
     Attributes:
         repository: Where it is.
@@ -41,6 +41,22 @@ class KeysResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     recipients: tuple[RecipientShown, ...]
     rotations: int
     fingerprint: str
+
+
+class KeyListResult(KeysResult, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.key-list/1"):
+    """Who can open a sealed repository."""
+
+
+class KeyAddResult(KeysResult, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.key-add/1"):
+    """Somebody else can open it too."""
+
+
+class KeyRemoveResult(KeysResult, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.key-remove/1"):
+    """Somebody can open it no longer."""
+
+
+class KeyRotateResult(KeysResult, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.key-rotate/1"):
+    """It is written with new keys from now on."""
 
 
 class KeySqlResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.key-sql/1"):
