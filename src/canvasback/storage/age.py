@@ -258,8 +258,9 @@ def _recipient(spelled: str) -> Any:
     try:
         return library.x25519.Recipient.from_str(spelled.strip())
     except library.RecipientError:
+        shown = repr(spelled.strip()[:72]) if spelled.strip().startswith("age1") else "what is given"  # may be a secret
         raise UsageError(
             "key-not-understood",
-            f"{spelled.strip()[:72]!r} is no public key of age's",
+            f"{shown} is no public key of age's",
             hint="It begins with age1; age-keygen -y prints that of a file with a secret key.",
         ) from None
