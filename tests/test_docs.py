@@ -23,7 +23,7 @@ from canvasback.model.finding import FindingKind
 from canvasback.model.register import Marks
 from canvasback.model.seal import Seal
 from canvasback.repository import chunk_writer, filelist, layout, leases, recipients, register, repository
-from canvasback.repository.keyring import Epoch
+from canvasback.storage.keyring import Epoch
 from canvasback.storage.local import process
 
 ROOT = Path(__file__).parents[1]

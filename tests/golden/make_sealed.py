@@ -1,7 +1,7 @@
 """Makes the sealed repository, of format 4, that every later release has to read, and says what is in it.
 
 Run it by hand, once, before that format is released: `.venv/bin/python -m tests.golden.make_sealed`. It has a point of
-before and one of after a rotation of its keys, with sealed copies, a file from outside of the data path, and inlined rows.
+before and one of after a rotation of its keys, with sealed copies, inlined rows and a file from elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.lake.values import literal
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "sealed-format-4.tar.gz"
 EXPECTED = HERE / "sealed-format-4.json"
-PASSPHRASE = "correct horse battery staple"
+PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a repository that everybody may open
 
 
 def make() -> None:

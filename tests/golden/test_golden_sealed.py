@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 import pyrage
+import pytest
 
 import canvasback
 from canvasback import Secrets, Stores

@@ -124,4 +124,4 @@ def test_rows_of_an_encrypted_file(connection: duckdb.DuckDBPyConnection, tmp_pa
 def test_nobody_else_asks_for_footers() -> None:
     asking = re.compile(r"parquet_(schema|metadata|file_metadata|kv_metadata)\(|encryption_config")
     found = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if asking.search(path.read_text("utf-8"))}
-    assert found == {"parquet/footers.py", "parquet/encryption.py", "repository/keyring.py"}  # the last of chunks
+    assert found == {"parquet/footers.py", "parquet/encryption.py", "storage/keyring.py"}  # the last of chunks

@@ -19,11 +19,11 @@ from canvasback.repository import layout
 from canvasback.repository.at_risk import is_at_risk, with_a_gap
 from canvasback.repository.chunks import INDEX
 from canvasback.repository.division import Division
-from canvasback.repository.keyring import encryption, epoch_of
 from canvasback.repository.ranges import Range, in_ranges
 from canvasback.repository.rows import rows_json, rows_select
 from canvasback.repository.types import stored_type
 from canvasback.repository.variants import Form, stored_expression
+from canvasback.storage.keyring import encryption, epoch_of
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 

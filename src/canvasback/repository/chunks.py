@@ -13,9 +13,9 @@ from canvasback.errors import CorruptError, LakeError, ObjectMissingError
 from canvasback.model.manifest import Chunk, StoredTable
 from canvasback.model.relation import Column, Relation, file_literal, identifier
 from canvasback.repository import layout
-from canvasback.repository.keyring import parquet_options
 from canvasback.repository.types import has_variant, stored_type
 from canvasback.repository.variants import read_expression
+from canvasback.storage.keyring import parquet_options
 from canvasback.storage.store import Store
 
 _VARIANT_SINCE = (1, 5)

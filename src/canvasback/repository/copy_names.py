@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import TypeAlias
 
 from canvasback.repository import layout
-from canvasback.repository.keyring import Keyring, keyring_of
+from canvasback.storage.keyring import Keyring, keyring_of
 from canvasback.storage.store import Store
+
+Copies: TypeAlias = Callable[[str, int], tuple[Store, str]]
+"""Tells where the copy of a file is, if there is one: by its path below the data path, and its bytes."""
 
 
 def copy_name(store: Store, path: str, size: int, *, elsewhere: bool) -> str:
@@ -43,6 +48,15 @@ def spare_name(store: Store, path: str, size: int) -> str:
     """The name of a file whose usual name belongs to an object that may be deleted; another one each time."""
     keyring = keyring_of(store)
     return layout.spare_name(path) if keyring is None else _sealed_name(keyring, secrets.token_hex(32), size)
+
+
+def copies_of(store: Store) -> Copies:
+    """Where the copies of a data path's files are in a repository, under their usual names."""
+
+    def find(path: str, size: int) -> tuple[Store, str]:
+        return store, copy_name(store, path, size, elsewhere=False)
+
+    return find
 
 
 def _sealed_name(keyring: Keyring, digits: str, size: int) -> str:

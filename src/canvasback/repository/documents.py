@@ -9,12 +9,12 @@ from blake3 import blake3
 
 from canvasback.errors import CorruptError
 from canvasback.repository import layout
+from canvasback.storage.keyring import keyring_of
+from canvasback.storage.sealed import UNSEALED
+from canvasback.storage.store import Store
 
 Document = TypeVar("Document", bound=msgspec.Struct)
 _BLANK = "0" * 64
-
-UNSEALED = b"unsealed"
-"""What a document of a sealed repository reads as that was not written with its keys under its name."""
 
 
 def stamped(document: Document) -> Document:
@@ -26,6 +26,11 @@ def stamped(document: Document) -> Document:
 def is_as_stamped(content: bytes, recorded: str) -> bool:
     """Whether the bytes of a document are those that were written; ``recorded`` is its ``self``."""
     return blake3(content.replace(recorded.encode(), _BLANK.encode(), 1)).hexdigest() == recorded
+
+
+def format_of(store: Store) -> int:
+    """The version of the repository format in which an opened repository is written."""
+    return layout.FORMAT if keyring_of(store) is None else layout.SEALED_FORMAT
 
 
 def check_format(content: bytes, where: str) -> None:

@@ -15,13 +15,13 @@ from canvasback.model.manifest import Chunk, Manifest
 from canvasback.model.relation import Column, Relation, literal
 from canvasback.repository.chunks import read_chunks, relation_of
 from canvasback.repository.copy_names import copy_name
-from canvasback.repository.keyring import epoch_of
 from canvasback.repository.layout import DATA
 from canvasback.repository.points import stored_points
 from canvasback.repository.ranges import Range
 from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import rows_json, rows_select
+from canvasback.storage.keyring import epoch_of
 from canvasback.storage.store import Store
 
 COLUMNS = (

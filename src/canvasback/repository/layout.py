@@ -23,6 +23,9 @@ CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
 
+DOCUMENTS = (POINTS, LEASES, REGISTER)
+"""What is sealed as documents in a sealed repository."""
+
 PROBE = f"{CATALOG}probe"
 """What a prune makes and deletes, to find out whether it may."""
 

@@ -17,8 +17,8 @@ from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.seal import Secrets
 from canvasback.repository import layout
 from canvasback.repository.documents import check_format
-from canvasback.repository.keyring import Epoch, Keyring
 from canvasback.storage import age, numbered
+from canvasback.storage.keyring import Epoch, Keyring
 from canvasback.storage.store import Store
 
 _BLANK = "0" * 64

@@ -25,8 +25,7 @@ from canvasback.model.finding import Finding
 from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.register import Marks, PointId, Register, Sweep
 from canvasback.repository import layout
-from canvasback.repository.documents import check_format, is_as_stamped, stamped
-from canvasback.repository.keyring import format_of
+from canvasback.repository.documents import check_format, format_of, is_as_stamped, stamped
 from canvasback.repository.protection import protect
 from canvasback.storage import numbered
 from canvasback.storage.owner import owner_of

@@ -25,10 +25,10 @@ from canvasback.repository.documents import check_format
 from canvasback.repository.leases import begin_leases
 from canvasback.repository.protection import protect
 from canvasback.repository.recipients import Recipient, Recipients, Sealed, begin_recipients, find_recipients
-from canvasback.repository.sealed_store import SealedStore
 from canvasback.storage.bucket.service import lock_not_enabled
 from canvasback.storage.locations import Stores
 from canvasback.storage.owner import Owner, note_owner
+from canvasback.storage.sealed import SealedStore
 from canvasback.storage.store import Store
 
 ChunkRows = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]
@@ -112,9 +112,20 @@ def open_repository(stores: Stores, spelled: str) -> Repository:
             f"{where} cannot be read: {error}",
             hint="The points are still there: docs/format.md says how to write the object again.",
         ) from error
-    recipients = _recipients(store, marker, stores)
+    if stores.secrets and marker.sealed is None:
+        # Who removed the seal from the marker would have the next backup written for everybody to read.
+        raise RefusedError(
+            "not-sealed",
+            f"there is a key for {store.url}, and its marker says that it is not sealed",
+            hint="Give no key for this one, if it never was. If it was, somebody changed it: write nothing there.",
+        )
     store.be_as_open_as(layout.MARKER)
-    return _opened(store, marker, recipients)
+    recipients = None if marker.sealed is None else find_recipients(store, marker.sealed, stores.secrets)
+    inside = store if recipients is None else SealedStore(store, recipients.keyring, layout.DOCUMENTS)
+    note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock))
+    if marker.lock is not None:
+        inside.delete_for_good()
+    return Repository(inside, marker, recipients)
 
 
 def create_repository(
@@ -201,21 +212,8 @@ def with_recipients(repository: Repository, recipients: Recipients) -> Repositor
     return _opened(recipients.store, repository.marker, recipients)
 
 
-def _recipients(store: Store, marker: Marker, stores: Stores) -> Recipients | None:
-    if marker.sealed is not None:
-        return find_recipients(store, marker.sealed, stores.secrets)
-    if stores.secrets:
-        # Who removed the seal from the marker would have the next backup written for everybody to read.
-        raise RefusedError(
-            "not-sealed",
-            f"there is a key for {store.url}, and its marker says that it is not sealed",
-            hint="Give no key for this one, if it never was. If it was, somebody changed it: write nothing there.",
-        )
-    return None
-
-
 def _opened(store: Store, marker: Marker, recipients: Recipients | None) -> Repository:
-    inside = store if recipients is None else SealedStore(store, recipients.keyring)
+    inside = store if recipients is None else SealedStore(store, recipients.keyring, layout.DOCUMENTS)
     note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock))
     if marker.lock is not None:
         inside.delete_for_good()

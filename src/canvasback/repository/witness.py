@@ -42,26 +42,25 @@ class Testimony(msgspec.Struct, frozen=True):
     keys: str = ""
 
 
-class Witness:
+class Witness(msgspec.Struct, frozen=True):
     """A witness of a repository.
 
-    Args:
+    Attributes:
         place: The second place; several repositories may have it.
         repository: The repository.
     """
 
-    def __init__(self, place: Store, repository: Repository) -> None:
-        self._place = place
-        self._repository = repository
+    place: Store
+    repository: Repository
 
     def tell(self, point: str) -> None:
         """Let it know of a point that was just made. Creates an object, and removes old ones if that is allowed."""
-        testimony = Testimony(self._repository.marker.repository_id, point, _fingerprint(self._repository))
+        testimony = Testimony(self.repository.marker.repository_id, point, _fingerprint(self.repository))
         with contextlib.suppress(ObjectExistsError):
-            self._place.put_new(self._name(point), msgspec.json.encode(testimony))
+            self.place.put_new(self._name(point), msgspec.json.encode(testimony))
         with contextlib.suppress(AccessDeniedError, ObjectLockedError):
             for id_ in self._known()[:-_KEPT]:
-                self._place.delete(self._name(id_))
+                self.place.delete(self._name(id_))
 
     def doubts(self) -> tuple[Finding, ...]:
         """What it says against the repository: nothing where it knows none."""
@@ -70,12 +69,12 @@ class Witness:
             return ()
         name = self._name(known[-1])
         try:
-            testimony = msgspec.json.decode(self._place.get(name), type=Testimony)
+            testimony = msgspec.json.decode(self.place.get(name), type=Testimony)
         except msgspec.DecodeError as error:
             message = f"what the witness has cannot be read: {error}"
-            return (Finding("witness-unreadable", "error", self._place.url + name, message, _UNREADABLE_CURE),)
+            return (Finding("witness-unreadable", "error", self.place.url + name, message, _UNREADABLE_CURE),)
         found = []
-        store = self._repository.store
+        store = self.repository.store
         newest = max(stored_points(store), default="")
         if newest < testimony.point:
             message = (
@@ -83,7 +82,7 @@ class Witness:
                 "this is an old state of the repository, or somebody deleted points"
             )
             found.append(Finding("rolled-back", "error", store.url, message, _CURE))
-        if _fingerprint(self._repository) != testimony.keys:
+        if _fingerprint(self.repository) != testimony.keys:
             message = "its keys are not those that the witness knows: somebody put another repository in its place"
             found.append(Finding("keys-differ", "error", store.url, message, _CURE))
         return tuple(found)
@@ -92,17 +91,17 @@ class Witness:
         """The same for who relies on its word; a finding also where it knows nothing of the repository."""
         if self._known():
             return self.doubts()
-        message = f"the witness knows nothing of this repository ({self._repository.marker.repository_id})"
-        return (Finding("witness-silent", "warning", self._place.url, message, _SILENT_CURE),)
+        message = f"the witness knows nothing of this repository ({self.repository.marker.repository_id})"
+        return (Finding("witness-silent", "warning", self.place.url, message, _SILENT_CURE),)
 
     def _known(self) -> list[str]:
         """The ids of the points that it knows of, oldest first."""
-        prefix = f"{self._repository.marker.repository_id}/"
-        names = (stat.name.removeprefix(prefix).removesuffix(".json") for stat in self._place.list(prefix))
+        prefix = f"{self.repository.marker.repository_id}/"
+        names = (stat.name.removeprefix(prefix).removesuffix(".json") for stat in self.place.list(prefix))
         return sorted(name for name in names if layout.parse_point_name(layout.point_name(name)))
 
     def _name(self, id_: str) -> str:
-        return f"{self._repository.marker.repository_id}/{id_}.json"
+        return f"{self.repository.marker.repository_id}/{id_}.json"
 
 
 def _fingerprint(repository: Repository) -> str:

@@ -9,8 +9,8 @@ from canvasback.catalog.spec import chunk_key, chunk_order
 from canvasback.model.manifest import StoredTable
 from canvasback.repository.chunk_writer import ChunkWriter
 from canvasback.repository.division import Division, divide
-from canvasback.repository.keyring import epoch_of
 from canvasback.repository.repository import Repository
+from canvasback.storage.keyring import epoch_of
 from canvasback.transfer.previous_point import Previous
 
 

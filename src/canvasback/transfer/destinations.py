@@ -8,8 +8,8 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
-from canvasback.repository.keyring import keyring_of
 from canvasback.repository.own_table import OwnTable
+from canvasback.storage.keyring import keyring_of
 from canvasback.storage.store import Store
 
 

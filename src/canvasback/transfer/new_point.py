@@ -21,7 +21,7 @@ from canvasback.model.plans.backup import BackupPlan
 from canvasback.model.register import Register, check_note, check_tags
 from canvasback.model.results.backup import BackupResult
 from canvasback.repository.chunk_writer import ChunkWriter
-from canvasback.repository.keyring import format_of
+from canvasback.repository.documents import format_of
 from canvasback.repository.leases import HeldLease, hold_lease
 from canvasback.repository.points import known_to_leases, publish_point
 from canvasback.repository.register import change_register, find_register

@@ -17,13 +17,13 @@ from canvasback.model.results.keys import (
     KeysResult,
     RecipientShown,
 )
-from canvasback.repository.keyring import Epoch, Keyring
 from canvasback.repository.layout import keys_name
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.protection import protect
 from canvasback.repository.recipients import Recipient, Recipients, change_recipients, new_passphrase, new_recipient
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
+from canvasback.storage.keyring import Epoch, Keyring
 from canvasback.storage.locations import Stores
 
 _Result = TypeVar("_Result", bound=KeysResult)

@@ -29,8 +29,8 @@ from canvasback.model.relation import literal
 from canvasback.model.results.attach import AttachResult
 from canvasback.repository import layout
 from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
-from canvasback.repository.keyring import keyring_of
 from canvasback.storage.foreign_errors import translates_errors
+from canvasback.storage.keyring import keyring_of
 from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store

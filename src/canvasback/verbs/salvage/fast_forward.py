@@ -24,6 +24,7 @@ from canvasback.model.plans.salvage import ForwardPlan
 from canvasback.model.relation import literal
 from canvasback.model.results.fast_forward import FastForwardResult
 from canvasback.repository import layout
+from canvasback.repository.copy_names import Copies, copies_of
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
@@ -40,13 +41,13 @@ class FastForward(msgspec.Struct, frozen=True, kw_only=True):
         plan: The plan.
         restoring: Brings the point back.
         catalog: What the catalog is afterwards, in DuckDB's dialect; can be read as long as the point's image.
-        copies: The repository, whose copies of the data path's files are put there where one is missing.
+        copies: Those of the data path's files, which are put there where one is missing.
     """
 
     plan: ForwardPlan
     restoring: Restoring
     catalog: Image
-    copies: Store
+    copies: Copies
 
 
 def plan_fast_forward(
@@ -124,7 +125,7 @@ def plan_fast_forward(
         finding_counts=planned.finding_counts,
     )
     catalog = _afterwards(later, root, opened.store)
-    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=opened.store)
+    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=copies_of(opened.store))
 
 
 def fast_forward(planned: FastForward) -> FastForwardResult:

@@ -13,6 +13,7 @@ from canvasback.model.plans.salvage import FilesPlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.relation import literal
 from canvasback.model.results.salvage import LeftFile
+from canvasback.repository.copy_names import Copies
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import gather
 from canvasback.verbs.salvage.folders import TableFolders
@@ -38,7 +39,7 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_files(
-    image: Image, root: str, store: Store, progress: Progress = SILENT, *, copies: Store | None = None
+    image: Image, root: str, store: Store, progress: Progress = SILENT, *, copies: Copies | None = None
 ) -> Salvaged:
     """Look at what storage holds and a catalog does not know, and plan to adopt it; nothing is changed.
 
@@ -47,7 +48,7 @@ def plan_files(
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         progress: Told how the work goes on.
-        copies: The repository whose copies of the data path's files are put there first.
+        copies: Copies of the data path's files are put there first.
     """
     listing = Listing(image.connection, store, progress)
     unknown = unknown_files(image, root, listing)

@@ -8,7 +8,7 @@ import msgspec
 
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
-from canvasback.repository.copy_names import copy_name
+from canvasback.repository.copy_names import Copies
 from canvasback.storage.store import Store
 
 
@@ -36,10 +36,10 @@ class KnownFiles:
         image: The catalog in DuckDB's dialect.
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
-        copies: The repository whose copies of its files take the places of those that are gone or of another size.
+        copies: Those of its files that take the places of what is gone or of another size.
     """
 
-    def __init__(self, image: Image, root: str, store: Store, copies: Store | None) -> None:
+    def __init__(self, image: Image, root: str, store: Store, copies: Copies | None) -> None:
         self._image = image
         self._root = root
         self._store = store
@@ -62,7 +62,7 @@ class KnownFiles:
         live = KnownFile(self._store, name)
         if self._copies is None:
             return [live]
-        return [live, KnownFile(self._copies, copy_name(self._copies, name, size, elsewhere=False))]
+        return [live, KnownFile(*self._copies(name, size))]
 
     @cached_property
     def _named(self) -> dict[tuple[str, int], tuple[str, int]]:

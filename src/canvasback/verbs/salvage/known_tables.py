@@ -14,6 +14,7 @@ from canvasback.catalog.reading.inlined import inlined_tables, own_column
 from canvasback.catalog.reading.table_states import visible
 from canvasback.catalog.spec import LOCAL_ROW_IDS, ROW_ID_FIELD
 from canvasback.parquet.footers import field_ids_in
+from canvasback.repository.copy_names import Copies
 from canvasback.storage.store import Store
 from canvasback.verbs.salvage.evidence import deleted_positions, row_ids
 from canvasback.verbs.salvage.known_files import KnownFiles
@@ -108,7 +109,7 @@ class LakeTable(msgspec.Struct):
 
 
 def known_tables(
-    image: Image, root: str, store: Store, wanted: set[str], copies: Store | None = None
+    image: Image, root: str, store: Store, wanted: set[str], copies: Copies | None = None
 ) -> list[LakeTable]:
     """The tables of the head, with their rows where unknown files lie in their folders.
 
@@ -117,7 +118,7 @@ def known_tables(
         root: The data path as an absolute folder or URL that ends in a slash.
         store: Holds the data path.
         wanted: The folders of unknown files.
-        copies: The repository whose copies of the data path's files are put there before anybody reads the catalog.
+        copies: Copies of the data path's files are put there before anybody reads the catalog.
     """
     files = KnownFiles(image, root, store, copies)
     head = image.head()[0]

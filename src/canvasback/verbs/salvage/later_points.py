@@ -25,10 +25,10 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.origin import Origin
 from canvasback.model.results.fast_forward import Divergence
 from canvasback.repository.chunks import read_chunks, relation_of
-from canvasback.repository.keyring import let_read
 from canvasback.repository.points import known_points
 from canvasback.repository.readable_points import Damage, ReadablePoints, UnreadablePointError
 from canvasback.repository.repository import Repository
+from canvasback.storage.keyring import let_read
 from canvasback.transfer.identity import is_doubtful, refuse_other_lake
 
 _BEFORE_ALL = -1

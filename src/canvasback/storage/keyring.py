@@ -19,9 +19,8 @@ from blake3 import blake3
 
 from canvasback.model.manifest import Count, Hash, Time
 from canvasback.model.relation import literal
-from canvasback.repository import layout
-from canvasback.repository.cryptography import load_cryptography
 from canvasback.storage import age
+from canvasback.storage.cryptography import load_cryptography
 from canvasback.storage.store import Store
 
 _CONTEXT = "canvasback repository format 4, {}"
@@ -152,11 +151,6 @@ def epoch_of(store: Store) -> int:
     """The epoch of the key by which new chunks are encrypted; 0 where the repository is not sealed."""
     keyring = keyring_of(store)
     return 0 if keyring is None else keyring.newest.number
-
-
-def format_of(store: Store) -> int:
-    """The version of the repository format in which an opened repository is written."""
-    return layout.FORMAT if keyring_of(store) is None else layout.SEALED_FORMAT
 
 
 def encryption(connection: duckdb.DuckDBPyConnection, store: Store) -> str:

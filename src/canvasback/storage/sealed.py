@@ -1,4 +1,4 @@
-"""A repository's store whose documents, and copies of files if that is wished, are sealed with age.
+"""A store before another one, in which a sealed repository's documents, and copies of files if wished, are sealed.
 
 All above it works with names and contents as in any repository. Chunks pass as they are: they are Parquet, which has
 an encryption of its own, so that DuckDB reads them where they lie.
@@ -21,16 +21,16 @@ from typing import Self
 import msgspec
 
 from canvasback.errors import NoSpaceError
-from canvasback.repository import layout
-from canvasback.repository.documents import UNSEALED
-from canvasback.repository.keyring import Keyring, note_keyring
 from canvasback.storage import age
 from canvasback.storage.checksums import PIECE, Checked, Hashed, new_hasher
+from canvasback.storage.keyring import Keyring, note_keyring
 from canvasback.storage.store import Copied, Locks, OpenObject, Source, Stat, Store
 from canvasback.storage.temporary import make_folder
 
-_DOCUMENTS = (layout.POINTS, layout.LEASES, layout.REGISTER)
-_COPY = re.compile(r"data/[0-9a-f]{2}/[0-9a-f]{62}\.([0-9]{1,19})\.age")
+UNSEALED = b"unsealed"
+"""What a document reads as that was not written with the keys, under its name."""
+
+_COPY = re.compile(r".*\.([0-9]{1,19})\.age", re.DOTALL)
 
 
 class SealedStore:
@@ -42,10 +42,12 @@ class SealedStore:
     Args:
         store: Where the sealed objects are.
         keyring: The keys.
+        documents: How the names of documents begin.
     """
 
-    def __init__(self, store: Store, keyring: Keyring) -> None:
+    def __init__(self, store: Store, keyring: Keyring, documents: tuple[str, ...]) -> None:
         self._store = store
+        self._documents = documents
         self._keyring = keyring
         self.url = store.url
         self.jobs = store.jobs
@@ -68,7 +70,7 @@ class SealedStore:
 
     def holder(self, name: str) -> Store | None:
         """See `Store.holder`."""
-        return None if _is_sealed(name) else self._store.holder(name)
+        return None if self._is_sealed(name) else self._store.holder(name)
 
     def be_private(self) -> None:
         """See `Store.be_private`."""
@@ -93,7 +95,7 @@ class SealedStore:
             with self.open(name) as stream:
                 return b"".join(iter(lambda: stream.read(PIECE), b""))
         content = self._store.get(name)
-        if not name.startswith(_DOCUMENTS):
+        if not name.startswith(self._documents):
             return content
         try:
             return self._keyring.unseal(name, content)
@@ -102,7 +104,7 @@ class SealedStore:
 
     def open(self, name: str, *, vouch: bool = True) -> OpenObject:
         """See `Store.open`."""
-        if name.startswith(_DOCUMENTS):
+        if name.startswith(self._documents):
             return _Opened(_of_content(_stat(self._store, name)), io.BytesIO(self.get(name)))
         opened = self._store.open(name, vouch=vouch)
         if _size_of_copy(name) is None:
@@ -111,7 +113,7 @@ class SealedStore:
 
     def read(self, name: str, start: int, size: int) -> bytes:
         """See `Store.read`. A sealed copy is opened from its begin on."""
-        if not _is_sealed(name):
+        if not self._is_sealed(name):
             return self._store.read(name, start, size)
         with self.open(name) as stream:
             while start > 0 and (passed := stream.read(min(start, PIECE))):
@@ -120,7 +122,7 @@ class SealedStore:
 
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`. Contents of sealed copies are in a temporary folder as long as this lives."""
-        sealed = [name for name in dict.fromkeys(names) if _is_sealed(name)]
+        sealed = [name for name in dict.fromkeys(names) if self._is_sealed(name)]
         if not sealed:
             return self._store.local_paths(names)
         with self._lock:
@@ -130,13 +132,13 @@ class SealedStore:
             wanted = [name for name in sealed if name not in self._opened]
         with ThreadPoolExecutor(self.jobs) as pool:
             self._opened.update(zip(wanted, pool.map(self._to_disk, wanted), strict=True))
-        plain = [name for name in names if not _is_sealed(name)]
+        plain = [name for name in names if not self._is_sealed(name)]
         paths = self._opened | dict(zip(plain, self._store.local_paths(plain), strict=True))
         return [paths[name] for name in names]
 
     def put_new(self, name: str, content: bytes) -> None:
         """See `Store.put_new`."""
-        self._store.put_new(name, self._keyring.seal(name, content) if name.startswith(_DOCUMENTS) else content)
+        self._store.put_new(name, self._keyring.seal(name, content) if name.startswith(self._documents) else content)
 
     def copy_new(self, name: str, source: Source, size: int, *, modified_ns: int = 0) -> Copied:
         """See `Store.copy_new`."""
@@ -150,7 +152,7 @@ class SealedStore:
 
     def copy_from(self, name: str, origin: Store, origin_name: str, size: int, *, etag: str = "") -> Copied | None:
         """See `Store.copy_from`."""
-        if _is_sealed(name):
+        if self._is_sealed(name):
             return None
         return self._store.copy_from(name, origin, origin_name, size, etag=etag)
 
@@ -190,6 +192,9 @@ class SealedStore:
         """See `Store.delete`."""
         self._store.delete(name)
 
+    def _is_sealed(self, name: str) -> bool:
+        return name.startswith(self._documents) or _size_of_copy(name) is not None
+
     def _to_disk(self, name: str) -> str:
         path = os.path.join(self._folder, name.replace("/", "-"))
         with self.open(name, vouch=False) as stream:
@@ -218,10 +223,6 @@ class _Opened:
     def read(self, size: int, /) -> bytes:
         """See `Source.read`."""
         return self._source.read(size)
-
-
-def _is_sealed(name: str) -> bool:
-    return name.startswith(_DOCUMENTS) or _size_of_copy(name) is not None
 
 
 def _size_of_copy(name: str) -> int | None:
