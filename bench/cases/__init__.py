@@ -21,6 +21,7 @@ from bench.cases import (
     s3_down,
     s3_up,
     s3_within,
+    sealing,
     start,
     watch_idle,
 )
@@ -38,6 +39,7 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     files_commit.NAME: files_commit.run,
     mirror.NAME: mirror.run,
     prune.NAME: prune.run,
+    sealing.NAME: sealing.run,
     commit_scale.NAME: commit_scale.run,
     catalog.NAME: catalog.run,
     catalog_sqlite.NAME: catalog_sqlite.run,

@@ -183,8 +183,9 @@ def _add(store: Store, ids: Iterable[str], named: NamedObjects, run: Run, findin
 def _besides(store: Store) -> Iterator[str]:
     """What no point names, and all need."""
     yield layout.MARKER
-    newest = numbered.find_newest(store, layout.register_name)[0]
-    yield from map(layout.register_name, sorted(numbered.needed(newest)))
+    for name in (layout.register_name, layout.keys_name):
+        newest = numbered.find_newest(store, name)[0]
+        yield from map(name, sorted(numbered.needed(newest)))
 
 
 def _carry_out(look: _Look, connection: duckdb.DuckDBPyConnection, protection: Protection, run: Run) -> None:
