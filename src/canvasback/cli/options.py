@@ -26,6 +26,9 @@ LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at mos
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 TagIt = Annotated[list[str] | None, typer.Option("--tag", help="A name for the point; may be given again.")]
+Also = Annotated[
+    str | None, typer.Option("--also", metavar="REPO2", help="A mirror of the repository, which gets the point too.")
+]
 NoteIt = Annotated[str, typer.Option("--note", help="What to note of the point.")]
 SomePoints = Annotated[list[str] | None, typer.Argument(metavar="[POINT]…", help="Ids, or unique beginnings of them.")]
 SomePoint = Annotated[

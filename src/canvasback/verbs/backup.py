@@ -23,6 +23,7 @@ def backup(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    also: str | None = None,
     tags: Sequence[str] = (),
     note: str = "",
     dry_run: bool = False,
@@ -46,6 +47,8 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        also: A second place of the repository, see `canvasback.mirror`, which gets the same point, and those that were
+            made since the newest one there. That it fails is a finding of ``also`` in the result.
         tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
         note: What to note of it; see `canvasback.note`.
         dry_run: Only say what the lake has that is not protected yet. Nothing is written, and no lease is taken.
@@ -69,6 +72,7 @@ def backup(
         recheck=recheck,
         full=full,
         only_new=only_new,
+        also=also,
         tags=tuple(tags),
         note=note,
         dry_run=dry_run,

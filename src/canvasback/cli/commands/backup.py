@@ -8,12 +8,14 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
+from canvasback.cli.options import Also, AsJson, DataPath, DryRun, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
+from canvasback.model.plurals import many
 from canvasback.model.results.backup import BackupResult
+from canvasback.model.results.mirror import MirrorResult
 
 app = typer.Typer()
 
@@ -22,6 +24,7 @@ app = typer.Typer()
 def backup(
     lake: Lake,
     repo: Repo = None,
+    also: Also = None,
     data_path: DataPath = None,
     jobs: Jobs = None,
     recheck: Annotated[
@@ -54,6 +57,7 @@ def backup(
             recheck=recheck,
             full=full,
             only_new=only_new,
+            also=named.find_also(also),
             tags=tag or (),
             note=note,
             dry_run=dry_run,
@@ -70,13 +74,14 @@ def backup_text(result: BackupResult) -> str:
         lines = [
             "what a backup would do:",
             *(f"  - {step}" for step in result.steps),
+            *_foretold(result.also),
             "",
             "nothing was changed (--dry-run)",
         ]
-        return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([*lines, *_findings(result)])
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
-        return "\n".join([nothing, *_marks(result), *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([nothing, *_marks(result), *_brought(result.also), *_findings(result)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -86,10 +91,32 @@ def backup_text(result: BackupResult) -> str:
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
         *_marks(result),
-        *findings_lines(result.findings, result.finding_counts),
+        *_brought(result.also),
+        *_findings(result),
     ])  # fmt: skip
 
 
 def _marks(result: BackupResult) -> list[str]:
     tags = [f"  tags       {', '.join(result.tags)}"] if result.tags else []
     return [*tags, f"  note       {result.note}"] if result.note else tags
+
+
+def _foretold(also: MirrorResult | None) -> list[str]:
+    """What would come to the second place, besides the new point."""
+    if also is None or also.findings:
+        return []
+    steps = also.steps if also.points else ()
+    return [*(f"  - {step}" for step in steps), f"  - {also.target} gets what {also.repository} got"]
+
+
+def _brought(also: MirrorResult | None) -> list[str]:
+    if also is None:
+        return []
+    copied = f"{many(also.copied_objects, 'object')} ({size(also.copied_bytes)}) copied"
+    points = f"{many(len(also.points), 'point')} published, {copied}" if also.points else "no point published"
+    return [f"  also       {also.target}: {points}, in {also.seconds:.2f} s"]
+
+
+def _findings(result: BackupResult) -> list[str]:
+    there = findings_lines(result.also.findings, result.also.finding_counts) if result.also is not None else []
+    return [*findings_lines(result.findings, result.finding_counts), *there]
