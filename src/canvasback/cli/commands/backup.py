@@ -13,7 +13,8 @@ from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
-from canvasback.model.plurals import many
+from canvasback.model.plans.mirror import points_in_words
+from canvasback.model.plurals import either, many
 from canvasback.model.results.backup import BackupResult
 from canvasback.model.results.mirror import MirrorResult
 
@@ -102,19 +103,24 @@ def _marks(result: BackupResult) -> list[str]:
 
 
 def _foretold(also: MirrorResult | None) -> list[str]:
-    """What would come to the second place, besides the new point."""
+    """What would come to the second place."""
     if also is None or also.findings:
         return []
-    steps = also.steps if also.points else ()
-    return [*(f"  - {step}" for step in steps), f"  - {also.target} gets what {also.repository} got"]
+    steps = [f"the same point is published in {also.target}, with what that lacks from {also.repository}"]
+    if also.points:
+        steps.append(f"so {either(len(also.points), 'is', 'are')} {points_in_words(also.points)} that it lacks")
+    return [f"  - {step}" for step in steps]
 
 
 def _brought(also: MirrorResult | None) -> list[str]:
     if also is None:
         return []
-    copied = f"{many(also.copied_objects, 'object')} ({size(also.copied_bytes)}) copied"
-    points = f"{many(len(also.points), 'point')} published, {copied}" if also.points else "no point published"
-    return [f"  also       {also.target}: {points}, in {also.seconds:.2f} s"]
+    if also.points:
+        copied = f"{many(also.copied_objects, 'object')} ({size(also.copied_bytes)}) copied, in {also.seconds:.2f} s"
+        did = f"{many(len(also.points), 'point')} published, {copied}"
+    else:
+        did = "no point published" if also.findings else "has all points"
+    return [f"  also       {also.target}: {did}"]
 
 
 def _findings(result: BackupResult) -> list[str]:

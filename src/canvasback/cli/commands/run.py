@@ -46,7 +46,7 @@ def run(
         repository, stores = settings.find_repository(repo, named), settings.stores(limit_rate)
         # What makes no sense is found out before the job runs.
         second = named.find_also(also)
-        parse_lake(named.lake), folder_url(repository), folder_url(second or repository)
+        parse_lake(named.lake), folder_url(repository), folder_url(repository if second is None else second)
         check_tags(tag or ())
         check_note(note)
         began = time.monotonic()
