@@ -103,7 +103,9 @@ def test_backup_to_both_places(place: Place) -> None:
     assert len(made.also.points) == 3
     assert place.run("verify", "--all", "-r", "mirror").code == 0
     fails(place, 4, "one-place", "backup", "sales", "--also", "repo")
-    fails(place, 2, "empty-argument", "run", "sales", "--also", "", "true")
+    fails(place, 2, "empty-argument", "backup", "sales", "--also", "")
+    ran = place.run("run", "sales", "--also", "", "touch", "ran")
+    assert (ran.code, (place.folder / "ran").exists()) == (2, False)
     with watching("sales", "repo", cwd=place.folder, env=clean(place.folder)) as watch:
         assert watch.wait_for(WatchStarted).also == f"{place.folder}/mirror/"
         watch.wait_for(PointHeld)
