@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from canvasback.model.level import CheckLevel
+from canvasback.model.lock import MOST_DAYS, LockMode
 
 Repo = Annotated[
     str | None, typer.Option("--repo", "-r", help="The repository; else CANVASBACK_REPO, else canvasback.toml.")
@@ -25,6 +26,10 @@ Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake,
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
+LockIt = Annotated[
+    LockMode | None, typer.Option("--lock", help="Lock all objects against deletion; S3 with object lock only.")
+]
+LockDays = Annotated[int | None, typer.Option("--lock-days", min=1, max=MOST_DAYS, help="For how many days.")]
 TagIt = Annotated[list[str] | None, typer.Option("--tag", help="A name for the point; may be given again.")]
 Also = Annotated[
     str | None, typer.Option("--also", metavar="REPO2", help="A mirror of the repository, which gets the point too.")

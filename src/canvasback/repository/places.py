@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from canvasback.errors import RefusedError, RepositoryError
 from canvasback.repository.leases import HeldLease
@@ -59,7 +59,14 @@ def look_for_place(store: Store, of: Repository) -> Repository | None:
         return None
 
 
-def copy_points(origin: Store, target: Store, points: Sequence[str], lease: HeldLease, held: Sequence[str]) -> None:
+def copy_points(
+    origin: Store,
+    target: Store,
+    points: Sequence[str],
+    lease: HeldLease,
+    held: Sequence[str],
+    publish: Callable[[Store, Store, str], None] = copy_point,
+) -> None:
     """Publish points at another place of their repository, oldest first. All that they name must be durable there.
 
     Args:
@@ -68,6 +75,7 @@ def copy_points(origin: Store, target: Store, points: Sequence[str], lease: Held
         points: Their ids, oldest first.
         lease: The lease of the other place.
         held: The ids of the points that are there already.
+        publish: Publishes one; see `copy_point`.
     """
     if not points:
         return
@@ -76,5 +84,5 @@ def copy_points(origin: Store, target: Store, points: Sequence[str], lease: Held
     lease.renew()
     for id_ in points:
         lease.check()
-        copy_point(target, origin, id_)
+        publish(target, origin, id_)
     lease.latest = max([*held, *points])

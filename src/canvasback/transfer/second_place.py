@@ -8,9 +8,11 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.datapath.data_root import refuse_nesting
+from canvasback.errors import RefusedError
 from canvasback.model.finding import Findings
 from canvasback.model.lock import Lock
 from canvasback.model.plans.mirror import MirrorPlan
+from canvasback.model.plurals import many
 from canvasback.model.results.mirror import MirrorResult
 from canvasback.repository.at_risk import refuse_at_risk
 from canvasback.repository.leases import hold_lease
@@ -32,6 +34,7 @@ class SecondPlace:
         run: What it works with.
         first: The repository.
         to: The other place, a folder or a URL.
+        lock: How its objects are to be locked; None if nobody says so.
 
     Attributes:
         first: As above.
@@ -41,9 +44,10 @@ class SecondPlace:
         RefusedError: It is the same place (``one-place``).
     """
 
-    def __init__(self, run: Run, first: Repository, to: str) -> None:
+    def __init__(self, run: Run, first: Repository, to: str, *, lock: Lock | None = None) -> None:
         self._run = run
         self.first = first
+        self._lock = lock
         self.target = run.stores.open(to)
         refuse_one_place(first.store, self.target)
 
@@ -52,9 +56,13 @@ class SecondPlace:
         """Whether there is no repository yet.
 
         Raises:
-            RefusedError: There is another one (``other-lake``, ``other-repository``).
+            RefusedError: There is another one (``other-lake``, ``other-repository``), or its objects are locked in
+                another way (``lock-differs``).
         """
-        return look_for_place(self.target, self.first) is None
+        found = look_for_place(self.target, self.first)
+        if found is not None and self._lock not in {None, found.marker.lock}:
+            raise _another_lock(found)
+        return found is None
 
     def behind(self) -> list[str]:
         """The ids of the points that were made since the newest one that is there, oldest first."""
@@ -63,24 +71,23 @@ class SecondPlace:
 
     def foresee(self, wanted: list[str]) -> MirrorResult:
         """Say what would be copied for points, and change nothing."""
-        return self._work(wanted, [], None, dry_run=True)
+        return self._work(wanted, [], dry_run=True)
 
-    def bring(self, wanted: list[str], *, named: Iterable[str] = (), lock: Lock | None = None) -> MirrorResult:
+    def bring(self, wanted: list[str], *, named: Iterable[str] = ()) -> MirrorResult:
         """Let it hold points, too. It is made if there is nothing yet.
 
         Args:
             wanted: The ids of the points, oldest first.
             named: Those of them that somebody named: they come even if they were pruned there.
-            lock: How its objects are locked if it is made.
 
         Raises:
             RefusedError: It lies where the lake's files are (``repository-in-data-path``), or cannot be made.
             LockedError: Another run writes to it (``repository-locked``), or a prune of it has not ended
                 (``prune-unfinished``).
         """
-        return self._work(wanted, list(named), lock, dry_run=False)
+        return self._work(wanted, list(named), dry_run=False)
 
-    def _work(self, wanted: list[str], named: list[str], lock: Lock | None, *, dry_run: bool) -> MirrorResult:
+    def _work(self, wanted: list[str], named: list[str], *, dry_run: bool) -> MirrorResult:
         self._refuse_data_path(wanted)
         run, origin, target, makes = self._run.again(), self.first.store, self.target, self.makes
         findings = Findings()
@@ -91,7 +98,7 @@ class SecondPlace:
                 copied = Copied(plan.points)
             else:
                 if makes:
-                    make_repository(target, msgspec.structs.replace(self.first.marker, lock=lock), run.now())
+                    make_repository(target, msgspec.structs.replace(self.first.marker, lock=self._lock), run.now())
                 with hold_lease(target, "mirror", run.clock) as lease:
                     refuse_at_risk(target, run.now())
                     there, here = stored_points(origin), stored_points(target)
@@ -124,3 +131,13 @@ class SecondPlace:
             findings=findings.kept,
             finding_counts=findings.counts,
         )
+
+
+def _another_lock(found: Repository) -> RefusedError:
+    lock = found.marker.lock
+    how = f"locked in mode {lock.mode} for {many(lock.days, 'day')}" if lock is not None else "not locked"
+    return RefusedError(
+        "lock-differs",
+        f"the objects of {found.store.url} are {how}, which was decided when it was made",
+        hint="Leave out --lock and --lock-days; for more days, run lock --days there.",
+    )

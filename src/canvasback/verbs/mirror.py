@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from canvasback.model.clock import now
+from canvasback.model.lock import Lock, LockMode
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.mirror import MirrorResult
 from canvasback.repository.points import find_point, list_points
@@ -22,6 +23,8 @@ def mirror(
     to: str,
     *,
     points: Sequence[str] = (),
+    lock: LockMode | str | None = None,
+    lock_days: int | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -37,6 +40,9 @@ def mirror(
         repository: The repository, a folder or a URL. Nothing is written there.
         to: The second place, a folder or a URL. It is made if there is nothing yet.
         points: The ids of the points to mirror, unique beginnings of ids, or ``latest``; all if there are none.
+        lock: How the objects of the second place are locked if it is made now, whether those of the first one are or
+            not; see `canvasback.init`. None for no locks.
+        lock_days: For how many days.
         dry_run: Make the plan only.
         jobs: How many objects are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -47,15 +53,18 @@ def mirror(
         What was done. With findings, points are not there that could not be read or copied; all others are.
 
     Raises:
+        UsageError: There is no such lock (``lock-not-understood``).
         RefusedError: The second place is the first one, or a repository of its own (``one-place``, ``other-lake``,
-            ``other-repository``), or there is something else (``folder-not-empty``).
+            ``other-repository``), or there is something else (``folder-not-empty``); or its objects cannot be locked
+            (``lock-unsupported``, ``lock-not-enabled``), or are locked in another way already (``lock-differs``).
         LockedError: Another run writes to it (``repository-locked``), or a prune of it has not ended
             (``prune-unfinished``).
         CanvasbackError: Not all could be copied; the next run goes on from there.
     """
+    locked = Lock.of(lock, lock_days)
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     first = open_repository(run.stores.open(repository))
-    place = SecondPlace(run, first, to)
+    place = SecondPlace(run, first, to, lock=locked)
     wanted = sorted({find_point(first.store, point) for point in points}) if points else list_points(first.store)
     if dry_run:
         return place.foresee(wanted)
