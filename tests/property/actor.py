@@ -1,9 +1,10 @@
-"""Several processes that work with a repository at once, each of them killed every other time.
+"""Several processes that work with a repository at once, each of them killed or held up most of the time.
 
 A process of its own that never opens a database itself, so that it may fork: `python -m tests.property.actor REQUEST`,
 where REQUEST is JSON, forks one for each of its seeds, and waits for them. Each run is a child of one of these; for
 each a line of JSON on stdout says what became of it. A child that is to be killed ends by SIGKILL before the n-th
-operation by which its stores change something: n is 1 at first, then 2, and so on, until a run comes through.
+operation by which its stores change something: n is 1 at first, then 2, and so on, until a run comes through. One that
+is to be held up waits there until time was moved on, and then for others to do something.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import signal
 import sys
 import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,16 @@ WAYS = (
     "backup", "backup", "backup --also", "watch", "forget", "unforget", "tag", "prune", "prune", "mirror", "verify",
     "restore",
 )  # fmt: skip
+
+
+FATES = {"none": 0.35, "killed": 0.4, "held up": 0.25}
+"""What becomes of a run before it has done all, and how often."""
+
+_PATIENCE = 2.0
+"""Seconds to wait until time is moved on."""
+
+_OTHERS = 0.7
+"""Seconds in which others do something then."""
 
 
 class Request:
@@ -83,13 +95,15 @@ class Child:
     Args:
         request: What it works with.
         seed: Says which point it is about, and which place.
-        at: Before which deed of its stores it is killed; 0 for never.
+        at: Before which deed of its stores it is killed or held up; 0 for never.
+        fate: Which of it; see `FATES`.
     """
 
-    def __init__(self, request: Request, seed: int, at: int) -> None:
+    def __init__(self, request: Request, seed: int, at: int, fate: str) -> None:
         self._request = request
         self._random = random.Random(seed)  # noqa: S311
         self._at = at
+        self._fate = fate
         self._given = {"stores": request.stores, "clock": request.time.clock}
 
     def carry_out(self, way: str) -> dict[str, Any]:
@@ -97,7 +111,7 @@ class Child:
         request, done = self._request, {"way": way}
         with (
             request.time.told(request.kind, request.urls),
-            interrupted(self._at, _die, DEEDS, kind=request.kind, for_good=self._at > 0) as deeds,
+            interrupted(self._at, self._meet, DEEDS, kind=request.kind, for_good=self._fate == "killed") as deeds,
         ):
             try:
                 done |= self._do(way)
@@ -107,6 +121,15 @@ class Child:
                 if error.code not in OTHERS_WERE_FIRST | (VANISHED if looks else set()):
                     done["problem"] = f"{error} {error.hint}"
         return done | {"deeds": len(deeds)}
+
+    def _meet(self) -> None:
+        """Meet the fate."""
+        if self._fate == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        begun, ends = self._request.time.clock(), time.monotonic() + _PATIENCE
+        while self._request.time.clock() < begun + timedelta(minutes=1) and time.monotonic() < ends:
+            time.sleep(0.05)
+        time.sleep(_OTHERS)
 
     def _do(self, way: str) -> dict[str, Any]:
         request, given = self._request, self._given
@@ -189,10 +212,6 @@ class Child:
         return {"problem": f"{point} in {url}: {wrong}"} if wrong and point in visible else {}
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def main() -> int:
     """Let all processes work until the time is over or they have done enough, and answer whether one of them failed."""
     given = json.loads(sys.argv[1])
@@ -216,18 +235,18 @@ def _actor(given: dict[str, Any], seed: int) -> int:
 def _act(given: dict[str, Any], seed: int) -> None:
     request, ends = Request(given), time.monotonic() + given["seconds"]
     chosen = random.Random(seed)  # noqa: S311
-    at = dict.fromkeys(WAYS, 0)
+    at = {(way, fate): 0 for way in WAYS for fate in FATES}
     for _ in range(given["runs"]):
         if time.monotonic() >= ends:
             break
-        way, kills = chosen.choice(WAYS), chosen.random() < 0.5
-        at[way] += kills
-        child = Child(request, chosen.randrange(1 << 30), at[way] if kills else 0)
-        done = in_child(partial(child.carry_out, way))
+        way, [fate] = chosen.choice(WAYS), chosen.choices([*FATES], [*FATES.values()])
+        which = (way, fate)
+        at[which] += fate != "none"
+        done = in_child(partial(Child(request, chosen.randrange(1 << 30), at[which], fate).carry_out, way))
         if done is None:
-            done = {"way": way, "killed": at[way]}
-        elif kills:
-            at[way] = 0  # there were fewer deeds
+            done = {"way": way, "killed": at[which]}
+        elif done["deeds"] < at[which]:
+            at[which] = 0
         print(json.dumps(done), flush=True)
 
 

@@ -1,9 +1,10 @@
-"""Three processes work with a repository and its mirror at once, killed every other time: no kept point loses a byte.
+"""Three processes work with a repository and its mirror at once, and are killed: no kept point loses a byte.
 
 The lake is written to meanwhile by the real extension. Backups, to one place and to both, watches, forgetting and
 bringing back, prunes, mirrors, looks and restores come in any order, and really at the same time. A run that is to be
-killed ends by SIGKILL before one of the operations that change something in its stores, each of them in turn. Time is
-moved on for all processes at once, which are held up by that: past their leases, and past the grace of a prune.
+killed ends by SIGKILL before one of the operations that change something in its stores, each of them in turn; another
+one is held up there, while others go on. Time is moved on for all processes at once: past their leases, and past the
+grace of a prune.
 
 When they have ended, each point that nobody wanted to be forgotten is there, and each that is there has all its bytes
 and restores to what the lake was. `make soak` does this for minutes, on a folder and on an object server.
