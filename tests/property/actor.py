@@ -2,9 +2,9 @@
 
 A process of its own that never opens a database itself, so that it may fork: `python -m tests.property.actor REQUEST`,
 where REQUEST is JSON, forks one for each of its seeds, and waits for them. Each run is a child of one of these; for
-each a line of JSON on stdout says what became of it. A child that is to be killed ends by SIGKILL before the n-th
-operation by which its stores change something: n is 1 at first, then 2, and so on, until a run comes through. One that
-is to be held up waits there until time was moved on, and then for others to do something.
+each a line of JSON in a file of the process, `done-SEED`, says what became of it. A child that is to be killed ends by
+SIGKILL before the n-th operation by which its stores change something: n is 1 at first, then 2, and so on, until a run
+comes through. One that is to be held up waits there until time was moved on, and then for others to do something.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ def _act(given: dict[str, Any], seed: int) -> None:
             done = {"way": way, "killed": at[which]}
         elif done["deeds"] < at[which]:
             at[which] = 0
-        print(json.dumps(done), flush=True)
+        with (request.folder / f"done-{seed}").open("a") as file:
+            file.write(json.dumps(done) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ and restores to what the lake was. `make soak` does this for minutes, on a folde
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from tests.property.repository_runs import snapshot_of
 from tests.property.shared_time import SharedTime
 
 PROCESSES = 3
-LIVES, SECONDS, RUNS = (12, 30, 10_000) if SOAK else (1, 60, 6)
+LIVES, SECONDS, RUNS = (12, 30, 10_000) if SOAK else (1, 60, 4)
 """How many lives of a repository there are on a folder, how long each is at most, and how many runs of each process.
 On an object server there are fewer."""
 
@@ -97,16 +96,22 @@ class Life:
     def live(self) -> None:
         """Let them all work, while the lake is written to and time is moved on."""
         chosen, clock = random.Random(self.seed), SharedTime(self.folder / "time")  # noqa: S311
-        with self._actors() as actors:
-            while actors.poll() is None:
-                self.commit(chosen.choice(COMMITS))
-                time.sleep(chosen.uniform(0, 0.4))
-                if chosen.random() < 0.3:
-                    clock.move_on(hours=chosen.choice([0.05, 0.05, 25, 8 * 24]))
+        command = [sys.executable, "-m", "tests.property.actor", self._request()]
+        with subprocess.Popen(command, start_new_session=True) as actors:
+            try:
+                while actors.poll() is None:
+                    self.commit(chosen.choice(COMMITS))
+                    time.sleep(chosen.uniform(0, 0.4))
+                    if chosen.random() < 0.3:
+                        clock.move_on(hours=chosen.choice([0.05, 0.05, 25, 8 * 24]))
+            finally:
+                if actors.poll() is None:
+                    os.killpg(actors.pid, signal.SIGKILL)
         assert actors.returncode == 0
+        for path in self.folder.glob("done-*"):
+            self.done += map(json.loads, path.read_text().splitlines())
 
-    @contextmanager
-    def _actors(self) -> Iterator[subprocess.Popen[str]]:
+    def _request(self) -> str:
         request = {
             "lake": self.lake.attach,
             "urls": self.urls,
@@ -116,15 +121,7 @@ class Life:
             "runs": RUNS // 2 if self.endpoint else RUNS,
             "seeds": [self.seed * PROCESSES + number for number in range(PROCESSES)],
         }
-        command = [sys.executable, "-m", "tests.property.actor", json.dumps(request)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            reader = threading.Thread(target=lambda: self.done.extend(map(json.loads, process.stdout or ())))
-            reader.start()
-            try:
-                yield process
-                reader.join()
-            finally:
-                process.kill()
+        return json.dumps(request)
 
     def examine(self) -> None:
         """See that nothing went wrong, that what is kept is there, and that what is there is whole."""
