@@ -1,10 +1,11 @@
 """Several processes that work with a repository at once, each of them killed or held up most of the time.
 
 A process of its own that never opens a database itself, so that it may fork: `python -m tests.property.actor REQUEST`,
-where REQUEST is JSON, forks one for each of its seeds, and waits for them. Each run is a child of one of these; for
-each a line of JSON in a file of the process, `done-SEED`, says what became of it. A child that is to be killed ends by
-SIGKILL before the n-th operation by which its stores change something: n is 1 at first, then 2, and so on, until a run
-comes through. One that is to be held up waits there until time was moved on, and then for others to do something.
+where REQUEST is JSON, forks one for each of its seeds, and waits for them. Each run is a child of one of these; while
+it works `running-SEED` says when it began, and then a line of JSON in `done-SEED` what became of it. A child that is to
+be killed ends by SIGKILL before the n-th operation by which its stores change something: n is 1 at first, then 2, and
+so on, until a run comes through. One that is to be held up waits there until time was moved on, and then for others to
+do something.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from datetime import timedelta
 from functools import partial
@@ -194,9 +196,8 @@ class Child:
         """What is wrong with a point that is brought back, or nothing."""
         from tests.lake.builder import read  # noqa: PLC0415 - it loads the extension, and only a child may
 
-        back = self._request.folder / f"back-{os.getpid()}"
+        back = tempfile.mkdtemp(dir=self._request.folder)
         attach = f"ducklake:{back}/main.ducklake"
-        back.mkdir()
         try:
             found = canvasback.restore(attach, url, point, data_path=f"{back}/data", **self._opening)
         except CanvasbackError as error:
@@ -235,6 +236,7 @@ def _actor(given: dict[str, Any], seed: int) -> int:
 def _act(given: dict[str, Any], seed: int) -> None:
     request, ends = Request(given), time.monotonic() + given["seconds"]
     chosen = random.Random(seed)  # noqa: S311
+    running = request.folder / f"running-{seed}"
     at = {(way, fate): 0 for way in WAYS for fate in FATES}
     for _ in range(given["runs"]):
         if time.monotonic() >= ends:
@@ -242,7 +244,9 @@ def _act(given: dict[str, Any], seed: int) -> None:
         way, [fate] = chosen.choice(WAYS), chosen.choices([*FATES], [*FATES.values()])
         which = (way, fate)
         at[which] += fate != "none"
+        running.write_text(request.time.clock().isoformat())
         done = in_child(partial(Child(request, chosen.randrange(1 << 30), at[which], fate).carry_out, way))
+        running.unlink()
         if done is None:
             done = {"way": way, "killed": at[which]}
         elif done["deeds"] < at[which]:

@@ -38,11 +38,11 @@ class SharedTime:
         now = time.time()
         return datetime.fromtimestamp(now, UTC) + timedelta(seconds=self._ahead(now))
 
-    def move_on(self, **by: float) -> None:
+    def move_on(self, by: timedelta) -> None:
         """Let time go by: whoever is at work was held up for so long. Only one process does this."""
         ahead = self._ahead(time.time() + _NOTICE)
         with self._path.open("a") as file:
-            file.write(f"{time.time() + _NOTICE} {ahead + timedelta(**by).total_seconds()}\n")
+            file.write(f"{time.time() + _NOTICE} {ahead + by.total_seconds()}\n")
         time.sleep(2 * _NOTICE)
         self._read()
 

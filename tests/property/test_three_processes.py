@@ -3,8 +3,8 @@
 The lake is written to meanwhile by the real extension. Backups, to one place and to both, watches, forgetting and
 bringing back, prunes, mirrors, looks and restores come in any order, and really at the same time. A run that is to be
 killed ends by SIGKILL before one of the operations that change something in its stores, each of them in turn; another
-one is held up there, while others go on. Time is moved on for all processes at once: past their leases, and past the
-grace of a prune.
+one is held up there, while others go on. Time is moved on for all processes at once, past their leases; and past the
+grace of a prune, but not while one of them is at work.
 
 When they have ended, each point that nobody wanted to be forgotten is there, and each that is there has all its bytes
 and restores to what the lake was. `make soak` does this for minutes, on a folder and on an object server.
@@ -20,7 +20,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +105,22 @@ class Life:
                     self.commit(chosen.choice(COMMITS))
                     time.sleep(chosen.uniform(0, 0.4))
                     if chosen.random() < 0.3:
-                        clock.move_on(hours=chosen.choice([0.05, 0.05, 25, 8 * 24]))
+                        self._move_on(clock, timedelta(hours=chosen.choice([0.05, 25, 5 * 24])))
             finally:
                 if actors.poll() is None:
                     os.killpg(actors.pid, signal.SIGKILL)
         assert actors.returncode == 0
         for path in self.folder.glob("done-*"):
             self.done += map(json.loads, path.read_text().splitlines())
+
+    def _move_on(self, clock: SharedTime, by: timedelta) -> None:
+        """Let time go by, if nobody is held up by that for as long as the grace of a prune, which nobody may be."""
+        begun = [clock.clock()]
+        for path in self.folder.glob("running-*"):
+            with suppress(FileNotFoundError, ValueError):  # it has ended just now, or just begins
+                begun.append(datetime.fromisoformat(path.read_text()))
+        if clock.clock() + by < min(begun) + timedelta(days=6):
+            clock.move_on(by)
 
     def _request(self) -> str:
         request = {
@@ -154,7 +165,7 @@ class Life:
     def prune(self) -> None:
         """Let a week go by, and delete what is not needed."""
         clock = SharedTime(self.folder / "time")
-        clock.move_on(days=8)
+        clock.move_on(timedelta(days=8))
         for url in self.urls:
             with clock.told(type(self.stores.open(url)), self.urls):
                 canvasback.prune(url, stores=self.stores, clock=clock.clock)
