@@ -20,7 +20,7 @@ NAME = "prune"
 POINTS = 200
 FILES = 5_000
 """The lake has so many at any time."""
-NEW_FILES = 100
+NEW_FILES = 500
 """So many come between two points, and the oldest of as many go."""
 FILE_BYTES = 16 * 2**10
 MEMORY = 512 * 2**20

@@ -83,7 +83,7 @@ from .verbs.keys import key_add, key_list, key_remove, key_rotate, key_sql
 from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
-from .verbs.mirror.verb import mirror
+from .verbs.mirror import mirror
 from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair

@@ -1,10 +1,14 @@
-"""`mirror` and `repair` as a user types them."""
+"""`mirror`, `repair` and `backup --also` as a user types them."""
 
 from __future__ import annotations
 
+import re
+
 import canvasback
-from tests.cli.running import Place, fails, tree
+from canvasback import PointHeld, WatchStarted
+from tests.cli.running import Place, clean, fails, tree
 from tests.cli.test_commands import answered
+from tests.watching import watching
 
 
 def test_mirror_and_repair_say_what_they_do(place: Place) -> None:
@@ -64,3 +68,45 @@ def test_refusals(place: Place) -> None:
     assert place.run("repair", "repo", "--from", "mirror", "--level", "rows").code == 2
     canvasback.init(str(place.catalog), str(place.folder / "own"))
     fails(place, 4, "other-repository", "mirror", "repo", "--to", "own")
+
+
+def test_backup_to_both_places(place: Place) -> None:
+    place.run("mirror", "repo", "--to", "mirror")
+    dry = place.run("backup", place.catalog, "-r", "repo", "--also", "mirror", "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    same = f"the same point is published in {place.folder}/mirror/, with what that lacks from {place.folder}/repo/"
+    assert f"  - {same}\n\nnothing was changed" in dry.out
+
+    ran = place.run("backup", place.catalog, "-r", "repo", "--also", "mirror")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(
+        rf"\n  also       {place.folder}/mirror/: 1 point published, \d+ objects? \(.+\) copied, in ", ran.out
+    )
+    again = place.run("backup", place.catalog, "-r", "repo", "--also", "mirror", "--only-new")
+    assert again.out.splitlines()[1] == f"  also       {place.folder}/mirror/: has all points"
+
+    (place.folder / "mirror").rename(place.folder / "away")
+    ran = place.run("run", place.catalog, "-r", "repo", "--also", "mirror", "--json", "true")
+    missed = answered(ran, "run", code=3).backup
+    assert (missed.findings, [finding.code for finding in missed.also.findings]) == ((), ["place-behind"])
+    ran = place.run("backup", place.catalog, "-r", "repo", "--also", "mirror")
+    assert (ran.code, ran.err) == (3, "")
+    assert f"  also       {place.folder}/mirror/: no point published\n" in ran.out
+    assert "[not-a-repository] [place-behind]" in ran.out
+    (place.folder / "away").rename(place.folder / "mirror")
+
+    settings = f'[lakes.sales]\nlake = "{place.catalog}"\nrepository = "repo"\nalso = "mirror"\n'
+    (place.folder / "canvasback.toml").write_text(settings)
+    dry = place.run("backup", "sales", "--dry-run")
+    assert "  - so are 2 points, from " in dry.out
+    made = answered(place.run("backup", "sales", "--json"), "backup")
+    assert len(made.also.points) == 3
+    assert place.run("verify", "--all", "-r", "mirror").code == 0
+    fails(place, 4, "one-place", "backup", "sales", "--also", "repo")
+    fails(place, 2, "empty-argument", "backup", "sales", "--also", "")
+    ran = place.run("run", "sales", "--also", "", "touch", "ran")
+    assert (ran.code, (place.folder / "ran").exists()) == (2, False)
+    with watching("sales", "repo", cwd=place.folder, env=clean(place.folder)) as watch:
+        assert watch.wait_for(WatchStarted).also == f"{place.folder}/mirror/"
+        watch.wait_for(PointHeld)
+        assert watch.stop() == 0

@@ -390,7 +390,103 @@ def test_a_lock_that_cannot_be_is_refused(locked: Locked, mode: str | None, days
     assert caught.value.code == "lock-not-understood"
 
 
-def test_a_mirror_and_a_copy_on_a_disk_are_not_locked(locked: Locked, tmp_path: Path) -> None:
+def test_lock_for_other_days_reaches_all_and_shortens_nothing(locked: Locked) -> None:
+    locked.init()
+    first = locked.backup()
+    begun = datetime.now(UTC)
+    planned = canvasback.lock(locked.repository, days=90, dry_run=True, stores=locked.stores)
+    result = canvasback.lock(locked.repository, days=90, stores=locked.stores)
+    assert (planned.objects, planned.points) == (result.objects, 1)
+    assert result.objects > 0
+    lasting = {name: locked.until(name) for name in locked.names() if not name.startswith("leases/")}
+    assert all(until and until > begun + timedelta(days=90, seconds=-2) for until in lasting.values())
+    assert result.until == locked.until(f"points/{first}.json")
+
+    fewer = canvasback.lock(locked.repository, days=1, stores=locked.stores)
+    usual = canvasback.lock(locked.repository, stores=locked.stores)
+    assert (fewer.objects, fewer.points, usual.objects, usual.points) == (0, 0, 0, 0)
+    locked.lake.run("INSERT INTO lake.t VALUES (1)")
+    second = locked.backup()
+    usual = canvasback.lock(locked.repository, stores=locked.stores)
+    assert (usual.objects, usual.points) == (0, 0)  # what is new is locked as the marker says
+    promised = locked.until(f"points/{second}.json")
+    assert promised is not None
+    assert promised < begun + timedelta(days=DAYS + 1)
+    assert {name: locked.until(name) for name in lasting} == lasting
+    assert canvasback.verify(locked.repository, all_points=True, stores=locked.stores).findings == ()
+    with pytest.raises(UsageError):
+        canvasback.lock(locked.repository, days=0, stores=locked.stores)
+
+
+def test_a_mirror_is_locked_as_its_own_marker_says(locked: Locked, where: Cloud, tmp_path: Path) -> None:
+    assert isinstance(where.server, Ministack)
+    there = Locked(locked.lake, locked.client, f"{locked.bucket}-mirror", locked.stores, LockMode.COMPLIANCE)
+    where.server.create_bucket(there.bucket, locks=True)
+    first = locked.lake.backup().point
+    locked.lake.run("INSERT INTO lake.t VALUES (1)")
+    second = locked.lake.backup().point
+    repository = locked.lake.repository
+
+    def mirror(clock: Clock | None = None, **options: Any) -> canvasback.MirrorResult:
+        return canvasback.mirror(repository, there.repository, stores=locked.stores, clock=clock or Clock(), **options)
+
+    made = mirror(lock="compliance", lock_days=DAYS)
+    assert (made.points, made.findings) == ((first, second), ())
+    ends = {name: there.until(name) for name in there.names() if not name.startswith("leases/")}
+    assert all(until and until > datetime.now(UTC) + timedelta(days=DAYS - 1) for until in ends.values())
+    version = locked.client.head_object(Bucket=there.bucket, Key=f"sales/points/{first}.json")["VersionId"]
+    refused(
+        locked.client.delete_object,
+        Bucket=there.bucket,
+        Key=f"sales/points/{first}.json",
+        VersionId=version,
+        BypassGovernanceRetention=True,
+    )
+    assert open_repository(locked.stores, repository).marker.lock is None
+
+    locked.lake.run("INSERT INTO lake.t VALUES (2)")
+    third = canvasback.backup(
+        locked.lake.attach, repository, also=there.repository, stores=locked.stores, clock=Clock(days=10)
+    )
+    assert third.also is not None
+    assert third.also.findings == ()
+    # As a backup does: what it shares is left as it is, and it promises no more.
+    assert there.until(f"points/{third.point}.json") == ends[f"points/{second}.json"]
+    assert {name: there.until(name) for name in ends} == ends
+    locked.lake.run("INSERT INTO lake.t VALUES (3)")
+    canvasback.backup(locked.lake.attach, repository, clock=Clock(days=16))
+    [fourth] = mirror(Clock(days=16), lock="compliance", lock_days=DAYS).points
+    promised = there.until(f"points/{fourth}.json")
+    assert promised is not None
+    assert promised > datetime.now(UTC) + timedelta(days=DAYS + 15)
+    assert all(there.until(name) == promised for name in there.names() if name.startswith("data/"))
+    verified = canvasback.verify(there.repository, all_points=True, level="checksum", stores=locked.stores)
+    assert (verified.findings, len(verified.protected)) == ((), 4)
+
+    for mode, days in (("governance", DAYS), ("compliance", 3)):
+        with pytest.raises(RefusedError) as caught:
+            mirror(lock=mode, lock_days=days)
+        assert caught.value.code == "lock-differs"
+    with pytest.raises(RefusedError) as caught:
+        canvasback.mirror(repository, f"{tmp_path}/disk", lock="governance", lock_days=1)
+    assert caught.value.code == "lock-unsupported"
+    assert not (tmp_path / "disk").exists()
+
+
+def test_a_point_of_a_mirror_is_locked_before_it_is_there(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that was published by a run that died before it was locked is found out, and locked."""
+    locked.lake.backup()
+    monkeypatch.setattr("canvasback.transfer.locked_point.lock_point", lambda *_: None)
+    canvasback.mirror(
+        locked.lake.repository, locked.repository, lock="governance", lock_days=DAYS, stores=locked.stores
+    )
+    found = canvasback.verify(locked.repository, stores=locked.stores)
+    assert [one.code for one in found.findings] == ["lock-missing"]
+    result = canvasback.lock(locked.repository, stores=locked.stores)
+    assert (result.objects, result.points) == (0, 1)
+
+
+def test_a_mirror_and_a_copy_on_a_disk_have_no_locks_of_the_first_place(locked: Locked, tmp_path: Path) -> None:
     locked.init()
     locked.backup()
     mirror = str(tmp_path / "mirror")

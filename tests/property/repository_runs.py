@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 import canvasback
-from canvasback import CanvasbackError, Policy, Stores
+from canvasback import CanvasbackError, OutageStarted, Policy, Stores
 from canvasback.model.register import Register
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.points import stored_points
@@ -26,6 +26,8 @@ WAYS = {
     "commit": (1, 1),
     "backup": (70, 20),
     "backup --only-new": (60, 20),
+    "backup --also": (230, 50),
+    "watch": (70, 20),
     "forget": (80, 1),
     "forget by policy": (90, 1),
     "unforget": (40, 1),
@@ -210,11 +212,14 @@ class Places:
         url = self.urls[number]
         given = {"stores": self.stores, "clock": clock}
         match run.way:
-            case "backup" | "backup --only-new":
+            case "backup" | "backup --only-new" | "backup --also":
                 only_new = run.way == "backup --only-new"
-                made = canvasback.backup(self.lake, self.urls[0], only_new=only_new, jobs=1, **given)
+                also = self.urls[1] if run.way == "backup --also" and self.exists(1) else None
+                made = canvasback.backup(self.lake, self.urls[0], also=also, only_new=only_new, jobs=1, **given)
                 assert set(made.finding_counts) <= {"repository-damaged"}, made.findings
                 assert made.absent == 0
+            case "watch":
+                self._watch(given)
             case "commit":
                 self.become(run.which)
             case "prune":
@@ -227,6 +232,10 @@ class Places:
                     self._copied(result.finding_counts)
             case _:
                 self._say(run, number, url, given)
+
+    def _watch(self, given: dict[str, Callable[[], datetime] | Stores]) -> None:
+        for event in canvasback.watch(self.lake, self.urls[0], stop=_Looks(8), jobs=1, **given):
+            assert not isinstance(event, OutageStarted) or event.code in OTHERS_WERE_FIRST, event
 
     def _copied(self, counts: dict[str, int]) -> None:
         """Points may go while somebody copies them; what is there of them is seen afterwards."""
@@ -280,6 +289,20 @@ class Places:
             return
         assert found.findings == ()
         assert read(attach) == self.truth[snapshot_of(point)]
+
+
+class _Looks:
+    """Lets a watch go on for a few times that it waits, which takes no time."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def is_set(self) -> bool:
+        return self._left <= 0
+
+    def wait(self, _: float, /) -> bool:
+        self._left -= 1
+        return self.is_set()
 
 
 def snapshot_of(point: str) -> int:

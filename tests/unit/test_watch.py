@@ -40,6 +40,8 @@ class World:
         self.backed_up: int | None = None
         self.absent = 0
         self.trouble: Exception | None = None
+        self.behind: canvasback.Finding | None = None
+        """Why a second place does not get the points."""
         self.silent: Exception | None = None
         self.during: Happening = lambda _: None
         self.looks: list[float] = []
@@ -88,6 +90,24 @@ class World:
             made=made,
             steps=(),
             dry_run=False,
+            also=self._also(f"p{head}"),
+        )
+
+    def _also(self, point: str) -> canvasback.MirrorResult:
+        return canvasback.MirrorResult(
+            repository="/r/",
+            target="/s/",
+            steps=(),
+            dry_run=False,
+            made=False,
+            points=() if self.behind else (point,),
+            held_points=0,
+            copied_objects=1,
+            copied_bytes=1,
+            kept_objects=0,
+            seconds=0.1,
+            findings=(self.behind,) if self.behind else (),
+            finding_counts={self.behind.code: 1} if self.behind else {},
         )
 
     # As a `threading.Event`.
@@ -240,6 +260,29 @@ def test_a_catalog_that_goes_away_and_comes_back_unchanged_needs_no_point() -> N
     kinds = [type(event) for event in world.follow()]
     assert kinds == [WatchStarted, PointMade, OutageStarted, OutageEnded, WatchStopped]
     assert len(world.backups) == 1
+
+
+def lags(finding: canvasback.Finding | None) -> Happening:
+    def happens(world: World) -> None:
+        world.behind = finding
+
+    return happens
+
+
+def test_a_second_place_that_cannot_be_reached_is_told_once_and_does_not_hold_up_the_first() -> None:
+    away = canvasback.Finding("place-behind", "error", "/s/", "lacks points", "Mount it.")
+    world = World({4: lags(away), 5: commit, 90: commit, 100: lags(None)}, until=200)
+    events = world.follow()
+    kinds = [type(event) for event in events]
+    assert kinds == [WatchStarted, PointMade, PointMade, OutageStarted, PointMade, OutageEnded, WatchStopped]
+    outage, third = events[3], events[4]
+    assert isinstance(outage, OutageStarted)
+    assert (outage.code, outage.message, outage.hint) == ("place-behind", "/s/: lacks points", "Mount it.")
+    assert (third.at - NOON).total_seconds() < 90 + 2 * EVERY
+    tried = [second for second in world.backups if 7 < second < 90]
+    assert [round(b - a) for a, b in pairwise(tried)] == sorted(round(b - a) for a, b in pairwise(tried))
+    assert 3 <= len(tried) <= 8  # nobody committed: only the second place is tried again
+    assert not [second for second in world.backups if second > 170]
 
 
 def test_another_reason_for_an_outage_is_told() -> None:

@@ -19,7 +19,8 @@ INTERRUPTED = 130
 def has_findings(result: msgspec.Struct) -> bool:
     """Whether something was found that needs a person."""
     findings: tuple[Finding, ...] = getattr(result, "findings", ())
-    return any(finding.severity != "info" for finding in findings)
+    also: msgspec.Struct | None = getattr(result, "also", None)
+    return any(finding.severity != "info" for finding in findings) or (also is not None and has_findings(also))
 
 
 def run_command(

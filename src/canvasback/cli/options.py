@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from canvasback.model.level import CheckLevel
+from canvasback.model.lock import MOST_DAYS, LockMode
 
 Repo = Annotated[
     str | None, typer.Option("--repo", "-r", help="The repository; else CANVASBACK_REPO, else canvasback.toml.")
@@ -29,7 +30,14 @@ WitnessOf = Annotated[
     str | None, typer.Option("--witness", help="A second place that knows which point was the newest; else the file's.")
 ]
 
+LockIt = Annotated[
+    LockMode | None, typer.Option("--lock", help="Lock all objects against deletion; S3 with object lock only.")
+]
+LockDays = Annotated[int | None, typer.Option("--lock-days", min=1, max=MOST_DAYS, help="For how many days.")]
 TagIt = Annotated[list[str] | None, typer.Option("--tag", help="A name for the point; may be given again.")]
+Also = Annotated[
+    str | None, typer.Option("--also", metavar="REPO2", help="A mirror of the repository, which gets the point too.")
+]
 NoteIt = Annotated[str, typer.Option("--note", help="What to note of the point.")]
 SomePoints = Annotated[list[str] | None, typer.Argument(metavar="[POINT]…", help="Ids, or unique beginnings of them.")]
 SomePoint = Annotated[

@@ -28,15 +28,21 @@ class LakeSettings(msgspec.Struct, forbid_unknown_fields=True):
         lake: What the name stands for, as in ATTACH.
         repository: Its repository.
         data_path: Where its data path is, if the catalog's spelling does not lead there.
+        also: A second place of its repository, which gets its points too.
     """
 
     lake: str
     repository: str | None = None
     data_path: str | None = None
+    also: str | None = None
 
     def find_data_path(self, given: str | None) -> str | None:
         """The data path: the option, else the file's."""
         return self.data_path if given is None else given
+
+    def find_also(self, given: str | None) -> str | None:
+        """The second place: the option, else the file's."""
+        return self.also if given is None else given
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from canvasback.errors import RefusedError, RepositoryError
+from canvasback.model.lock import Lock
 from canvasback.repository.leases import HeldLease
 from canvasback.repository.points import copy_point
 from canvasback.repository.recipients import Recipients, change_recipients
@@ -68,8 +69,16 @@ def open_place(stores: Stores, spelled: str, of: Repository) -> Repository:
     return found
 
 
-def make_place(stores: Stores, spelled: str, of: Repository, now: datetime) -> Repository:
-    """Make another place of a repository, for the same recipients if it is sealed; see `make_repository`."""
+def make_place(stores: Stores, spelled: str, of: Repository, now: datetime, lock: Lock | None = None) -> Repository:
+    """Make another place of a repository, for the same recipients if it is sealed; see `make_repository`.
+
+    Args:
+        stores: Opens the place.
+        spelled: Where it is.
+        of: The repository.
+        now: The time.
+        lock: How its objects are to be locked.
+    """
     store = stores.open(spelled)
 
     def make_keys() -> Recipients | None:
@@ -78,7 +87,7 @@ def make_place(stores: Stores, spelled: str, of: Repository, now: datetime) -> R
         first = msgspec.structs.replace(of.recipients, store=store, number=0)
         return first.replace(now, of.recipients.all)
 
-    return make_repository(store, msgspec.structs.replace(of.marker, lock=None), now, make_keys)
+    return make_repository(store, msgspec.structs.replace(of.marker, lock=lock), now, make_keys)
 
 
 def take_keys(place: Repository, of: Repository, run: Run) -> Repository:
@@ -107,7 +116,14 @@ def look_for_place(stores: Stores, spelled: str, of: Repository) -> Repository |
         return None
 
 
-def copy_points(origin: Store, target: Store, points: Sequence[str], lease: HeldLease, held: Sequence[str]) -> None:
+def copy_points(
+    origin: Store,
+    target: Store,
+    points: Sequence[str],
+    lease: HeldLease,
+    held: Sequence[str],
+    publish: Callable[[Store, Store, str], None] = copy_point,
+) -> None:
     """Publish points at another place of their repository, oldest first. All that they name must be durable there.
 
     Args:
@@ -116,6 +132,7 @@ def copy_points(origin: Store, target: Store, points: Sequence[str], lease: Held
         points: Their ids, oldest first.
         lease: The lease of the other place.
         held: The ids of the points that are there already.
+        publish: Publishes one; see `copy_point`.
     """
     if not points:
         return
@@ -124,5 +141,5 @@ def copy_points(origin: Store, target: Store, points: Sequence[str], lease: Held
     lease.renew()
     for id_ in points:
         lease.check()
-        copy_point(target, origin, id_)
+        publish(target, origin, id_)
     lease.latest = max([*held, *points])

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
 from canvasback.catalog.connections import connect
+from canvasback.errors import CorruptError
 from canvasback.model.lock import Retention
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
+from canvasback.repository.leases import HeldLease
 from canvasback.repository.named_objects import NamedObjects
+from canvasback.repository.points import copy_point, read_point
 from canvasback.repository.protection import protection_of
 from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
@@ -53,3 +60,31 @@ def lock_point(store: Store, id_: str, retention: Retention | None) -> None:
     """Lock a manifest, as `lock_named` says."""
     if retention is not None and store.locks is not None:
         store.locks.extend(layout.point_name(id_), retention)
+
+
+def publishing(run: Run, held: Iterable[str], lease: HeldLease) -> Callable[[Store, Store, str], None]:
+    """What publishes points of another place as `canvasback.repository.points.copy_point` does, and locks them.
+
+    Args:
+        run: See `lock_named`.
+        held: The ids of the points that are there already.
+        lease: The lease of that place.
+    """
+    there = sorted(held)
+
+    def lock(store: Store, manifest: Manifest) -> Retention | None:
+        for id_ in there[: bisect_left(there, manifest.id)][-1:]:
+            with suppress(CorruptError):  # nothing is relied on then
+                return lock_named(store, manifest, read_point(store, id_), run)
+        return lock_named(store, manifest, None, run)
+
+    def publish(store: Store, origin: Store, id_: str) -> None:
+        promised = None
+        if protection_of(store) is not None:
+            promised = lock(store, read_point(origin, id_))
+            lease.check()
+        copy_point(store, origin, id_)
+        lock_point(store, id_, promised)
+        insort(there, id_)
+
+    return publish

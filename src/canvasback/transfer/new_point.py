@@ -30,6 +30,7 @@ from canvasback.repository.rows import rows_json, rows_select
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
 from canvasback.transfer.arrivals import Arrivals
+from canvasback.transfer.both_places import PlaceBeside
 from canvasback.transfer.catalog_chunks import save_catalog
 from canvasback.transfer.locked_point import lock_named, lock_point
 from canvasback.transfer.planned_point import NothingNew, PlannedPoint, Request, plan_point
@@ -49,6 +50,7 @@ def back_up(
     recheck: int | None = None,
     full: bool = False,
     dry_run: bool = False,
+    also: str | None = None,
     tags: tuple[str, ...] = (),
     note: str = "",
 ) -> BackupResult:
@@ -66,17 +68,21 @@ def back_up(
             only_new=only_new,
         ),
         dry_run=dry_run,
+        also=also,
         tags=tags,
         note=note,
     )
 
 
-def carry_out(request: Request, *, dry_run: bool, tags: tuple[str, ...] = (), note: str = "") -> BackupResult:
+def carry_out(
+    request: Request, *, dry_run: bool, also: str | None = None, tags: tuple[str, ...] = (), note: str = ""
+) -> BackupResult:
     """Do what is asked for, or say what would be done.
 
     Args:
         request: What is asked for.
         dry_run: Write nothing.
+        also: A second place of the repository, which gets the point too.
         tags: Names to give to the point.
         note: What to note of it; nothing if it is empty.
     """
@@ -84,22 +90,29 @@ def carry_out(request: Request, *, dry_run: bool, tags: tuple[str, ...] = (), no
         folder_url(request.data_path)  # what makes no sense is found out even where no point is made
     check_tags(tags)
     check_note(note)
-    store = request.repository.store
+    repository, run = request.repository, request.run
+    store = repository.store
     if tags or note:
         find_register(store)  # before the work: what is damaged takes no marks
+    beside = PlaceBeside(run, repository, also) if also is not None else None
+    if beside is not None:
+        beside.refuse_another()
     backup = Backup(request, trust=not request.full)
     if dry_run:
-        return backup.plan_and(known_to_leases(store), backup.foretell)
-    with hold_lease(store, "backup", request.run.clock) as lease:
+        foretold = backup.plan_and(known_to_leases(store), backup.foretell)
+        return msgspec.structs.replace(foretold, also=beside.foresee() if beside is not None else None)
+    with hold_lease(store, "backup", run.clock) as lease:
         made = backup.plan_and(lease.latest, lambda planned: backup.make(planned, lease))
-    if tags or note:
-        change_register(store, request.run.clock, lambda register: _mark(register, made.point, tags, note))
-    return msgspec.structs.replace(made, tags=tuple(sorted(set(tags))), note=note)
 
+    def mark(register: Register) -> Register:
+        tagged = register.tag(made.point, tags)
+        return tagged.note(made.point, note) if note else tagged
 
-def _mark(register: Register, point: str, tags: tuple[str, ...], note: str) -> Register:
-    tagged = register.tag(point, tags)
-    return tagged.note(point, note) if note else tagged
+    marking = mark if tags or note else None
+    if marking is not None:
+        change_register(store, run.clock, marking)
+    there = beside.bring(made.point, marking) if beside is not None else None
+    return msgspec.structs.replace(made, tags=tuple(sorted(set(tags))), note=note, also=there)
 
 
 class Backup(msgspec.Struct):

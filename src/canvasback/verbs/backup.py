@@ -28,6 +28,7 @@ def backup(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    also: str | None = None,
     tags: Sequence[str] = (),
     note: str = "",
     witness: str | None = None,
@@ -52,6 +53,8 @@ def backup(
             what is missing or damaged there. This mends older points too.
         only_new: Make no point where the newest one has this head already, the same snapshot of the same time, and
             lacks no file that can be had now.
+        also: A second place of the repository, see `canvasback.mirror`, which gets the same point, and those that were
+            made since the newest one there. That it fails is a finding of ``also`` in the result.
         tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
         note: What to note of it; see `canvasback.note`.
         witness: A second folder or URL, where others cannot write: it is asked whether the repository is what it was,
@@ -81,6 +84,7 @@ def backup(
         recheck=recheck,
         full=full,
         only_new=only_new,
+        also=also,
         tags=tuple(tags),
         note=note,
         dry_run=dry_run,

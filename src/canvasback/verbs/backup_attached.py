@@ -30,6 +30,7 @@ def backup_attached(
     recheck: int | None = None,
     full: bool = False,
     only_new: bool = False,
+    also: str | None = None,
     tags: Sequence[str] = (),
     note: str = "",
     dry_run: bool = False,
@@ -52,6 +53,7 @@ def backup_attached(
         recheck: See `canvasback.backup`.
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
+        also: See `canvasback.backup`.
         tags: See `canvasback.backup`.
         note: See `canvasback.backup`.
         dry_run: See `canvasback.backup`.
@@ -79,4 +81,4 @@ def backup_attached(
         full=full,
         only_new=only_new,
     )
-    return carry_out(request, dry_run=dry_run, tags=tuple(tags), note=note)
+    return carry_out(request, dry_run=dry_run, also=also, tags=tuple(tags), note=note)

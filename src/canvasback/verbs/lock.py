@@ -12,7 +12,7 @@ from canvasback.catalog.connections import connect
 from canvasback.errors import RefusedError
 from canvasback.model.clock import now, refuse_clock_behind
 from canvasback.model.finding import Finding, Findings
-from canvasback.model.lock import Retention
+from canvasback.model.lock import Lock, Retention
 from canvasback.model.manifest import Manifest
 from canvasback.model.plans.lock import LockPlan
 from canvasback.model.progress import SILENT, Progress
@@ -43,6 +43,7 @@ _CURE = "Run verify --all: it says what cures it. Run lock again then."
 def lock(
     repository: str,
     *,
+    days: int | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -56,6 +57,8 @@ def lock(
 
     Args:
         repository: The repository, a URL.
+        days: Lock all of it for at least so many days from now, whatever the repository's marker says. What is locked
+            for longer stays so. None for the marker's days.
         dry_run: Make the plan only.
         jobs: How many objects are worked on at a time; None for what suits the storage.
         stores: How to reach object stores; by each cloud's own configuration if None.
@@ -66,6 +69,7 @@ def lock(
         What was done. With findings, points are not locked that could not be read, and all others are.
 
     Raises:
+        UsageError: There is no such number of days (``lock-not-understood``).
         RefusedError: The repository's objects are not locked (``not-locked``), or the clock is behind the newest point
             (``clock-behind``).
         CorruptError: The register is damaged (``register-corrupt``), so that nobody knows which points are forgotten.
@@ -79,9 +83,10 @@ def lock(
             f"the objects of {store.url} are not locked",
             hint="Locks are decided on when a repository is made: init --lock, in a bucket with object lock.",
         )
+    wanted = Lock.of(protection.lock.mode, days) if days is not None else None
     findings = Findings()
     with temporary_folder() as folder, connect(folder, reach=reach_of(store)) as connection:
-        look = _look(connection, protection, run, findings)
+        look = _look(connection, protection, wanted, run, findings)
         if not dry_run:
             _carry_out(look, connection, protection, run)
     plan = look.plan
@@ -116,7 +121,9 @@ class _Look(msgspec.Struct, frozen=True, kw_only=True):
     fresh: Retention
 
 
-def _look(connection: duckdb.DuckDBPyConnection, protection: Protection, run: Run, findings: Findings) -> _Look:
+def _look(
+    connection: duckdb.DuckDBPyConnection, protection: Protection, wanted: Lock | None, run: Run, findings: Findings
+) -> _Look:
     store, moment = protection.store, run.now()
     ids = _kept(store, moment)
     named = NamedObjects(connection, store)
@@ -126,13 +133,14 @@ def _look(connection: duckdb.DuckDBPyConnection, protection: Protection, run: Ru
     run.progress.end()
     insert_rows(connection, str(manifests), _NAMES, [(name,) for name in sound])
     promises = protection.look(connection, f"FROM {manifests}", run)
-    fresh = protection.lock.begin(moment)
-    (newest,) = one_row(connection, f"SELECT coalesce(max(until), 0) FROM {promises}")
-    half = int(protection.lock.half(moment).timestamp())
-    enough = max(int(newest), half)
+    (newest,) = one_row(connection, f"SELECT coalesce(arg_max(until, name), 0) FROM {promises}")
+    fresh = (wanted or protection.lock).begin(moment)
+    least = int((fresh.until if wanted is not None else protection.lock.half(moment)).timestamp())
+    enough = least if wanted is not None else max(least, int(newest))
+    fresh = Retention(fresh.mode, max(fresh.until, datetime.fromtimestamp(enough, UTC)))
 
     whole = OwnTable(connection, "all objects", f"SELECT name, {enough}::BIGINT AS enough FROM {named}")
-    insert_rows(connection, str(whole), _WHOLE, [(name, half) for name in _besides(store)])
+    insert_rows(connection, str(whole), _WHOLE, [(name, least) for name in _besides(store)])
     locks = protection.look(connection, f"SELECT name FROM {whole}", run)
     lost = f"SELECT name FROM {whole} ANTI JOIN {locks} USING (name) ORDER BY name"
     for name in names_of(connection, lost):

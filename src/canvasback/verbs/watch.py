@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from canvasback.catalog.engines import SETTLED, open_to_change
-from canvasback.errors import CanvasbackError, RefusedError, UsageError
+from canvasback.errors import CanvasbackError, RefusedError, RepositoryError, UsageError
 from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.progress import SILENT, Progress
@@ -39,6 +39,7 @@ def watch(
     lake: str,
     repository: str,
     *,
+    also: str | None = None,
     every: float = 1.0,
     stop: StopSign | None = None,
     data_path: str | None = None,
@@ -59,6 +60,7 @@ def watch(
     Args:
         lake: The lake, as in ATTACH.
         repository: The repository, a folder or a URL.
+        also: A second place of the repository, which gets each point too; see `canvasback.backup`.
         every: How many seconds to wait between two looks, which cost next to nothing where nothing was committed.
         stop: Asks it to stop, which it does at once when it waits, else once the backup at hand is done.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
@@ -80,9 +82,15 @@ def watch(
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
 
     def make_point() -> BackupResult:
-        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True)
+        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True, also=also)
 
-    begun = WatchStarted(at=run.now(), lake=str(name), repository=folder_url(repository), every_seconds=every)
+    begun = WatchStarted(
+        at=run.now(),
+        lake=str(name),
+        repository=folder_url(repository),
+        every_seconds=every,
+        also=None if also is None else folder_url(also),
+    )
     return follow(begun, engine.pulse, make_point, stop or threading.Event(), clock)
 
 
@@ -107,29 +115,29 @@ def follow(
     first, points = True, 0
     outage: _Outage | None = None
     while not stop.is_set():
+        result = None
         try:
             with translating():
                 result = looks.look()
+            problem = looks.behind
         except (UsageError, RefusedError):
             raise  # these do not pass by themselves
-        except CanvasbackError as problem:
-            if problem.code in _NEVER and first and outage is None:
+        except CanvasbackError as error:
+            if error.code in _NEVER and first and outage is None:
                 raise  # there is no catalog that could come back
-            outage = outage or _Outage(clock())
-            if outage.failed(problem.code):
-                yield OutageStarted(at=clock(), code=problem.code, message=problem.message, hint=problem.hint)
-            stop.wait(next(outage.delays))
-            continue
-        if outage is not None:
+            problem = error
+        if outage is not None and problem is None:
             yield OutageEnded(at=clock(), seconds=_seconds(outage.began, clock()), attempts=outage.attempts)
-        outage = None
-        if result is not None and result.made:
-            points += 1
-            yield _point(result, clock())
-        elif result is not None and first:
-            yield PointHeld(at=clock(), point=result.point, snapshot_id=result.snapshot_id, absent=result.absent)
-        first = first and result is None
-        stop.wait(begun.every_seconds)
+            outage = None
+        if result is not None:
+            yield from _told(result, clock(), first=first)
+            points, first = points + result.made, False
+        tried = result is not None or problem is not looks.behind
+        if problem is not None and tried:
+            outage = outage or _Outage(clock())
+            yield from outage.failed(problem, clock())
+        # Where only the second place cannot be reached, the first one is not kept waiting.
+        stop.wait(begun.every_seconds if outage is None or problem is looks.behind else next(outage.delays))
     yield WatchStopped(at=clock(), points=points)
 
 
@@ -142,13 +150,18 @@ def _delays() -> Iterator[float]:
 
 
 class _Looks(msgspec.Struct):
-    """Looks whether there is something to back up, and backs it up."""
+    """Looks whether there is something to back up, and backs it up.
+
+    Attributes:
+        behind: Why a second place does not have all points that there are, as far as was tried.
+    """
 
     pulse: Callable[[], Hashable]
     back_up: Callable[[], BackupResult]
     stop: StopSign
     clock: Callable[[], datetime]
     seen: Hashable = None
+    behind: CanvasbackError | None = None
     again: datetime | None = None
     delays: Iterator[float] | None = None
 
@@ -161,7 +174,8 @@ class _Looks(msgspec.Struct):
         self.stop.wait(SETTLED)
         result = self.back_up()
         self.seen = felt  # not before: what failed is tried again
-        if result.absent:  # a file may be back although nobody commits
+        self.behind = _behind(result)
+        if result.absent or self.behind is not None:  # a file or a place may be back although nobody commits
             self.delays = self.delays or _delays()
             self.again = self.clock() + timedelta(seconds=next(self.delays))
         else:
@@ -175,11 +189,28 @@ class _Outage(msgspec.Struct):
     attempts: int = 0
     delays: Iterator[float] = msgspec.field(default_factory=_delays)
 
-    def failed(self, code: str) -> bool:
-        """Count an attempt, and answer whether it failed for another reason than the one before."""
+    def failed(self, problem: CanvasbackError, at: datetime) -> Iterator[OutageStarted]:
+        """Count an attempt, and tell of it where it failed for another reason than the one before."""
         self.attempts += 1
-        other, self.code = code != self.code, code
-        return other
+        if problem.code != self.code:
+            yield OutageStarted(at=at, code=problem.code, message=problem.message, hint=problem.hint)
+        self.code = problem.code
+
+
+def _behind(result: BackupResult) -> CanvasbackError | None:
+    """Why a second place does not have all points; None where it does, or there is none."""
+    if result.also is None or not result.also.findings:
+        return None
+    found = result.also.findings[0]
+    return RepositoryError(found.code, f"{found.where}: {found.message}", hint=found.cure)
+
+
+def _told(result: BackupResult, at: datetime, *, first: bool) -> Iterator[PointMade | PointHeld]:
+    """What there is to tell of a look: a point, or at the first one that there is none to make."""
+    if result.made:
+        yield _point(result, at)
+    elif first:
+        yield PointHeld(at=at, point=result.point, snapshot_id=result.snapshot_id, absent=result.absent)
 
 
 def _point(result: BackupResult, at: datetime) -> PointMade:

@@ -9,6 +9,7 @@ import typer
 import canvasback
 from canvasback.cli.exit_codes import run_command
 from canvasback.cli.options import (
+    Also,
     AsJson,
     DataPath,
     DryRun,
@@ -25,7 +26,10 @@ from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
+from canvasback.model.plans.mirror import points_in_words
+from canvasback.model.plurals import either, many
 from canvasback.model.results.backup import BackupResult
+from canvasback.model.results.mirror import MirrorResult
 
 app = typer.Typer()
 
@@ -34,6 +38,7 @@ app = typer.Typer()
 def backup(
     lake: Lake,
     repo: Repo = None,
+    also: Also = None,
     data_path: DataPath = None,
     jobs: Jobs = None,
     recheck: Annotated[
@@ -68,6 +73,7 @@ def backup(
             full=full,
             witness=settings.witness if witness is None else witness,
             only_new=only_new,
+            also=named.find_also(also),
             tags=tag or (),
             note=note,
             dry_run=dry_run,
@@ -84,13 +90,14 @@ def backup_text(result: BackupResult) -> str:
         lines = [
             "what a backup would do:",
             *(f"  - {step}" for step in result.steps),
+            *_foretold(result.also),
             "",
             "nothing was changed (--dry-run)",
         ]
-        return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([*lines, *_findings(result)])
     if not result.made:
         nothing = f"nothing new since point {result.point} of snapshot {result.snapshot_id}"
-        return "\n".join([nothing, *_marks(result), *findings_lines(result.findings, result.finding_counts)])
+        return "\n".join([nothing, *_marks(result), *_brought(result.also), *_findings(result)])
     return "\n".join([
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
@@ -100,10 +107,37 @@ def backup_text(result: BackupResult) -> str:
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
         *_marks(result),
-        *findings_lines(result.findings, result.finding_counts),
+        *_brought(result.also),
+        *_findings(result),
     ])  # fmt: skip
 
 
 def _marks(result: BackupResult) -> list[str]:
     tags = [f"  tags       {', '.join(result.tags)}"] if result.tags else []
     return [*tags, f"  note       {result.note}"] if result.note else tags
+
+
+def _foretold(also: MirrorResult | None) -> list[str]:
+    """What would come to the second place."""
+    if also is None or also.findings:
+        return []
+    steps = [f"the same point is published in {also.target}, with what that lacks from {also.repository}"]
+    if also.points:
+        steps.append(f"so {either(len(also.points), 'is', 'are')} {points_in_words(also.points)} that it lacks")
+    return [f"  - {step}" for step in steps]
+
+
+def _brought(also: MirrorResult | None) -> list[str]:
+    if also is None:
+        return []
+    if also.points:
+        copied = f"{many(also.copied_objects, 'object')} ({size(also.copied_bytes)}) copied, in {also.seconds:.2f} s"
+        did = f"{many(len(also.points), 'point')} published, {copied}"
+    else:
+        did = "no point published" if also.findings else "has all points"
+    return [f"  also       {also.target}: {did}"]
+
+
+def _findings(result: BackupResult) -> list[str]:
+    there = findings_lines(result.also.findings, result.also.finding_counts) if result.also is not None else []
+    return [*findings_lines(result.findings, result.finding_counts), *there]

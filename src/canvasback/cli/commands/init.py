@@ -8,10 +8,9 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson
+from canvasback.cli.options import AsJson, LockDays, LockIt
 from canvasback.cli.settings import read_passphrase, read_settings
 from canvasback.errors import UsageError
-from canvasback.model.lock import MOST_DAYS, LockMode
 from canvasback.model.plurals import many
 from canvasback.model.results.init import InitResult
 from canvasback.repository.recipients import no_recipients
@@ -23,12 +22,8 @@ app = typer.Typer()
 def init(
     repository: Annotated[str, typer.Argument(metavar="REPO", help="An absent or empty folder, or a URL.")],
     lake: Annotated[str, typer.Option("--lake", help="The lake that the repository is for.")],
-    lock: Annotated[
-        LockMode | None, typer.Option("--lock", help="Lock all objects against deletion; S3 with object lock only.")
-    ] = None,
-    lock_days: Annotated[
-        int | None, typer.Option("--lock-days", min=1, max=MOST_DAYS, help="For how many days.")
-    ] = None,
+    lock: LockIt = None,
+    lock_days: LockDays = None,
     seal: Annotated[bool, typer.Option("--seal", help="Seal it; implied by who can open it.")] = False,
     recipients: Annotated[
         list[str] | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 import canvasback
@@ -10,6 +12,7 @@ from canvasback.cli.options import AsJson, DryRun, Jobs, Quiet, Repo
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
+from canvasback.model.lock import MOST_DAYS
 from canvasback.model.plurals import many
 from canvasback.model.results.lock import LockResult
 
@@ -19,6 +22,10 @@ app = typer.Typer()
 @app.command()
 def lock(
     repo: Repo = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=MOST_DAYS, help="For so many days, not for the repository's own."),
+    ] = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     quiet: Quiet = False,
@@ -30,6 +37,7 @@ def lock(
         settings = read_settings()
         return canvasback.lock(
             settings.find_repository(repo),
+            days=days,
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(),

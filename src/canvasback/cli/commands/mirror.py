@@ -8,7 +8,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DryRun, Jobs, LimitRate, Quiet
+from canvasback.cli.options import AsJson, DryRun, Jobs, LimitRate, LockDays, LockIt, Quiet
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -27,6 +27,8 @@ def mirror(
         list[str] | None,
         typer.Argument(metavar="[POINT]...", help="Ids, unique beginnings of ids, or latest; all points by default."),
     ] = None,
+    lock: LockIt = None,
+    lock_days: LockDays = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
@@ -40,6 +42,8 @@ def mirror(
             repo,
             to,
             points=points or (),
+            lock=lock,
+            lock_days=lock_days,
             dry_run=dry_run,
             jobs=jobs,
             stores=read_settings().stores(limit_rate),

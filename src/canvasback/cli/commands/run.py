@@ -11,7 +11,7 @@ import canvasback
 from canvasback.cli.batch import BatchCommand, run_batch
 from canvasback.cli.commands.backup import backup_text
 from canvasback.cli.exit_codes import WITH_FINDINGS, exit_code_of, has_findings
-from canvasback.cli.options import AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
+from canvasback.cli.options import Also, AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
 from canvasback.cli.output import show_answer
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
@@ -28,6 +28,7 @@ def run(
     lake: Lake,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The batch job and its arguments.")],
     repo: Repo = None,
+    also: Also = None,
     data_path: DataPath = None,
     tag: TagIt = None,
     note: NoteIt = "",
@@ -44,7 +45,8 @@ def run(
         named = settings.lake(lake)
         repository, stores = settings.find_repository(repo, named), settings.stores(limit_rate)
         # What makes no sense is found out before the job runs.
-        parse_lake(named.lake), folder_url(repository)
+        second = named.find_also(also)
+        parse_lake(named.lake), folder_url(repository), folder_url(repository if second is None else second)
         check_tags(tag or ())
         check_note(note)
         began = time.monotonic()
@@ -55,6 +57,7 @@ def run(
             repository,
             data_path=named.find_data_path(data_path),
             jobs=jobs,
+            also=second,
             tags=tag or (),
             note=note,
             stores=stores,

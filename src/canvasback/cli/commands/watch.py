@@ -9,7 +9,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import INTERRUPTED, exit_code_of
-from canvasback.cli.options import DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import Also, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
 from canvasback.cli.output import show_answer
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
@@ -26,6 +26,7 @@ app = typer.Typer()
 def watch(
     lake: Lake,
     repo: Repo = None,
+    also: Also = None,
     every: Annotated[
         float, typer.Option("--every", min=0.05, max=86_400, help="Seconds between two looks for commits.")
     ] = 1.0,
@@ -44,6 +45,7 @@ def watch(
             for event in canvasback.watch(
                 named.lake,
                 settings.find_repository(repo, named),
+                also=named.find_also(also),
                 every=every,
                 stop=stop,
                 data_path=named.find_data_path(data_path),
@@ -64,7 +66,8 @@ def event_line(event: WatchEvent) -> str:
 
 def _said(event: WatchEvent) -> str:
     if isinstance(event, WatchStarted):
-        return f"watching {event.lake} every {event.every_seconds:g} s, for {event.repository}"
+        places = " and ".join(filter(None, (event.repository, event.also)))
+        return f"watching {event.lake} every {event.every_seconds:g} s, for {places}"
     if isinstance(event, PointHeld):
         return f"up to date with point {event.point} of snapshot {event.snapshot_id}" + _absent(event.absent)
     if isinstance(event, PointMade):

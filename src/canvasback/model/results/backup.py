@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.results.mirror import MirrorResult
 
 
 class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.backup/1"):
@@ -34,6 +35,8 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         note: What was noted of it.
         steps: The plan in words, in order.
         dry_run: Whether nothing was written.
+        also: What the second place of the repository got, or would get, besides the new point in a dry run; null where
+            none was named. That it could not be reached is a finding in it.
     """
 
     point: str
@@ -55,3 +58,4 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     dry_run: bool
     tags: tuple[str, ...] = ()
     note: str = ""
+    also: MirrorResult | None = None

@@ -19,12 +19,14 @@ class WatchStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event",
         lake: The lake that it watches.
         repository: Where it makes points.
         every_seconds: How long it waits between two looks.
+        also: The second place of the repository, which gets the points too; null where there is none.
     """
 
     at: datetime
     lake: str
     repository: str
     every_seconds: float
+    also: str | None = None
     schema: Schema = _SCHEMA
 
 
@@ -77,7 +79,7 @@ class PointMade(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", ta
 
 
 class OutageStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="outage"):
-    """The catalog, the storage or the repository cannot be worked with; or the reason for that changed.
+    """The catalog, the storage or a place of the repository cannot be worked with; or the reason for that changed.
 
     Attributes:
         at: When that was noticed, UTC.

@@ -23,6 +23,7 @@ from canvasback.repository.register import read_register
 from canvasback.repository.rows import Appending, insert_rows, one_row
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
+from canvasback.transfer.locked_point import publishing
 from canvasback.transfer.objects import Delivery, ObjectCopier
 
 _FAILED = {"name": "VARCHAR", "checksum": "VARCHAR"}
@@ -119,7 +120,8 @@ class Mirroring:
         self._run.progress.end()
         self._target.sync()
         done.points = self._whole(plan.points, failed)
-        copy_points(self._origin, self._target, done.points, lease, self._held)
+        publish = publishing(self._run, self._held, lease)
+        copy_points(self._origin, self._target, done.points, lease, self._held, publish)
         return done
 
     def _copy(

@@ -1,1 +1,0 @@
-"""mirror: a second place for a repository."""
