@@ -16,6 +16,7 @@ REGISTER = "register/"
 CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
+COMMITS = "pitr/map/"
 
 PROBE = f"{CATALOG}probe"
 """What a prune makes and deletes, to find out whether it may."""
@@ -74,6 +75,11 @@ def lease_name(number: int) -> str:
 def register_name(number: int) -> str:
     """The name of the object of that number that has the register."""
     return f"{REGISTER}{number:010d}.json"
+
+
+def commits_name(number: int) -> str:
+    """The name of the object of that number that says where commits are in PostgreSQL's log."""
+    return f"{COMMITS}{number:010d}.json"
 
 
 def copy_name(path: str, *, elsewhere: bool) -> str:

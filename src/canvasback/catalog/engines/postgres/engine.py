@@ -13,6 +13,7 @@ from adbc_driver_manager.dbapi import Connection, Cursor
 
 from canvasback.catalog.engines.arrow import Loader, append, command, query
 from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.engines.postgres.commits import load_commits
 from canvasback.catalog.engines.postgres.pulse import SESSION, Pulse
 from canvasback.catalog.engines.postgres.session import connect, server_version
 from canvasback.catalog.engines.postgres.types import VALUES
@@ -153,7 +154,9 @@ class PostgresEngine:
                 # so these are read first, and let go of at once.
                 self._load(connection, loader, schema, {n: t for n, t in tables.items() if n.startswith(_INLINED)})
                 self._load(connection, loader, schema, {n: t for n, t in tables.items() if n not in loader.loaded})
+                commits = load_commits(connection, loader, schema)
             image = _image(loader, tables, schema, f"PostgreSQL {version // 10_000}.{version % 10_000}", folder)
+            image.commits = commits
         except BaseException:
             loader.connection.close()
             raise
