@@ -16,7 +16,7 @@ import pytest
 
 from canvasback.errors import CorruptError, RefusedError
 from canvasback.model.wal import Segment
-from canvasback.repository.wal_archive import Part, WalArchive, stretches, systems
+from canvasback.repository.archived_log import ArchivedLog, Part, stretches, systems
 from canvasback.repository.wal_object import wal_name
 from canvasback.storage.local.store import LocalStore
 from tests.clusters import Cluster, cluster, give, open_folder
@@ -73,7 +73,7 @@ def test_what_was_pushed_is_fetched_and_the_library_and_zstd_read_it_too(reposit
     assert run("fetch", "-r", repository, "--system", str(SYSTEM), NAME, back).returncode == 0
     assert back.read_bytes() == source.read_bytes()
     store = LocalStore(f"{repository}/")
-    assert WalArchive(store, SYSTEM).get(NAME) == segment()
+    assert ArchivedLog(store, SYSTEM).get(NAME) == segment()
     assert systems(store) == [SYSTEM]
     object_ = repository / wal_name(SYSTEM, NAME)
     assert subprocess.run(["zstd", "-dc", object_], capture_output=True, check=True).stdout == segment()
@@ -83,7 +83,7 @@ def test_what_was_pushed_is_fetched_and_the_library_and_zstd_read_it_too(reposit
 
 
 def test_the_library_writes_what_a_push_writes(repository: Path, tmp_path: Path) -> None:
-    archive = WalArchive(LocalStore(f"{repository}/"), SYSTEM)
+    archive = ArchivedLog(LocalStore(f"{repository}/"), SYSTEM)
     assert archive.put(NAME, segment())
     assert not archive.put(NAME, segment())
     assert push(repository, write(tmp_path, NAME, segment())).returncode == 0
@@ -119,7 +119,7 @@ def test_other_content_is_refused_and_told(
     done = push(repository, write(other, NAME, content), system)
     assert done.returncode == 1
     assert re.fullmatch(rf"canvasback-wal-push: .*\[{code}\]\n", done.stderr), done.stderr
-    assert WalArchive(LocalStore(f"{repository}/"), SYSTEM).get(NAME) == segment()
+    assert ArchivedLog(LocalStore(f"{repository}/"), SYSTEM).get(NAME) == segment()
 
 
 def test_nothing_is_pushed_where_there_is_no_repository(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_what_is_not_there_ends_a_log_and_what_is_damaged_stops_a_recovery(repos
         done = run(*fetch, name, tmp_path / "back")
         assert (done.returncode, "wal-corrupt" in done.stderr) == (126, True), done.stderr
         with pytest.raises(CorruptError, match="wal-corrupt"):
-            WalArchive(LocalStore(f"{repository}/"), SYSTEM).get(name)
+            ArchivedLog(LocalStore(f"{repository}/"), SYSTEM).get(name)
     assert run("fetch", "-r", tmp_path / "gone", "--system", "1", NAME, tmp_path / "back").returncode == 126
     assert not (tmp_path / "back").exists()
 
@@ -165,7 +165,7 @@ def test_a_push_that_dies_at_a_step_does_not_block_the_next(repository: Path, tm
             [sys.executable, "-c", killed, "-r", repository, "--system", str(SYSTEM), source], check=False
         )
         assert done.returncode in {-9, 0}
-        archive = WalArchive(LocalStore(f"{repository}/"), SYSTEM)
+        archive = ArchivedLog(LocalStore(f"{repository}/"), SYSTEM)
         assert archive.get(NAME) in {None, segment()}, "half of a segment is there"
         assert push(repository, source).returncode == 0
         assert archive.get(NAME) == segment()
@@ -223,7 +223,7 @@ def test_a_server_archives_with_it_and_recovers_with_it(folder: Path, version: i
         )  # fmt: skip
         primary.psql("CREATE TABLE t AS SELECT generate_series(1, 20000) AS i; SELECT pg_switch_wal()")
         wanted = primary.psql("SELECT pg_walfile_name(pg_current_wal_lsn() - 1)")
-        archive = WalArchive(LocalStore(f"{folder}/repository/"), primary.system)
+        archive = ArchivedLog(LocalStore(f"{folder}/repository/"), primary.system)
         for _ in range(200):
             if wanted in archive.held().segments:
                 break

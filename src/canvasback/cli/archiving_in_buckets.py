@@ -8,8 +8,8 @@ from __future__ import annotations
 from canvasback.cli.archiving import Refusal
 from canvasback.cli.settings import read_settings
 from canvasback.errors import CanvasbackError
+from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.repository import open_repository
-from canvasback.repository.wal_archive import WalArchive
 
 
 def push(repository: str, system: int, file: str, content: bytes) -> None:
@@ -36,6 +36,6 @@ def fetch(repository: str, system: int, file: str) -> bytes | None:
         raise Refusal(error.code, error.message) from error
 
 
-def _archive(repository: str, system: int) -> WalArchive:
+def _archive(repository: str, system: int) -> ArchivedLog:
     store = read_settings().stores(None).open(repository)
-    return WalArchive(open_repository(store).store, system)
+    return ArchivedLog(open_repository(store).store, system)

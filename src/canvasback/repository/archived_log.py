@@ -71,7 +71,7 @@ class WalHeld(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class WalArchive:
+class ArchivedLog:
     """The log of one cluster.
 
     Args:
