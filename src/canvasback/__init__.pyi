@@ -18,6 +18,7 @@ from .model.commit import CommitSummary
 from .model.finding import Finding
 from .model.level import CheckLevel, RepairLevel, RestoreLevel, VerifyLevel
 from .model.progress import Progress
+from .model.recovery_target import Instruction
 from .model.results.attach import AttachResult
 from .model.results.backup import BackupResult
 from .model.results.check import CheckResult, Stretch, TableHealth
@@ -40,6 +41,7 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.pitr_target import PitrTargetResult, ReachedArchive
 from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
@@ -74,6 +76,7 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.pitr_target import pitr_target
 from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
@@ -108,6 +111,7 @@ __all__ = [
     "HealedFile",
     "HoldResult",
     "InitResult",
+    "Instruction",
     "JudgedPoint",
     "LakeError",
     "LeftFile",
@@ -124,6 +128,7 @@ __all__ = [
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
+    "PitrTargetResult",
     "PointHeld",
     "PointMade",
     "PointSummary",
@@ -133,6 +138,7 @@ __all__ = [
     "ProtectedPoint",
     "PruneResult",
     "RateLimit",
+    "ReachedArchive",
     "RefusedError",
     "RepairLevel",
     "RepairResult",
@@ -183,6 +189,7 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "pitr_target",
     "policy",
     "prune",
     "repair",

@@ -1,0 +1,15 @@
+"""``pitr``: what recovers a catalog in PostgreSQL to an exact commit; each of its commands is a module."""
+
+from __future__ import annotations
+
+import typer
+
+from canvasback.cli.commands import pitr_target
+
+app = typer.Typer()
+
+_group = typer.Typer(no_args_is_help=True, help="Recover a catalog in PostgreSQL to an exact commit.")
+for _command in (pitr_target,):
+    _group.add_typer(_command.app)
+
+app.add_typer(_group, name="pitr")

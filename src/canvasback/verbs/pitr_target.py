@@ -1,0 +1,189 @@
+"""pitr target: where PostgreSQL has to stop to have a snapshot as its newest one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.reading.commit_positions import commit_positions
+from canvasback.errors import CanvasbackError, RefusedError, UsageError
+from canvasback.history.mapped_commits import commit_after, commit_at
+from canvasback.history.times import moment_of
+from canvasback.model.clock import now
+from canvasback.model.commit_position import CommitMap, CommitPosition
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.managed_services import services_to
+from canvasback.model.moment import Moment
+from canvasback.model.plurals import many
+from canvasback.model.recovery_target import RecoveryTarget
+from canvasback.model.results.pitr_target import PitrTargetResult, ReachedArchive
+from canvasback.model.wal_archive import WalArchive, position_of
+from canvasback.postgres.archive import Archive
+from canvasback.postgres.barman import Barman
+from canvasback.postgres.located_commits import locate_commit, with_log
+from canvasback.postgres.pgbackrest import PgBackRest
+from canvasback.postgres.wal_folder import WalFolder
+from canvasback.repository.commit_map import MOST, read_commits
+from canvasback.repository.repository import open_repository
+from canvasback.storage.foreign_errors import translates_errors
+from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
+
+
+@translates_errors
+def pitr_target(
+    lake: str,
+    repository: str,
+    *,
+    to_snapshot: int | None = None,
+    to_time: str | datetime | None = None,
+    from_wal: str | None = None,
+    stanza: str | None = None,
+    barman_server: str | None = None,
+    bindir: str | None = None,
+    stores: Stores | None = None,
+    clock: Callable[[], datetime] = now,
+) -> PitrTargetResult:
+    """Say where PostgreSQL has to stop to have a snapshot as its newest one. Nothing is changed.
+
+    The transaction is what a backup or a watch noted, or what the live catalog shows; where its COMMIT record begins is
+    looked up in the archive, if one is named.
+
+    Args:
+        lake: The lake, as in ATTACH. Its server need not run.
+        repository: The repository, a folder or a URL.
+        to_snapshot: The snapshot.
+        to_time: The time; its last commit until then.
+        from_wal: A folder that has the archived segments.
+        stanza: The stanza of pgBackRest that has them.
+        barman_server: Barman's name of the server that has them.
+        bindir: Where PostgreSQL's programs are, if not in the usual places.
+        stores: How to reach object stores.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: The request makes no sense, or a tool is not here.
+        RefusedError: The catalog is none in PostgreSQL (``not-in-postgresql``), or nobody noted the commit
+            (``commit-not-mapped``).
+        LakeError: The archive's tool failed.
+    """
+    name = parse_lake(lake)
+    if name.engine != "postgres":
+        raise RefusedError(
+            "not-in-postgresql",
+            f"the catalog of {name} is not in PostgreSQL, whose log could be recovered to a commit",
+            hint="Restore a point: run restore --at-snapshot, or rewind.",
+        )
+    run = Run.begin(stores=stores, clock=clock)
+    moment = moment_of(to_snapshot, to_time, run.now())
+    if moment is None:
+        raise UsageError("no-moment", "no snapshot and no time is given", hint="Add --to-snapshot or --to-time.")
+    archive = _archive(from_wal, stanza, barman_server)
+    commits, damage = read_commits(open_repository(run.stores.open(repository)).store)
+    findings = Findings()
+    findings.extend(damage)
+    commits, commit = _find(commits, moment, name, run)
+    known = archive.read() if archive is not None else None
+    if archive is not None and known is not None:
+        commit, found = _located(archive, known, commit, commits, bindir)
+        findings.extend(found)
+    target = RecoveryTarget.of(commit, commit_after(commits, commit))
+    base = known.base_for(commit) if known is not None else None
+    return PitrTargetResult(
+        lake=str(name),
+        snapshot_id=commit.snapshot_id,
+        snapshot_time=commit.snapshot_time,
+        committed=commit.committed,
+        system=commit.system,
+        timeline=commit.timeline,
+        xid=commit.xid,
+        lsn=commit.lsn,
+        after=commit.after,
+        kind=target.kind,
+        instructions=target.instructions(
+            stanza=stanza or "", server=barman_server or "", base=base.label if base is not None else ""
+        ),
+        service_time=target.service_time,
+        services=services_to(target.service_time) if known is None else (),
+        then=f"canvasback rewind LAKE --to-snapshot {commit.snapshot_id} -r {repository}",
+        archive=_reached(known, commit, findings.kept) if known is not None else None,
+        others=sum(one.identity != commit.identity for one in commits.of_snapshot(commit.snapshot_id)),
+        findings=findings.kept,
+        finding_counts=findings.counts,
+    )
+
+
+def _archive(from_wal: str | None, stanza: str | None, barman_server: str | None) -> Archive | None:
+    named: list[Archive] = []
+    if from_wal is not None:
+        named.append(WalFolder(from_wal))
+    if stanza is not None:
+        named.append(PgBackRest(stanza))
+    if barman_server is not None:
+        named.append(Barman(barman_server))
+    if len(named) > 1:
+        raise UsageError(
+            "two-archives", "more than one archive is named", hint="Name one of --from-wal, --stanza, --barman-server."
+        )
+    return named[0] if named else None
+
+
+def _find(commits: CommitMap, moment: Moment, lake: LakeName, run: Run) -> tuple[CommitMap, CommitPosition]:
+    """The commit as it was noted, or as the live catalog shows it: a time may be that of one that is not noted yet."""
+    if moment.time is None and commits.of_snapshot(moment.snapshot or 0):
+        return commits, commit_at(commits, moment)
+    try:
+        with open_engine(lake, run.stores).read() as image:
+            shown = commit_positions(image, None, MOST)
+    except CanvasbackError:
+        shown = ()  # it may be what was lost
+    commits = CommitMap.merged([*commits.commits, *shown])
+    return commits, commit_at(commits, moment)
+
+
+def _located(
+    archive: Archive, known: WalArchive, commit: CommitPosition, commits: CommitMap, bindir: str | None
+) -> tuple[CommitPosition, tuple[Finding, ...]]:
+    """The commit with its position, if the log has it, and what is in the way of a recovery to it."""
+    obstacles = known.obstacles(commit, commits.commits)
+    if commit.lsn or any(finding.code == "archive-foreign" for finding in obstacles):
+        return commit, obstacles
+    located = locate_commit(archive, known, commit, bindir)
+    if located.ended is None:
+        return commit, obstacles or _not_there(known, commit, located.missing)
+    if located.ended.outcome == "aborted":
+        message = (
+            f"transaction {commit.xid}, which was said to have made snapshot {commit.snapshot_id}, was rolled back"
+        )
+        return commit, (Finding("commit-rolled-back", "error", known.name, message, "Name another snapshot."),)
+    commit = with_log(commit, located.ended)
+    return commit, known.obstacles(commit, commits.commits)
+
+
+def _not_there(known: WalArchive, commit: CommitPosition, missing: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Why a commit is not in a log that ought to have it."""
+    if missing:
+        gaps = f"{many(len(missing), 'segment')}, the last of them {missing[0]}"
+        message = f"the archive lacks {gaps}, and one of them can have the commit of snapshot {commit.snapshot_id}"
+        cure = "No recovery goes past a segment that is missing: name an earlier snapshot, or another archive."
+    else:
+        message = f"the log that is there has no end of transaction {commit.xid} of snapshot {commit.snapshot_id}"
+        cure = "It is older than that log: name the archive that goes further back."
+    return (Finding("commit-not-archived", "error", known.name, message, cure),)
+
+
+def _reached(known: WalArchive, commit: CommitPosition, findings: tuple[Finding, ...]) -> ReachedArchive:
+    position = position_of(commit)
+    base = known.base_for(commit)
+    timeline = known.history(commit.timeline).timeline_at(position) if position is not None else commit.timeline
+    last = known.last.get(timeline)
+    return ReachedArchive(
+        name=known.name,
+        base=base.label if base is not None else "",
+        base_ended=base.ended if base is not None else None,
+        first_segment=known.first.name if known.first is not None else "",
+        last_segment=last.name if last is not None else "",
+        reached=not any(one.where == known.name for one in findings) if known.bases is not None else None,
+    )

@@ -1,0 +1,207 @@
+"""Where PostgreSQL has to stop is told so that pgBackRest, Barman and PostgreSQL itself stop at exactly that commit."""
+
+from __future__ import annotations
+
+import gzip
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import canvasback
+from canvasback.errors import LakeError, RefusedError, UsageError
+from canvasback.model.wal import Lsn, Segment
+from tests.archives import BARMAN, BIN, STANZA, Archived, Cluster, archived, as_owner
+from tests.lake.builder import session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LAST = 6
+"""The newest snapshot that both archives have; there is one more."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Archived]:
+    """A server with a base backup of each tool, commits before and after them, and one that nobody archived yet."""
+    with archived() as server:
+        with session(server.attach, f"DATA_PATH '{server.folder}/lake'") as connection:
+            connection.execute("CREATE TABLE lake.t (i INTEGER)")
+        canvasback.init(server.attach, repository(server))
+        server.commit("INSERT INTO lake.t VALUES (2)")
+        server.pgbackrest("backup", "--type=full")
+        server.archive()
+        server.barman("backup", "--wait", BARMAN)
+        assert server.commit("INSERT INTO lake.t VALUES (3)", "INSERT INTO lake.t VALUES (4)") == 4
+        canvasback.backup(server.attach, repository(server))
+        assert server.commit("INSERT INTO lake.t VALUES (5)", "DELETE FROM lake.t WHERE i = 2") == LAST
+        server.archive()
+        server.commit("INSERT INTO lake.t VALUES (7)")
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def configured(server: Archived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let both tools find their configuration as they do by themselves."""
+    monkeypatch.setenv("PGBACKREST_CONFIG", f"{server.folder}/pgbackrest.conf")
+    monkeypatch.setenv("HOME", str(server.folder))
+    if not (server.folder / ".barman.conf").exists():
+        shutil.copy(server.folder / "barman.conf", server.folder / ".barman.conf")
+
+
+def repository(server: Archived) -> str:
+    """Where the lake's repository is."""
+    return f"{server.folder}/repository"
+
+
+def snapshots(cluster: Cluster) -> str:
+    """The newest snapshot that a cluster shows."""
+    return cluster.psql("SELECT max(snapshot_id) FROM ducklake_snapshot")
+
+
+def recovered(server: Archived, data: Path, **settings: str) -> str:
+    """The newest snapshot of a cluster that somebody put into a folder, when its recovery has stopped."""
+    with (data / "postgresql.auto.conf").open("a") as written:
+        written.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    cluster = Cluster(server.folder, data, 5433)
+    try:
+        cluster.start("-c archive_mode=off")
+        assert cluster.psql("SELECT pg_is_in_recovery(), pg_get_wal_replay_pause_state()") == "t|paused"
+        return snapshots(cluster)
+    finally:
+        cluster.stop()
+        shutil.rmtree(data)
+
+
+@pytest.mark.parametrize("snapshot", [3, 5])
+def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -> None:
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=snapshot, stanza=STANZA)
+    assert (found.kind, found.findings, found.services) == ("lsn", (), ())
+    assert found.archive is not None
+    assert found.archive.reached
+    [of_postgres, of_pgbackrest] = found.instructions
+    [command] = of_pgbackrest.lines
+    data = server.folder / "recovered"
+    config = f"--config={server.folder}/pgbackrest.conf"
+    as_owner(*shlex.split(command), config, f"--pg1-path={data}")
+    assert recovered(server, data) == str(snapshot)
+    assert of_postgres.lines[:2] == (f"recovery_target_lsn = '{found.lsn}'", "recovery_target_inclusive = 'on'")
+
+
+def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=3, barman_server=BARMAN)
+    assert (found.kind, found.findings) == ("lsn", ())
+    [_, of_barman] = found.instructions
+    program, *arguments, data = shlex.split(of_barman.lines[0])
+    assert (program, data) == ("barman", "PGDATA")
+    server.barman(*arguments, str(server.folder / "recovered"))
+    assert recovered(server, server.folder / "recovered") == "3"
+
+
+def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
+    """Without an archive the transaction is all that is known; the catalog's own time is a commit too early."""
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=4)
+    assert (found.kind, found.lsn, found.archive) == ("xid", "", None)
+    [of_postgres, *_] = found.instructions
+    settings = dict(line.split(" = ", 1) for line in of_postgres.lines)
+    data, config = server.folder / "recovered", f"--config={server.folder}/pgbackrest.conf"
+    as_owner("pgbackrest", config, f"--stanza={STANZA}", "--type=none", f"--pg1-path={data}.base", "restore")
+    as_owner("touch", f"{data}.base/recovery.signal")
+    restore = f"pgbackrest {config} --stanza={STANZA} --pg1-path={data} archive-get %f %p"
+    for target, newest in (
+        ({name: value.strip("'") for name, value in settings.items() if name != "restore_command"}, "4"),
+        ({"recovery_target_time": str(found.snapshot_time), "recovery_target_inclusive": "on"}, "3"),
+    ):
+        as_owner("cp", "-a", f"{data}.base", data)
+        assert recovered(server, data, restore_command=restore, **target) == newest
+
+
+def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path: Path) -> None:
+    by_tool = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, stanza=STANZA)
+    folder = f"{server.data}/pg_wal"
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, from_wal=folder)
+    assert (found.lsn, found.committed) == (by_tool.lsn, by_tool.committed)
+    assert found.committed is not None
+    assert found.snapshot_time < found.committed
+    assert found.archive is not None
+    assert found.archive.reached is None  # nobody knows of base backups
+    # Compressed, and found by a time: one at which the commit was there and the next was not.
+    shutil.copytree(folder, tmp_path / "wal", ignore=shutil.ignore_patterns("archive_status"))
+    for segment in sorted((tmp_path / "wal").iterdir())[::2]:
+        segment.with_name(f"{segment.name}.gz").write_bytes(gzip.compress(segment.read_bytes(), 1))
+        segment.unlink()
+    again = canvasback.pitr_target(
+        server.attach, repository(server), to_time=found.snapshot_time, from_wal=str(tmp_path / "wal")
+    )
+    assert (again.snapshot_id, again.lsn) == (5, found.lsn)
+
+
+def test_what_is_not_in_reach_is_told_with_what_is(server: Archived, tmp_path: Path) -> None:
+    before = canvasback.pitr_target(server.attach, repository(server), to_snapshot=1, stanza=STANZA)
+    [finding] = before.findings
+    assert (finding.code, finding.severity) == ("target-before-base", "error")
+    assert finding.cure == "What can be reached with it: snapshots 3 to 4."  # what is noted
+    assert before.archive is not None
+    assert before.archive.reached is False
+    for stanza, barman in ((STANZA, None), (None, BARMAN)):
+        after = canvasback.pitr_target(
+            server.attach, repository(server), to_snapshot=LAST + 1, stanza=stanza, barman_server=barman
+        )
+        assert [finding.code for finding in after.findings] == ["target-after-archive"]
+        assert after.findings[0].cure.endswith("What can be reached with it: snapshots 3 to 4.")
+    # A segment is gone that can have it.
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, stanza=STANZA)
+    shutil.copytree(f"{server.data}/pg_wal", tmp_path / "wal", ignore=shutil.ignore_patterns("archive_status"))
+    gone = Segment.holding(1, Lsn.parse(found.lsn)).name
+    (tmp_path / "wal" / gone).unlink()
+    gap = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, from_wal=str(tmp_path / "wal"))
+    assert [finding.code for finding in gap.findings] == ["commit-not-archived"]
+    assert gone in gap.findings[0].message
+    assert gap.kind == "xid"
+
+
+def test_another_clusters_archive_is_recognized(server: Archived) -> None:
+    other = server.folder / "other"
+    as_owner(BIN / "initdb", "-D", other, "-U", "postgres", "-A", "trust", "--no-sync")
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=4, from_wal=str(other / "pg_wal"))
+    assert [finding.code for finding in found.findings] == ["archive-foreign"]
+    assert found.system in found.findings[0].message
+
+
+def test_bad_requests(server: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attach, where = server.attach, repository(server)
+    requests: list[tuple[dict[str, object], type[Exception], str]] = [
+        ({}, UsageError, "no-moment"),
+        ({"to_snapshot": 1, "to_time": "now"}, UsageError, "two-moments"),
+        ({"to_snapshot": 999}, RefusedError, "commit-not-mapped"),
+        ({"to_time": "2001-01-01"}, RefusedError, "commit-not-mapped"),
+        ({"to_snapshot": 3, "stanza": "a", "barman_server": "b"}, UsageError, "two-archives"),
+        ({"to_snapshot": 3, "stanza": "nobody"}, UsageError, "archive-missing"),
+        ({"to_snapshot": 3, "barman_server": "nobody"}, UsageError, "archive-missing"),
+        ({"to_snapshot": 3, "from_wal": str(tmp_path / "nowhere")}, UsageError, "archive-missing"),
+        ({"to_snapshot": 3, "from_wal": f"{server.data}/pg_wal", "bindir": "/bin"}, UsageError, "programs-missing"),
+    ]
+    for given, kind, code in requests:
+        with pytest.raises(kind) as refused:
+            canvasback.pitr_target(attach, where, **given)  # type: ignore[arg-type]
+        assert getattr(refused.value, "code", "") == code, given
+        assert getattr(refused.value, "hint", "").endswith("."), given
+    monkeypatch.setenv("PGBACKREST_CONFIG", "/nowhere")
+    with pytest.raises(LakeError, match=r"pgbackrest failed: .*/nowhere.*archive-tool-failed"):
+        canvasback.pitr_target(attach, where, to_snapshot=3, stanza=STANZA)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="there is no program pgbackrest"):
+        canvasback.pitr_target(attach, where, to_snapshot=3, stanza=STANZA)
+    with pytest.raises(RefusedError, match="not in PostgreSQL"):
+        canvasback.pitr_target("ducklake:x.ducklake", where, to_snapshot=1)
+
+
+def test_a_server_that_is_gone_is_no_hindrance(server: Archived) -> None:
+    gone = server.attach.replace("port=5432", "port=5499")
+    found = canvasback.pitr_target(gone, repository(server), to_snapshot=4, stanza=STANZA)
+    assert (found.kind, found.findings) == ("lsn", ())
+    with pytest.raises(RefusedError) as refused:
+        canvasback.pitr_target(gone, repository(server), to_snapshot=5)
+    assert refused.value.hint.startswith("Snapshots from 0 to 4 are noted. ")
