@@ -1,4 +1,4 @@
-"""The files that a recovered catalog names are put back from the repository where maintenance has removed them since."""
+"""The files that a recovered catalog names are put back where maintenance has removed them since."""
 
 from __future__ import annotations
 

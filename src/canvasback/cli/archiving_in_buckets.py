@@ -5,7 +5,6 @@ That takes about a second to load for every file. `canvasback pitr run` does not
 
 from __future__ import annotations
 
-from canvasback.cli.archiving import Refusal
 from canvasback.cli.settings import read_settings
 from canvasback.errors import CanvasbackError
 from canvasback.repository.archived_log import ArchivedLog
@@ -16,24 +15,24 @@ def push(repository: str, system: int, file: str, content: bytes) -> None:
     """Put a file into the repository.
 
     Raises:
-        Refusal: It could not be put there.
+        ValueError: It could not be put there.
     """
     try:
         _archive(repository, system).put(file, content)
     except CanvasbackError as error:
-        raise Refusal(error.code, error.message) from error
+        raise ValueError(str(error)) from error
 
 
 def fetch(repository: str, system: int, file: str) -> bytes | None:
     """A file of the log; None where the repository has none of that name.
 
     Raises:
-        Refusal: It cannot be read.
+        ValueError: It cannot be read.
     """
     try:
         return _archive(repository, system).get(file)
     except CanvasbackError as error:
-        raise Refusal(error.code, error.message) from error
+        raise ValueError(str(error)) from error
 
 
 def _archive(repository: str, system: int) -> ArchivedLog:

@@ -104,7 +104,7 @@ class Programs(msgspec.Struct, frozen=True):
         )
         if done.returncode:
             raise failed(program, done.returncode, done.stderr)
-        return done.stdout.decode(errors="replace")
+        return str(done.stdout, errors="replace")
 
 
 @contextlib.contextmanager

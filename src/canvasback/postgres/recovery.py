@@ -7,13 +7,12 @@ documentation, "Archive Recovery", "Recovery Target", "Hot Standby Parameter Ref
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
 import time
-from typing import Any
+from typing import Any, Self
 
 from canvasback.catalog.engines.arrow import query
 from canvasback.catalog.engines.postgres.session import connect
@@ -30,6 +29,7 @@ _LOOK = 0.05
 _SETTLED = 3
 """So often a server that follows asks in vain for a segment before the log counts as ended."""
 
+_FAILED = "recovery-failed"
 _HANDED_DOWN = {
     "max_connections": "max_connections",
     "max_worker_processes": "max_worker_processes",
@@ -81,7 +81,7 @@ class Recovering:
         kept = {key: items[key] for key in ("dbname", "user") if key in items}
         self.lake = LakeName("postgres", connection_string(kept | {"host": folder, "port": "5432"}), lake.schema)
 
-    def __enter__(self) -> Recovering:
+    def __enter__(self) -> Self:
         """Start the server, and wait until it stands still where it is to stop.
 
         Raises:
@@ -175,10 +175,8 @@ class Recovering:
 
     def _handed_down(self) -> dict[str, str]:
         said = self._programs.run("pg_controldata", "-D", self._data)
-        found = (
-            (name, re.search(rf"^{told} setting: +(\d+)$", said, re.MULTILINE)) for name, told in _HANDED_DOWN.items()
-        )
-        return {name: one[1] for name, one in found if one is not None}
+        told = dict(re.findall(r"^(\w+) setting: +(\d+)$", said, re.MULTILINE))
+        return {name: told[word] for name, word in _HANDED_DOWN.items() if word in told}
 
     def _wait(self) -> None:
         """Wait until it stands still: at its target, or at the end of the log."""
@@ -186,22 +184,26 @@ class Recovering:
         while True:
             self._check()
             time.sleep(_LOOK)
-            with contextlib.suppress(LakeError):
-                if self._target is not None:
-                    if self._ask("SELECT pg_get_wal_replay_pause_state() = 'paused'"):
-                        self._see_target()
-                        return
-                else:
-                    at = f"{self._feed.lacking} {self.reached()}" if self._feed.lacking else ""
-                    vain = vain + 1 if at and at == before else 0
-                    before = at
-                    if vain >= _SETTLED:
-                        return
+            try:
+                if self._target is not None and self._stands():
+                    return
+                at = f"{self._feed.lacking} {self.reached()}" if self._feed.lacking and self._target is None else ""
+            except LakeError as error:
+                if error.code == _FAILED or "does not exist" in error.message:  # the database, or whom we ask as
+                    raise
+                continue  # it does not let anybody in yet
+            vain = vain + 1 if at and at == before else 0
+            before = at
+            if vain >= _SETTLED:
+                return
 
-    def _see_target(self) -> None:
-        if self._target is None or self.reached() > self._target:
-            return
-        raise self._failed("the server stands still before its target: its primary had other limits, see its log")
+    def _stands(self) -> bool:
+        """Whether it stands still at its target."""
+        if not self._ask("SELECT pg_get_wal_replay_pause_state() = 'paused'"):
+            return False
+        if self._target is not None and self.reached() <= self._target:
+            raise self._failed("it stands still before, as its primary was given higher limits meanwhile")
+        return True
 
     def _check(self) -> None:
         """See that it still runs.
@@ -218,7 +220,7 @@ class Recovering:
     def _failed(self, why: str) -> LakeError:
         lacking = f": the archive has no {self._feed.lacking}" if self._feed.lacking else ""
         return LakeError(
-            "recovery-failed",
+            _FAILED,
             f"the recovery did not get to {self._target or 'the end of the log'}{lacking}; PostgreSQL says: {why}",
             hint="See what the archive has: canvasback pitr list and pitr verify. Only the new cluster was changed.",
         )

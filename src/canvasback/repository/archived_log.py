@@ -55,7 +55,7 @@ class Part(msgspec.Struct, frozen=True, order=True):
         return part_file(self.segment, self.offset)
 
 
-class WalHeld(msgspec.Struct, frozen=True):
+class HeldLog(msgspec.Struct, frozen=True):
     """What a repository has of a log, by the names of its objects.
 
     Attributes:
@@ -171,7 +171,7 @@ class ArchivedLog:
             )
         return TimelineHistory.parse(name, content)
 
-    def held(self) -> WalHeld:
+    def held(self) -> HeldLog:
         """What is there. It reads names only."""
         segments: list[str] = []
         parts: list[Part] = []
@@ -189,7 +189,7 @@ class ArchivedLog:
                 parts.append(Part(part[1], int(part[2], 16)))
             elif timeline := history_timeline(file):
                 histories.append(timeline)
-        return WalHeld(tuple(sorted(segments)), tuple(sorted(parts)), tuple(sorted(histories)), size)
+        return HeldLog(tuple(sorted(segments)), tuple(sorted(parts)), tuple(sorted(histories)), size)
 
     def delete(self, file: str) -> None:
         """Delete a file of the log; no error where there is none."""
@@ -208,7 +208,7 @@ class Stretch(msgspec.Struct, frozen=True):
     last: Segment
 
 
-def stretches(held: WalHeld, size: int = SEGMENT_SIZE) -> Iterator[Stretch]:
+def stretches(held: HeldLog, size: int = SEGMENT_SIZE) -> Iterator[Stretch]:
     """The segments that are there, as few stretches as there are; between two of one timeline there is a gap."""
     first: Segment | None = None
     last: Segment | None = None
