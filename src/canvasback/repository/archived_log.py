@@ -74,13 +74,13 @@ class HeldLog(msgspec.Struct, frozen=True):
 class ArchivedLog:
     """The log of one cluster.
 
-    Args:
+    Attributes:
         store: The repository.
         system: The cluster's system identifier.
     """
 
     def __init__(self, store: Store, system: int) -> None:
-        self._store = store
+        self.store = store
         self.system = system
 
     def put(self, file: str, content: bytes) -> bool:
@@ -116,10 +116,10 @@ class ArchivedLog:
         name = wal_name(self.system, file)
         head = head_of(self.system, file, content)
         try:
-            self._store.put_new(name, encode(head, content))
+            self.store.put_new(name, encode(head, content))
         except ObjectExistsError as error:
             try:
-                same = read_head(self._store.get(name)).says_the_same(head)
+                same = read_head(self.store.get(name)).says_the_same(head)
             except ValueError:
                 same = False
             if not same:
@@ -140,7 +140,7 @@ class ArchivedLog:
         """
         name = wal_name(self.system, file)
         try:
-            held = self._store.get(name)
+            held = self.store.get(name)
         except ObjectMissingError:
             return None
         try:
@@ -148,7 +148,7 @@ class ArchivedLog:
         except ValueError as error:
             raise CorruptError(
                 "wal-corrupt",
-                f"{self._store.url}{name} is damaged: {error}",
+                f"{self.store.url}{name} is damaged: {error}",
                 hint="Take it from another place of the repository, or make a new base backup: what comes after it "
                 "cannot be reached from one before it.",
             ) from error
@@ -177,7 +177,7 @@ class ArchivedLog:
         parts: list[Part] = []
         histories: list[int] = []
         size = 0
-        for stat in self._store.list(wal_folder(self.system)):
+        for stat in self.store.list(wal_folder(self.system)):
             file = wal_file(stat.name)
             if wal_name(self.system, file) != stat.name:
                 continue  # somebody put it there
@@ -193,7 +193,7 @@ class ArchivedLog:
 
     def delete(self, file: str) -> None:
         """Delete a file of the log; no error where there is none."""
-        self._store.delete(wal_name(self.system, file))
+        self.store.delete(wal_name(self.system, file))
 
 
 class Stretch(msgspec.Struct, frozen=True):
