@@ -19,16 +19,22 @@ from canvasback import errors
 from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
 from canvasback.model import manifest
+from canvasback.model.commit_position import CommitPosition
 from canvasback.model.finding import FindingKind
 from canvasback.model.register import Marks
-from canvasback.repository import chunk_writer, filelist, layout, leases, register, repository
+from canvasback.repository import chunk_writer, commit_map, filelist, layout, leases, register, repository
 from canvasback.storage.local import process
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "canvasback"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "bench").glob("*.md")])
-COMMANDS: dict[str, Any] = typer.main.get_command(parser_of(VERBS)).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = {
+    f"{verb} {name}" if name else verb: one
+    for verb, command in typer.main.get_command(parser_of(VERBS)).commands.items()  # type: ignore[attr-defined]
+    for name, one in getattr(command, "commands", {"": command}).items()
+}
+"""Each command by what a user types; those of a verb that has several, each by itself."""
 CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 COMMON = {"--help"}
 
@@ -67,11 +73,13 @@ def test_every_option_of_a_command_is_in_its_table_and_no_other(command: str) ->
 
 
 def test_no_section_describes_a_command_that_is_gone() -> None:
-    assert set(re.findall(r"^## canvasback (\w+)$", read("command-line.md"), re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^## canvasback (\w[\w ]*)$", read("command-line.md"), re.MULTILINE)) == set(COMMANDS)
 
 
 def test_the_readme_lists_every_command() -> None:
-    listed = re.findall(r"^\| `canvasback (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^\| `canvasback (pitr [\w-]+|\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
 
     assert sorted(listed) == sorted(COMMANDS)
 
@@ -205,6 +213,7 @@ def test_every_field_of_the_format_is_described() -> None:
     kinds = [manifest.Manifest, manifest.CatalogRecord, manifest.FileTotals, manifest.StoredTable]
     wanted = fields(*kinds, manifest.Index, manifest.Chunk, repository.Marker, leases.Lease, process.Process)
     wanted |= fields(register.RegisterObject, register.Leaving, Marks)
+    wanted |= fields(commit_map.CommitsObject, CommitPosition)
 
     assert wanted | {column.name for column in filelist.COLUMNS} <= described
 

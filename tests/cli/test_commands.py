@@ -29,7 +29,7 @@ from tests.oracle import read_lake
 COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
-    "prune", "mirror", "repair", "lock", "policy",
+    "prune", "mirror", "repair", "lock", "policy", "pitr target",
 )  # fmt: skip
 STREAMS = {"watch"}
 """They print more than one document; their own tests look at them."""
@@ -59,6 +59,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "repair": canvasback.RepairResult,
     "lock": canvasback.LockResult,
     "policy": canvasback.PolicyResult,
+    "pitr target": canvasback.PitrTargetResult,
 }
 
 
@@ -73,8 +74,8 @@ def answered(ran: Ran, command: str, code: int = 0) -> Any:
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(VERBS) == sorted(COMMANDS)
-    assert {f"canvasback.{command}/1": result for command, result in TYPES.items()} == {
+    assert sorted(VERBS) == sorted({command.partition(" ")[0] for command in COMMANDS})
+    assert {f"canvasback.{command.replace(' ', '-')}/1": result for command, result in TYPES.items()} == {
         result.__struct_config__.tag: result for result in TYPES.values()
     }
     assert TYPES.keys() | STREAMS == set(COMMANDS)
@@ -83,16 +84,19 @@ def test_the_commands_are_these() -> None:
 def test_help_documents_each_command(place: Place) -> None:
     ran = place.run("--help")
     assert (ran.code, ran.err) == (0, "")
-    for command in COMMANDS:
+    for command in VERBS:
         assert re.search(rf"\b{command}\b +[A-Z]", ran.out), command
     assert "--version" in ran.out
 
 
 def test_help_of_each_command(place: Place) -> None:
     for command in COMMANDS:
-        ran = place.run(command, "--help")
+        words = command.split()
+        ran = place.run(*words, "--help")
         assert (ran.code, ran.err) == (0, "")
-        declared = typer.main.get_command(parser_of([command])).commands[command]  # type: ignore[attr-defined]
+        declared: Any = typer.main.get_command(parser_of(words[:1]))
+        for word in words:
+            declared = declared.commands[word]
         for parameter in declared.params:
             if parameter.name != "help":
                 assert parameter.help, parameter.name

@@ -15,7 +15,7 @@ _A_SECOND = timedelta(seconds=1)
 """Tools cut the time at which a backup ended to a whole second."""
 
 
-class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
+class ArchivedBase(msgspec.Struct, frozen=True, kw_only=True):
     """A base backup.
 
     Attributes:
@@ -45,7 +45,7 @@ class WalArchive(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     system: str = ""
-    bases: tuple[BaseBackup, ...] | None = None
+    bases: tuple[ArchivedBase, ...] | None = None
     first: Segment | None = None
     last: dict[int, Segment] = {}
     histories: tuple[TimelineHistory, ...] = ()
@@ -54,7 +54,7 @@ class WalArchive(msgspec.Struct, frozen=True, kw_only=True):
         """How a timeline came to be, as far as the archive knows."""
         return next((one for one in self.histories if one.timeline == timeline), TimelineHistory(timeline))
 
-    def base_for(self, commit: CommitPosition) -> BaseBackup | None:
+    def base_for(self, commit: CommitPosition) -> ArchivedBase | None:
         """The newest base backup that ended before a commit; None where there is none.
 
         Where the commit's own position is not known, the backup must have ended before its transaction began.

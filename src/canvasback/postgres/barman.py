@@ -12,7 +12,7 @@ import msgspec
 
 from canvasback.errors import LakeError, UsageError
 from canvasback.model.wal import Lsn, Segment, TimelineHistory
-from canvasback.model.wal_archive import BaseBackup, WalArchive
+from canvasback.model.wal_archive import ArchivedBase, WalArchive
 from canvasback.postgres.segment_header import SegmentHeader
 from canvasback.postgres.tools import run_tool
 
@@ -89,9 +89,9 @@ class Barman:
                 return None
             raise
 
-    def _base(self, label: str, said: _Base) -> BaseBackup:
+    def _base(self, label: str, said: _Base) -> ArchivedBase:
         ended = datetime.fromtimestamp(int(said.end_time_timestamp), UTC)
-        return BaseBackup(label=label, timeline=said.timeline, stop=Lsn.parse(said.end_lsn), ended=ended)
+        return ArchivedBase(label=label, timeline=said.timeline, stop=Lsn.parse(said.end_lsn), ended=ended)
 
     def _histories(self, newest: int) -> list[TimelineHistory]:
         found = []

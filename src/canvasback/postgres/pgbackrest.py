@@ -13,7 +13,7 @@ import msgspec
 
 from canvasback.errors import LakeError, UsageError
 from canvasback.model.wal import Lsn, Segment, TimelineHistory
-from canvasback.model.wal_archive import BaseBackup, WalArchive
+from canvasback.model.wal_archive import ArchivedBase, WalArchive
 from canvasback.postgres.packed_segments import unpacked
 from canvasback.postgres.segment_header import SegmentHeader
 from canvasback.postgres.tools import run_tool
@@ -103,7 +103,7 @@ class PgBackRest:
             name=name,
             system=str(newest.system_id),
             bases=tuple(
-                BaseBackup(
+                ArchivedBase(
                     label=one.label,
                     timeline=int(one.archive.stop[:8], 16),
                     stop=Lsn.parse(one.lsn.stop),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.reading.commit_positions import commit_positions
-from canvasback.errors import CanvasbackError, RefusedError, UsageError
+from canvasback.errors import CanvasbackError, UsageError
 from canvasback.history.mapped_commits import commit_after, commit_at
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
@@ -64,16 +64,16 @@ def pitr_target(
         clock: Tells the time.
 
     Raises:
-        UsageError: The request makes no sense, or a tool is not here.
-        RefusedError: The catalog is none in PostgreSQL (``not-in-postgresql``), or nobody noted the commit
-            (``commit-not-mapped``).
+        UsageError: The request makes no sense, the catalog is none in PostgreSQL (``not-postgres``), or a tool is not
+            here.
+        RefusedError: Nobody noted the commit (``commit-not-mapped``).
         LakeError: The archive's tool failed.
     """
     name = parse_lake(lake)
     if name.engine != "postgres":
-        raise RefusedError(
-            "not-in-postgresql",
-            f"the catalog of {name} is not in PostgreSQL, whose log could be recovered to a commit",
+        raise UsageError(
+            "not-postgres",
+            f"{name} is no catalog in PostgreSQL, and only PostgreSQL has a log that can be recovered to a commit",
             hint="Restore a point: run restore --at-snapshot, or rewind.",
         )
     run = Run.begin(stores=stores, clock=clock)
@@ -152,7 +152,7 @@ def _located(
         return commit, obstacles
     located = locate_commit(archive, known, commit, bindir)
     if located.ended is None:
-        return commit, obstacles or _not_there(known, commit, located.missing)
+        return commit, (*obstacles, *_not_there(known, commit, located.missing, told=bool(obstacles)))
     if located.ended.outcome == "aborted":
         message = (
             f"transaction {commit.xid}, which was said to have made snapshot {commit.snapshot_id}, was rolled back"
@@ -162,12 +162,16 @@ def _located(
     return commit, known.obstacles(commit, commits.commits)
 
 
-def _not_there(known: WalArchive, commit: CommitPosition, missing: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Why a commit is not in a log that ought to have it."""
+def _not_there(
+    known: WalArchive, commit: CommitPosition, missing: tuple[str, ...], *, told: bool
+) -> tuple[Finding, ...]:
+    """Why a commit is not in a log; nothing more where that is told and no segment is missing."""
     if missing:
         gaps = f"{many(len(missing), 'segment')}, the last of them {missing[0]}"
         message = f"the archive lacks {gaps}, and one of them can have the commit of snapshot {commit.snapshot_id}"
         cure = "No recovery goes past a segment that is missing: name an earlier snapshot, or another archive."
+    elif told:
+        return ()
     else:
         message = f"the log that is there has no end of transaction {commit.xid} of snapshot {commit.snapshot_id}"
         cure = "It is older than that log: name the archive that goes further back."
