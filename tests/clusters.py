@@ -132,6 +132,11 @@ class Cluster:
         self._server.wait(60)
         self._server = None
 
+    @property
+    def running(self) -> bool:
+        """Whether its server runs."""
+        return self._server is not None
+
     def log(self) -> str:
         """What the server said."""
         return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")[-3000:]

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import Self
 
 from canvasback.errors import CanvasbackError, LockedError
 from canvasback.model.wal import Segment, history_timeline, is_partial, is_segment
@@ -105,7 +106,7 @@ class Receiver:
         self._held = contextlib.ExitStack()
         self._said = ""
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Self:
         """Nothing is started yet, see `keep`."""
         conninfo = self._held.enter_context(connection_arguments(self._target, application_name=APPLICATION))
         more = ["--synchronous"] if self._synchronous else []

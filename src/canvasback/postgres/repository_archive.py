@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from canvasback.model.base_backup import BaseBackup as StoredBase
 from canvasback.model.wal import Lsn, Segment, is_segment
-from canvasback.model.wal_archive import BaseBackup, WalArchive
+from canvasback.model.wal_archive import ArchivedBase, WalArchive
 from canvasback.repository.archived_log import ArchivedLog, HeldLog
 from canvasback.storage.store import Store
 
@@ -48,7 +48,7 @@ class RepositoryArchive:
             name=f"{self._where} for the system {self.log.system}",
             system=str(self.log.system),
             bases=tuple(
-                BaseBackup(label=base.id, timeline=base.timeline, stop=Lsn.parse(base.end), ended=base.ended)
+                ArchivedBase(label=base.id, timeline=base.timeline, stop=Lsn.parse(base.end), ended=base.ended)
                 for base in self.bases
             ),
             first=min(segments, key=lambda segment: segment.number, default=None),

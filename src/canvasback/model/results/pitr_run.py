@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
-from canvasback.model.results.watch import OutageEnded, OutageStarted
+Schema = Literal["canvasback.pitr-run/1"]
+_SCHEMA: Schema = "canvasback.pitr-run/1"
 
 
-class PitrStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.pitr-started/1"):
+class PitrStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
     """The log of a server is being archived.
 
     Attributes:
@@ -29,9 +31,10 @@ class PitrStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     slot: str
     spool: str
     synchronous: bool
+    schema: Schema = _SCHEMA
 
 
-class LogArchived(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.pitr-archived/1"):
+class LogArchived(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="archived"):
     """More of the log is in the repository for good.
 
     Attributes:
@@ -51,14 +54,16 @@ class LogArchived(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     behind_bytes: int
     behind_seconds: float
     snapshot_id: int | None
+    schema: Schema = _SCHEMA
 
 
-class BaseMade(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.pitr-base/1"):
-    """A base backup was made and checked.
+class BaseMade(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="base"):
+    """A base backup was made and checked, and the log is archived that it needs.
 
     Attributes:
         at: When.
         base: Its id.
+        end: Where the log has to be read to at least.
         parent: The one that it rests on; empty for a full one.
         bytes: Bytes in the repository.
         unpacked: Bytes of the files in it.
@@ -67,13 +72,49 @@ class BaseMade(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", ta
 
     at: datetime
     base: str
+    end: str
     parent: str
     bytes: int
     unpacked: int
     seconds: float
+    schema: Schema = _SCHEMA
 
 
-class PitrStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.pitr-stopped/1"):
+class ArchivingHeldUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="outage"):
+    """Something does not work; it is tried again, and what is not archived yet is kept by the server or in the spool.
+
+    Attributes:
+        at: When.
+        what: ``log``, ``base`` or ``receiver``.
+        code: The error's code.
+        message: What it is.
+        hint: What to do.
+    """
+
+    at: datetime
+    what: str
+    code: str
+    message: str
+    hint: str
+    schema: Schema = _SCHEMA
+
+
+class ArchivingGoesOn(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="recovered"):
+    """What was held up works again.
+
+    Attributes:
+        at: When.
+        what: See `ArchivingHeldUp`.
+        seconds: How long it did not.
+    """
+
+    at: datetime
+    what: str
+    seconds: float
+    schema: Schema = _SCHEMA
+
+
+class PitrStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="stopped"):
     """The run was stopped. The server keeps its log for the slot until the next one.
 
     Attributes:
@@ -85,6 +126,7 @@ class PitrStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     at: datetime
     segments: int
     bases: int
+    schema: Schema = _SCHEMA
 
 
-PitrEvent = PitrStarted | LogArchived | BaseMade | OutageStarted | OutageEnded | PitrStopped
+PitrEvent = PitrStarted | LogArchived | BaseMade | ArchivingHeldUp | ArchivingGoesOn | PitrStopped

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Self
 
-import msgspec
 import zstandard
 
 from canvasback.model.base_backup import BaseBackup, chain
 from canvasback.model.lake import LakeName
 from canvasback.model.results.pitr_run import BaseMade
+from canvasback.model.wal import Lsn
 from canvasback.postgres.packed_base import check_base, store_base
 from canvasback.postgres.programs import Programs, connection_arguments
 from canvasback.postgres.server import ServerFacts
@@ -59,7 +60,7 @@ class Bases:
         self._last: datetime | None = None
         self._looked = False
 
-    def __enter__(self) -> Bases:
+    def __enter__(self) -> Self:
         """Nothing is made yet, see `turn`."""
         return self
 
@@ -67,8 +68,11 @@ class Bases:
         """Wait for the one that is being made."""
         self._pool.shutdown()
 
-    def turn(self) -> BaseMade | None:
+    def turn(self, archived: Lsn | None) -> BaseMade | None:
         """Begin one if it is due, and answer the one that has been made meanwhile.
+
+        Args:
+            archived: The position up to which the log is archived: one that needs more of it is not told yet.
 
         Raises:
             CanvasbackError: It could not be made; it is tried again at the next turn.
@@ -76,10 +80,15 @@ class Bases:
         if self._making is not None:
             if not self._making.done():
                 return None
-            made, self._making = self._making, None
-            answer = made.result()
-            self._last = answer.at
-            return answer
+            try:
+                made = self._making.result()
+            except BaseException:
+                self._making = None
+                raise
+            if archived is None or archived < Lsn.parse(made.end):
+                return None
+            self._making, self._last = None, made.at
+            return made
         if not self._looked:
             bases, _ = read_bases(self._repository.store, self._facts.system)
             self._last = bases[-1].ended if bases else None
@@ -129,6 +138,7 @@ class Bases:
         return BaseMade(
             at=base.ended,
             base=base.id,
+            end=base.end,
             parent=base.parent,
             bytes=base.bytes,
             unpacked=base.unpacked,
@@ -145,8 +155,3 @@ class Bases:
         if newest is None or newest.major != self._facts.major or len(chain(bases, newest)) > self._full_every:
             return None
         return newest
-
-
-def unmade(base: BaseBackup) -> BaseBackup:
-    """The same without what only its publication fills in."""
-    return msgspec.structs.replace(base, self="")

@@ -1,4 +1,4 @@
-"""What is received of the log goes from the spool into the repository, and leaves the spool when it is there for good."""
+"""What is received of the log goes from the spool into the repository, and leaves it when it is there for good."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from canvasback.postgres.receiver import Spool
 from canvasback.repository.archived_log import ArchivedLog, Part
 from canvasback.repository.protection import protect
 from canvasback.repository.wal_object import wal_name
+
+_ALIGNED = 8
+"""Records begin at multiples of so many bytes: MAXALIGN of PostgreSQL's src/include/c.h on all that we know of."""
 
 
 class Moving:
@@ -56,7 +59,7 @@ class Moving:
         if growing is None:
             return
         segment, content = growing
-        offset = len(content.rstrip(b"\0"))
+        offset = -(-len(content.rstrip(b"\0")) // _ALIGNED) * _ALIGNED
         before = self._parts.get(segment.name)
         if not offset or (before is not None and before.offset >= offset):
             return
@@ -71,9 +74,9 @@ class Moving:
     def _archive(self, name: str, now: datetime) -> None:
         if self._log.put(name, self._spool.read(name)):
             protect(self._log.store, wal_name(self._log.system, name), now)
+            self.segments += is_segment(name)
         if not is_segment(name):
             return
-        self.segments += 1
         self._reached(Segment.parse(name, self._size).end)
         part = self._parts.pop(name, None)
         if part is not None:
