@@ -237,8 +237,9 @@ class _Restoring(msgspec.Struct, kw_only=True):
                 shutil.rmtree(scratch, ignore_errors=True)
             feeding = os.path.join(ours, "feed")
             os.mkdir(feeding, 0o700)
-            if account is not None:
-                os.chown(ours, account.user, account.group)
+            for folder in [ours, *([] if self.pgdata else [os.path.dirname(data)])]:
+                if account is not None:
+                    os.chown(folder, account.user, account.group)
             along = archive.along(goal.timeline)
             with WalFeed(feeding, along.fetch, archive.segment_size, account) as feed:
                 recovering = Recovering(
