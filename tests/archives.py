@@ -84,7 +84,6 @@ class Archived(Cluster):
             self.psql("SELECT pg_sleep(0.1)")
         else:
             raise AssertionError(self.psql("SELECT * FROM pg_stat_archiver"))
-        as_owner("barman", "-c", self.folder / "barman.conf", "-q", "cron", check=False)
         as_owner("barman", "-c", self.folder / "barman.conf", "-q", "archive-wal", BARMAN)
 
     def pgbackrest(self, *arguments: str) -> str:
