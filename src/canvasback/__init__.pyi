@@ -41,6 +41,16 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.pitr_restore import PitrRestoreResult
+from .model.results.pitr_run import (
+    ArchivingGoesOn,
+    ArchivingHeldUp,
+    BaseMade,
+    LogArchived,
+    PitrEvent,
+    PitrStarted,
+    PitrStopped,
+)
 from .model.results.pitr_target import PitrTargetResult, ReachedArchive
 from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
@@ -76,6 +86,8 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.pitr_restore.verb import pitr_restore
+from .verbs.pitr_run.verb import pitr_run
 from .verbs.pitr_target import pitr_target
 from .verbs.policy import policy
 from .verbs.prune.verb import prune
@@ -92,8 +104,11 @@ from .verbs.watch import watch
 
 __all__ = [
     "AccessDeniedError",
+    "ArchivingGoesOn",
+    "ArchivingHeldUp",
     "AttachResult",
     "BackupResult",
+    "BaseMade",
     "CanvasbackError",
     "CatalogRepair",
     "Change",
@@ -118,6 +133,7 @@ __all__ = [
     "ListResult",
     "LockResult",
     "LockedError",
+    "LogArchived",
     "Loss",
     "MirrorResult",
     "NoSpaceError",
@@ -128,6 +144,10 @@ __all__ = [
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
+    "PitrEvent",
+    "PitrRestoreResult",
+    "PitrStarted",
+    "PitrStopped",
     "PitrTargetResult",
     "PointHeld",
     "PointMade",
@@ -189,6 +209,8 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "pitr_restore",
+    "pitr_run",
     "pitr_target",
     "policy",
     "prune",

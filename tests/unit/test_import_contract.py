@@ -298,7 +298,7 @@ def test_a_verb_on_another_is_noticed(name: str, text: str) -> None:
 
 
 def test_a_verb_may_rest_on_its_own_parts_and_on_what_is_below() -> None:
-    text = "from canvasback.verbs.heal.copies import Copies\nfrom canvasback.transfer import placement"
+    text = "from canvasback.checks.copies import Copies\nfrom canvasback.transfer import placement"
     assert other_verbs(Module("verbs.heal.verb", text)) == []
 
 

@@ -7,6 +7,7 @@ src/backend/access/transam/xlogbackup.c (labels).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Self
 
 import msgspec
@@ -173,6 +174,17 @@ class TimelineHistory(msgspec.Struct, frozen=True):
     def end_of(self, timeline: int) -> Lsn | None:
         """Where a timeline before this one ended; None for this one, and for those that do not lead here."""
         return next((switch.end for switch in self.switches if switch.timeline == timeline), None)
+
+    def files(self, start: Lsn, end: Lsn, size: int = SEGMENT_SIZE) -> Iterator[tuple[Segment, ...]]:
+        """The segments that have the log from one position up to another, in order.
+
+        The one in which a timeline began is there on the one before too, as far as that went: either will do where the
+        log is read, so each is given with its choices, the later timeline first.
+        """
+        for number in range(start.position // size, -(-end.position // size)):
+            one = Segment(self.timeline, number, size)
+            timelines = {self.timeline_at(one.start), self.timeline_at(Lsn(one.end.position - 1))}
+            yield tuple(Segment(timeline, number, size) for timeline in sorted(timelines, reverse=True))
 
     def leads_from(self, timeline: int) -> bool:
         """Whether that timeline is this one, or leads to it."""

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -28,16 +28,25 @@ _PLAIN = ("/usr/bin/env", "LC_ALL=C", "PGAPPNAME=canvasback")
 """What a program says is read: it is to say it in English."""
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An account of this machine, by its numbers."""
+
+    user: int
+    group: int
+
+
 class Programs(msgspec.Struct, frozen=True):
     """The programs of one installation.
 
     Attributes:
         folder: Where they are.
         major: The major version, such as 18.
+        account: As whom they run; None for who runs us.
     """
 
     folder: str
     major: int
+    account: Account | None = None
 
     @classmethod
     def find(cls, major: int, bindir: str | None = None) -> Self:
@@ -74,6 +83,11 @@ class Programs(msgspec.Struct, frozen=True):
         """The command that runs a program so that it speaks English."""
         return [*_PLAIN, self.path(program), *arguments]
 
+    def as_whom(self) -> dict[str, Any]:
+        """The same in the words of `subprocess`."""
+        who = self.account
+        return {} if who is None else {"user": who.user, "group": who.group, "extra_groups": []}
+
     def run(self, program: str, *arguments: str, stdin: bytes = b"", folder: str | None = None) -> str:
         """Run a program to its end, and answer what it prints.
 
@@ -81,11 +95,16 @@ class Programs(msgspec.Struct, frozen=True):
             CanvasbackError: It failed; see `failed`.
         """
         done = subprocess.run(  # noqa: S603 - the program is PostgreSQL's, its arguments are a list
-            self.command(program, *arguments), input=stdin, capture_output=True, check=False, cwd=folder
+            self.command(program, *arguments),
+            input=stdin,
+            capture_output=True,
+            check=False,
+            cwd=folder,
+            **self.as_whom(),
         )
         if done.returncode:
             raise failed(program, done.returncode, done.stderr)
-        return done.stdout.decode(errors="replace")
+        return str(done.stdout, errors="replace")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,281 @@
+"""pitr restore: build a cluster, recover it to an exact commit, prove it, and put its lake's files back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from canvasback.catalog.dialects import in_dialect
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.reading.commit_positions import commit_positions
+from canvasback.catalog.writing.engine_limits import fitting
+from canvasback.checks.recovered_lake import Settled, settle_recovered
+from canvasback.errors import RefusedError, UsageError
+from canvasback.history.times import moment_of
+from canvasback.model.clock import now
+from canvasback.model.commit_position import CommitMap
+from canvasback.model.finding import Finding, Findings
+from canvasback.model.lake import LakeName, parse_lake
+from canvasback.model.level import CheckLevel
+from canvasback.model.plans.pitr_restore import PitrRestorePlan
+from canvasback.model.progress import SILENT, Progress
+from canvasback.model.results.pitr_restore import PitrRestoreResult
+from canvasback.postgres.new_cluster import account_for, build_cluster, refuse_occupied
+from canvasback.postgres.programs import Programs
+from canvasback.postgres.recovery import Recovering
+from canvasback.postgres.repository_archive import RepositoryArchive
+from canvasback.postgres.wal_feed import WalFeed
+from canvasback.repository.archived_log import systems
+from canvasback.repository.bases import read_bases
+from canvasback.repository.commit_map import MOST, read_commits
+from canvasback.repository.repository import Repository, open_repository
+from canvasback.storage.foreign_errors import translates_errors
+from canvasback.storage.locations import Stores
+from canvasback.storage.run import Run
+from canvasback.storage.temporary import temporary_folder
+from canvasback.verbs.pitr_restore.goal import Goal, find_goal
+
+
+@translates_errors
+def pitr_restore(
+    lake: str,
+    repository: str,
+    *,
+    pgdata: str | None = None,
+    to_snapshot: int | None = None,
+    to_time: str | datetime | None = None,
+    latest: bool = False,
+    export: str | None = None,
+    replace: bool = False,
+    data_path: str | None = None,
+    level: CheckLevel | str = CheckLevel.EXISTS,
+    system: int | None = None,
+    bindir: str | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    stores: Stores | None = None,
+    progress: Progress = SILENT,
+    clock: Callable[[], datetime] = now,
+) -> PitrRestoreResult:
+    """Bring a catalog in PostgreSQL back as of an exact commit, from the base backups and the log in a repository.
+
+    PostgreSQL itself recovers a new cluster. It is proved that the commit is the newest one there. Then every file that
+    the catalog names is put back where it is missing: DuckLake's maintenance removes files that an earlier state needs.
+
+    Args:
+        lake: The lake, as in ATTACH. Its server need not exist any more: only the names of its database, its user and
+            its schema count.
+        repository: The repository: a folder, or a URL in an object store.
+        pgdata: The folder of the new cluster, which is empty or not there. Its server is stopped afterwards.
+        to_snapshot: The snapshot that is to be the newest one.
+        to_time: The same, for the newest that had committed at a time: ISO 8601 with a zone, or ``2 hours ago``.
+        latest: All that there is instead.
+        export: A lake to write the catalog to, of any engine; without ``pgdata`` the cluster is thrown away then.
+        replace: Move a catalog aside first that is where ``export`` says.
+        data_path: Where the data path is, if the catalog's own spelling does not lead there.
+        level: How deeply to look for damage of the lake's files.
+        system: The cluster's system identifier, where the repository has the log of several.
+        bindir: Where PostgreSQL's programs are, if not in the usual places.
+        dry_run: Make the plan only.
+        jobs: How many files are worked on at a time; None for what suits the storage.
+        stores: How to reach object stores.
+        progress: Told how the work goes on.
+        clock: Tells the time.
+
+    Raises:
+        UsageError: The request makes no sense, or PostgreSQL's programs are not here (``programs-missing``).
+        RefusedError: There is something where the cluster should go (``pgdata-not-empty``), or the archive does not
+            reach the commit; nothing was changed.
+        CorruptError: A base backup or a segment is damaged.
+        LakeError: PostgreSQL could not recover it (``recovery-failed``), or what it recovered is not what was meant
+            (``recovered-elsewhere``).
+    """
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
+    moment = moment_of(to_snapshot, to_time, run.now())
+    if (moment is None) != latest:
+        raise UsageError(
+            "which-target", "not one target is named", hint="Name one of --to-snapshot, --to-time and --latest."
+        )
+    if pgdata is None and export is None:
+        raise UsageError("no-place", "no place is named for what comes back", hint="Add --pgdata or --export.")
+    if pgdata is not None:
+        refuse_occupied(pgdata)
+    restoring = _Restoring(
+        run=run,
+        lake=parse_lake(lake),
+        repository=open_repository(run.stores.open(repository)),
+        pgdata=os.path.abspath(pgdata) if pgdata is not None else "",
+        export=parse_lake(export) if export is not None else None,
+        replace=replace,
+        data_path=data_path,
+        level=CheckLevel.of(level),
+        bindir=bindir,
+    )
+    archive, damage = restoring.archive(system)
+    commits, unmapped = read_commits(restoring.repository.store)
+    restoring.findings.extend((*damage, *unmapped))
+    goal = find_goal(archive, commits, moment, bindir, lambda: restoring.all_commits(archive))
+    return restoring.restore(archive, goal, dry_run=dry_run)
+
+
+class _Restoring(msgspec.Struct, kw_only=True):
+    """One recovery."""
+
+    run: Run
+    lake: LakeName
+    repository: Repository
+    pgdata: str
+    export: LakeName | None
+    replace: bool
+    data_path: str | None
+    level: CheckLevel
+    bindir: str | None
+    findings: Findings = msgspec.field(default_factory=Findings)
+
+    def archive(self, system: int | None) -> tuple[RepositoryArchive, tuple[Finding, ...]]:
+        """The archive to recover from, and what is wrong with it.
+
+        Raises:
+            RefusedError: There is none (``no-archive``), or none with a base backup (``no-base``).
+            UsageError: There are several (``several-systems``).
+        """
+        store = self.repository.store
+        found = systems(store)
+        if system is None and len(found) > 1:
+            raise UsageError(
+                "several-systems",
+                f"the repository has the logs of {len(found)} clusters: {', '.join(map(str, found))}",
+                hint="Name one with --system: canvasback pitr list shows what each has.",
+            )
+        wanted = system if system is not None else next(iter(found), 0)
+        if wanted not in found:
+            raise RefusedError(
+                "no-archive",
+                f"{store.url} has no archive of {'any cluster' if system is None else f'the system {system}'}",
+                hint="Archive the log of the catalog's server: canvasback pitr run.",
+            )
+        bases, damage = read_bases(store, wanted)
+        if not bases:
+            raise RefusedError(
+                "no-base",
+                f"{store.url} has no base backup of the system {wanted}, and no log is of use without one",
+                hint="canvasback pitr run makes them while the server is there.",
+            )
+        return RepositoryArchive(store, wanted, bases), damage
+
+    def all_commits(self, archive: RepositoryArchive) -> CommitMap:
+        """The commits that the log brings back, whoever noted them or not: a cluster recovers all of it, and tells."""
+        with temporary_folder() as folder:
+            data = os.path.join(folder, "data")
+            goal = find_goal(archive, CommitMap(), None, self.bindir, CommitMap)
+            with (
+                self._recovered(archive, goal, data, lasting=False) as server,
+                open_engine(server.lake, self.run.stores).read() as image,
+            ):
+                after = str(server.reached())
+                found = commit_positions(image, None, MOST)
+                timeline = goal.timeline
+        # A server that stands still does not say how far its log goes: it is us who know.
+        return CommitMap(tuple(msgspec.structs.replace(one, after=after, timeline=timeline) for one in found))
+
+    def restore(self, archive: RepositoryArchive, goal: Goal, *, dry_run: bool) -> PitrRestoreResult:
+        """Carry it out, unless it is only to be told."""
+        engine = open_engine(self.export, self.run.stores) if self.export is not None else None
+        plan = PitrRestorePlan(
+            bases=tuple(base.id for base in goal.chain),
+            bytes=sum(base.bytes for base in goal.chain),
+            segments=goal.segments,
+            snapshot_id=goal.commit.snapshot_id if goal.commit is not None else None,
+            lsn=goal.commit.lsn if goal.commit is not None else "",
+            timeline=goal.timeline,
+            pgdata=self.pgdata,
+            export=str(self.export) if self.export is not None else "",
+            aside=engine.prepare(replace=self.replace) if engine is not None else (),
+        )
+        settled: Settled | None = None
+        remarks: tuple[str, ...] = ()
+        seconds = 0.0
+        if not dry_run:
+            with self._place() as data, self._recovered(archive, goal, data, lasting=bool(self.pgdata)) as server:
+                seconds = self.run.seconds
+                settled = settle_recovered(
+                    server.lake,
+                    self.repository,
+                    self.run,
+                    snapshot=plan.snapshot_id,
+                    level=self.level,
+                    data_path=self.data_path,
+                )
+                self.findings.merge(settled.returned.findings)
+                if engine is not None and self.export is not None:
+                    with open_engine(server.lake, self.run.stores).read() as image:
+                        written = in_dialect(
+                            fitting(in_dialect(image, "duckdb"), self.export.engine), self.export.engine
+                        )
+                        remarks = engine.write(written, self.run.now(), replace=self.replace)
+                if self.pgdata:
+                    server.promote()
+        return PitrRestoreResult(
+            lake=str(self.lake),
+            system=str(archive.log.system),
+            snapshot_id=settled.snapshot_id if settled is not None else plan.snapshot_id,
+            committed=goal.commit.committed if goal.commit is not None else None,
+            lsn=plan.lsn,
+            timeline=plan.timeline,
+            base=plan.bases[-1],
+            pgdata=plan.pgdata,
+            export=plan.export,
+            data_path=settled.data_path if settled is not None else "",
+            steps=plan.steps,
+            remarks=remarks,
+            dry_run=dry_run,
+            returned_files=settled.returned.files if settled is not None else 0,
+            returned_bytes=settled.returned.bytes if settled is not None else 0,
+            lost_files=settled.returned.lost if settled is not None else 0,
+            recovery_seconds=seconds,
+            seconds=self.run.seconds,
+            findings=self.findings.kept,
+            finding_counts=self.findings.counts,
+        )
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[str]:
+        """Where the cluster goes: what comes to nothing is removed again, as it was empty or not there."""
+        if not self.pgdata:
+            with temporary_folder() as folder:
+                yield os.path.join(folder, "data")
+            return
+        try:
+            yield self.pgdata
+        except BaseException:
+            shutil.rmtree(self.pgdata, ignore_errors=True)
+            raise
+
+    @contextlib.contextmanager
+    def _recovered(self, archive: RepositoryArchive, goal: Goal, data: str, *, lasting: bool) -> Iterator[Recovering]:
+        base = goal.chain[-1]
+        account = account_for(self.pgdata or data)
+        programs = Programs.find(base.major, self.bindir)
+        programs = msgspec.structs.replace(programs, account=account)
+        with temporary_folder() as ours:
+            scratch = f"{data}.canvasback-bases"
+            try:
+                build_cluster(programs, archive.log.store, goal.chain, data, scratch)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+            feeding = os.path.join(ours, "feed")
+            os.mkdir(feeding, 0o700)
+            if account is not None:
+                os.chown(ours, account.user, account.group)
+            along = archive.along(goal.timeline)
+            with WalFeed(feeding, along.fetch, archive.segment_size, account) as feed:
+                recovering = Recovering(
+                    programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
+                )
+                with recovering as server:
+                    yield server
