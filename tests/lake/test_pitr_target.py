@@ -15,8 +15,9 @@ import pytest
 import canvasback
 from canvasback.errors import LakeError, RefusedError, UsageError
 from canvasback.model.wal import Lsn, Segment
-from tests.archives import BARMAN, BIN, STANZA, Archived, Cluster, archived, as_owner
+from tests.archives import BARMAN, BIN, FILES, STANZA, Archived, Cluster, archived, as_owner
 from tests.cli.running import Place, Ran
+from tests.lake.answers import wrong_answers
 from tests.lake.builder import session
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ LAST = 6
 def server() -> Iterator[Archived]:
     """A server with a base backup of each tool, commits before and after them, and one that nobody archived yet."""
     with archived() as server:
-        with session(server.attach, f"DATA_PATH '{server.folder}/lake'") as connection:
+        with session(server.attach, f"DATA_PATH '{server.folder}/lake'", *FILES) as connection:
             connection.execute("CREATE TABLE lake.t (i INTEGER)")
         canvasback.init(server.attach, repository(server))
         server.commit("INSERT INTO lake.t VALUES (2)")
@@ -109,6 +110,32 @@ def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
     assert (program, data) == ("barman", "PGDATA")
     server.barman(*arguments, str(server.folder / "recovered"))
     assert recovered(server, server.folder / "recovered") == "3"
+
+
+@pytest.mark.parametrize(("stanza", "barman"), [(STANZA, None), (None, BARMAN)])
+def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: str | None, barman: str | None) -> None:
+    data, lake, lost = server.folder / "back", server.folder / "lake", server.folder / "lost"
+    lake.rename(lost)
+    try:
+        result = canvasback.pitr_restore(
+            server.attach, repository(server), pgdata=str(data), to_snapshot=4, stanza=stanza, barman_server=barman
+        )
+        assert (result.snapshot_id, result.findings, result.lost_files) == (4, (), 0)
+        assert result.returned_files == 3
+        cluster = Cluster(server.folder, data, 5433)
+        cluster.start("-c archive_mode=off")
+        try:
+            with session(server.attach.replace("port=5432", "port=5433"), *FILES) as connection:
+                assert wrong_answers(connection) == []
+                assert connection.execute("SELECT list(i ORDER BY i) FROM lake.t").fetchall() == [([2, 3, 4],)]
+                connection.execute("INSERT INTO lake.t VALUES (9)")
+                assert connection.execute("SELECT max(i) FROM lake.t").fetchall() == [(9,)]
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(lake, ignore_errors=True)
+        lost.rename(lake)
 
 
 def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:

@@ -38,6 +38,7 @@ class WalFolder:
         return WalArchive(
             name=self.folder,
             system=header.system,
+            major=header.major,
             first=min(segments, key=lambda segment: segment.number),
             last={segment.timeline: segment for segment in segments},  # their names rise
             histories=tuple(
