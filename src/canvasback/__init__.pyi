@@ -41,6 +41,8 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.pitr_forget import JudgedBase, PitrForgetResult
+from .model.results.pitr_list import ArchivedSystem, PitrListResult, RecoveryWindow
 from .model.results.pitr_restore import PitrRestoreResult
 from .model.results.pitr_run import (
     ArchivingGoesOn,
@@ -51,7 +53,9 @@ from .model.results.pitr_run import (
     PitrStarted,
     PitrStopped,
 )
+from .model.results.pitr_setup import PitrSetupResult, SetupItem
 from .model.results.pitr_target import PitrTargetResult, ReachedArchive
+from .model.results.pitr_verify import PitrVerifyResult
 from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
@@ -86,9 +90,13 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror.verb import mirror
+from .verbs.pitr_forget import pitr_forget
+from .verbs.pitr_list import pitr_list
 from .verbs.pitr_restore.verb import pitr_restore
 from .verbs.pitr_run.verb import pitr_run
+from .verbs.pitr_setup import pitr_setup
 from .verbs.pitr_target import pitr_target
+from .verbs.pitr_verify import pitr_verify
 from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
@@ -104,6 +112,7 @@ from .verbs.watch import watch
 
 __all__ = [
     "AccessDeniedError",
+    "ArchivedSystem",
     "ArchivingGoesOn",
     "ArchivingHeldUp",
     "AttachResult",
@@ -127,6 +136,7 @@ __all__ = [
     "HoldResult",
     "InitResult",
     "Instruction",
+    "JudgedBase",
     "JudgedPoint",
     "LakeError",
     "LeftFile",
@@ -145,10 +155,14 @@ __all__ = [
     "OutageEnded",
     "OutageStarted",
     "PitrEvent",
+    "PitrForgetResult",
+    "PitrListResult",
     "PitrRestoreResult",
+    "PitrSetupResult",
     "PitrStarted",
     "PitrStopped",
     "PitrTargetResult",
+    "PitrVerifyResult",
     "PointHeld",
     "PointMade",
     "PointSummary",
@@ -159,6 +173,7 @@ __all__ = [
     "PruneResult",
     "RateLimit",
     "ReachedArchive",
+    "RecoveryWindow",
     "RefusedError",
     "RepairLevel",
     "RepairResult",
@@ -173,6 +188,7 @@ __all__ = [
     "SalvageResult",
     "SalvagedCommit",
     "SalvagedTable",
+    "SetupItem",
     "ShowResult",
     "Side",
     "SnapshotRange",
@@ -209,9 +225,13 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "pitr_forget",
+    "pitr_list",
     "pitr_restore",
     "pitr_run",
+    "pitr_setup",
     "pitr_target",
+    "pitr_verify",
     "policy",
     "prune",
     "repair",

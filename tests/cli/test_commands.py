@@ -30,8 +30,9 @@ COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
     "prune", "mirror", "repair", "lock", "policy", "pitr target",
+    "pitr setup", "pitr run", "pitr list", "pitr verify", "pitr restore", "pitr forget",
 )  # fmt: skip
-STREAMS = {"watch"}
+STREAMS = {"watch", "pitr run"}
 """They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": canvasback.InitResult,
@@ -60,6 +61,11 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "lock": canvasback.LockResult,
     "policy": canvasback.PolicyResult,
     "pitr target": canvasback.PitrTargetResult,
+    "pitr setup": canvasback.PitrSetupResult,
+    "pitr list": canvasback.PitrListResult,
+    "pitr verify": canvasback.PitrVerifyResult,
+    "pitr restore": canvasback.PitrRestoreResult,
+    "pitr forget": canvasback.PitrForgetResult,
 }
 
 

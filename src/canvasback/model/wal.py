@@ -182,9 +182,13 @@ class TimelineHistory(msgspec.Struct, frozen=True):
         log is read, so each is given with its choices, the later timeline first.
         """
         for number in range(start.position // size, -(-end.position // size)):
-            one = Segment(self.timeline, number, size)
-            timelines = {self.timeline_at(one.start), self.timeline_at(Lsn(one.end.position - 1))}
-            yield tuple(Segment(timeline, number, size) for timeline in sorted(timelines, reverse=True))
+            yield self.choices(number, size)
+
+    def choices(self, number: int, size: int = SEGMENT_SIZE) -> tuple[Segment, ...]:
+        """The files that can have a segment on the way to this timeline, see `files`."""
+        one = Segment(self.timeline, number, size)
+        timelines = {self.timeline_at(one.start), self.timeline_at(Lsn(one.end.position - 1))}
+        return tuple(Segment(timeline, number, size) for timeline in sorted(timelines, reverse=True))
 
     def leads_from(self, timeline: int) -> bool:
         """Whether that timeline is this one, or leads to it."""

@@ -152,6 +152,7 @@ class Recovering:
             "logging_collector": "off",
             "log_destination": "stderr",
             "fsync": "on" if self._lasting else "off",
+            "recovery_init_sync_method": "syncfs",
             **self._handed_down(),
         }
         if self._target is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from canvasback.errors import RefusedError, UsageError
 from canvasback.model.base_backup import BaseBackup as StoredBase
+from canvasback.model.finding import Finding
 from canvasback.model.wal import Lsn, Segment, is_segment
 from canvasback.model.wal_archive import ArchivedBase, WalArchive
-from canvasback.repository.archived_log import ArchivedLog, HeldLog
+from canvasback.repository.archived_log import ArchivedLog, HeldLog, systems
+from canvasback.repository.bases import read_bases
 from canvasback.storage.store import Store
 
 
@@ -63,3 +66,38 @@ class RepositoryArchive:
             parts = [part for part in self.held.parts if part.segment == name]
             return self.log.get(parts[-1].file) if parts else None
         return content
+
+
+def open_archive(store: Store, system: int | None) -> tuple[RepositoryArchive, tuple[Finding, ...]]:
+    """The archive to recover from, and what is wrong with its base backups.
+
+    Args:
+        store: The repository.
+        system: The system identifier of the cluster; None for the only one of which there is an archive.
+
+    Raises:
+        RefusedError: There is none (``no-archive``), or none with a base backup (``no-base``).
+        UsageError: There are several (``several-systems``).
+    """
+    found = systems(store)
+    if system is None and len(found) > 1:
+        raise UsageError(
+            "several-systems",
+            f"the repository has the logs of {len(found)} clusters: {', '.join(map(str, found))}",
+            hint="Name one with --system: canvasback pitr list shows what each has.",
+        )
+    wanted = system if system is not None else next(iter(found), 0)
+    if wanted not in found:
+        raise RefusedError(
+            "no-archive",
+            f"{store.url} has no archive of {'any cluster' if system is None else f'the system {system}'}",
+            hint="Archive the log of the catalog's server: canvasback pitr run.",
+        )
+    bases, damage = read_bases(store, wanted)
+    if not bases:
+        raise RefusedError(
+            "no-base",
+            f"{store.url} has no base backup of the system {wanted}, and no log is of use without one",
+            hint="canvasback pitr run makes them while the server is there.",
+        )
+    return RepositoryArchive(store, wanted, bases), damage

@@ -9,7 +9,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, Lake, Repo
+from canvasback.cli.options import AsJson, Bindir, Lake, Repo
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.model.moment import spelled
@@ -37,9 +37,7 @@ def target(
     barman_server: Annotated[
         str | None, typer.Option("--barman-server", help="The server of Barman that has them.")
     ] = None,
-    bindir: Annotated[
-        str | None, typer.Option("--bindir", help="Where PostgreSQL's programs are, if not in the usual places.")
-    ] = None,
+    bindir: Bindir = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where PostgreSQL has to stop to have a snapshot as its newest one."""

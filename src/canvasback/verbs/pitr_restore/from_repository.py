@@ -42,6 +42,7 @@ def goal_in_repository(archive: RepositoryArchive, commit: CommitPosition | None
     return Goal(
         commit=commit,
         system=str(archive.log.system),
+        tool="",
         bases=tuple(one.id for one in bases),
         base_bytes=sum(one.bytes for one in bases),
         major=base.major,

@@ -58,6 +58,7 @@ def goal_of_tool(archive: PgBackRest | Barman, known: WalArchive, commit: Commit
     return Goal(
         commit=commit,
         system=known.system,
+        tool=known.name,
         bases=(base.label,),
         base_bytes=base.bytes,
         major=known.major,

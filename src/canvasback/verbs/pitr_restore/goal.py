@@ -23,6 +23,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         commit: The commit that is to be the last one; None for the end of the log.
         system: The cluster's system identifier.
+        tool: Who lays the base backup; empty where we do.
         bases: The base backup to begin with, after those that it rests on, by their names.
         base_bytes: Their bytes where they are kept.
         major: PostgreSQL's major version.
@@ -35,6 +36,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     commit: CommitPosition | None
     system: str
+    tool: str
     bases: tuple[str, ...]
     base_bytes: int
     major: int

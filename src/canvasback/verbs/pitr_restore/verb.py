@@ -16,11 +16,11 @@ from canvasback.catalog.engines import open_engine
 from canvasback.catalog.reading.commit_positions import commit_positions
 from canvasback.catalog.writing.engine_limits import fitting
 from canvasback.checks.recovered_lake import Settled, settle_recovered
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import UsageError
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
 from canvasback.model.commit_position import CommitMap, CommitPosition
-from canvasback.model.finding import Finding, Findings
+from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.model.plans.pitr_restore import PitrRestorePlan
@@ -30,10 +30,8 @@ from canvasback.postgres.archive import Archive
 from canvasback.postgres.new_cluster import account_for, refuse_occupied
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.recovery import Recovering
-from canvasback.postgres.repository_archive import RepositoryArchive
+from canvasback.postgres.repository_archive import open_archive
 from canvasback.postgres.wal_feed import WalFeed
-from canvasback.repository.archived_log import systems
-from canvasback.repository.bases import read_bases
 from canvasback.repository.commit_map import MOST, read_commits
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.storage.foreign_errors import translates_errors
@@ -133,7 +131,7 @@ def pitr_restore(
         archive, known = tool, tool.read()
         goal_for = partial(goal_of_tool, tool, known)
     else:
-        archive, damage = restoring.archive(system)
+        archive, damage = open_archive(restoring.repository.store, system)
         known = archive.read()
         restoring.findings.extend(damage)
         goal_for = partial(goal_in_repository, archive)
@@ -157,37 +155,6 @@ class _Restoring(msgspec.Struct, kw_only=True):
     bindir: str | None
     findings: Findings = msgspec.field(default_factory=Findings)
 
-    def archive(self, system: int | None) -> tuple[RepositoryArchive, tuple[Finding, ...]]:
-        """The archive to recover from, and what is wrong with it.
-
-        Raises:
-            RefusedError: There is none (``no-archive``), or none with a base backup (``no-base``).
-            UsageError: There are several (``several-systems``).
-        """
-        store = self.repository.store
-        found = systems(store)
-        if system is None and len(found) > 1:
-            raise UsageError(
-                "several-systems",
-                f"the repository has the logs of {len(found)} clusters: {', '.join(map(str, found))}",
-                hint="Name one with --system: canvasback pitr list shows what each has.",
-            )
-        wanted = system if system is not None else next(iter(found), 0)
-        if wanted not in found:
-            raise RefusedError(
-                "no-archive",
-                f"{store.url} has no archive of {'any cluster' if system is None else f'the system {system}'}",
-                hint="Archive the log of the catalog's server: canvasback pitr run.",
-            )
-        bases, damage = read_bases(store, wanted)
-        if not bases:
-            raise RefusedError(
-                "no-base",
-                f"{store.url} has no base backup of the system {wanted}, and no log is of use without one",
-                hint="canvasback pitr run makes them while the server is there.",
-            )
-        return RepositoryArchive(store, wanted, bases), damage
-
     def all_commits(self, goal: Goal) -> CommitMap:
         """The commits that the log brings back, whoever noted them or not: a cluster recovers all of it, and tells."""
         with temporary_folder() as folder:
@@ -206,6 +173,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
         """Carry it out, unless it is only to be told."""
         engine = open_engine(self.export, self.run.stores) if self.export is not None else None
         plan = PitrRestorePlan(
+            tool=goal.tool,
             bases=goal.bases,
             bytes=goal.base_bytes,
             segments=goal.segments,
