@@ -56,5 +56,9 @@ def test_each_commit_comes_back(folder: Path, version: int) -> None:
         shutil.rmtree(lake.cluster.data)
         shutil.rmtree(lake.data)
         snapshots = sorted(lake.truths)[1:]
+        told = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=snapshots[-1], bindir=lake.bindir)
+        assert told.archive is not None
+        assert (told.kind, told.archive.reached, told.findings, told.services) == ("lsn", True, (), ())
+        assert [one.to for one in told.instructions] == ["PostgreSQL", "Canvasback"]
         for snapshot in snapshots[:: max(len(snapshots) // 4, 1)]:
             judge(lake, snapshot)

@@ -93,7 +93,9 @@ def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -
     assert (found.kind, found.findings, found.services) == ("lsn", (), ())
     assert found.archive is not None
     assert found.archive.reached
-    [of_postgres, of_pgbackrest] = found.instructions
+    [of_postgres, of_pgbackrest, of_us] = found.instructions
+    restore = f"canvasback pitr restore LAKE -r {repository(server)} --to-snapshot {snapshot} --pgdata PGDATA"
+    assert of_us.lines == (f"{restore} --stanza {STANZA}",)
     [command] = of_pgbackrest.lines
     data = server.folder / "recovered"
     config = f"--config={server.folder}/pgbackrest.conf"
@@ -105,7 +107,7 @@ def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -
 def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
     found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=3, barman_server=BARMAN)
     assert (found.kind, found.findings) == ("lsn", ())
-    [_, of_barman] = found.instructions
+    [_, of_barman, _] = found.instructions
     program, *arguments, data = shlex.split(of_barman.lines[0])
     assert (program, data) == ("barman", "PGDATA")
     server.barman(*arguments, str(server.folder / "recovered"))
