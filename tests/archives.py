@@ -14,6 +14,9 @@ from tests.lake.builder import session
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 STANZA = BARMAN = "lake"
+FILES = ("DATA_INLINING_ROW_LIMIT 0",)
+"""Options of ATTACH by which rows are in files."""
+
 OWNER = "postgres" if os.geteuid() == 0 else ""
 """Who the server and its tools run as: it refuses to run as root."""
 
@@ -68,7 +71,7 @@ class Archived(Cluster):
 
     def commit(self, *statements: str) -> int:
         """Commit each, and answer the newest snapshot."""
-        with session(self.attach) as connection:
+        with session(self.attach, *FILES) as connection:
             for statement in statements:
                 connection.execute(statement)
             [(head,)] = connection.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchall()
@@ -84,7 +87,6 @@ class Archived(Cluster):
             self.psql("SELECT pg_sleep(0.1)")
         else:
             raise AssertionError(self.psql("SELECT * FROM pg_stat_archiver"))
-        as_owner("barman", "-c", self.folder / "barman.conf", "-q", "cron", check=False)
         as_owner("barman", "-c", self.folder / "barman.conf", "-q", "archive-wal", BARMAN)
 
     def pgbackrest(self, *arguments: str) -> str:

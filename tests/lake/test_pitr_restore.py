@@ -68,6 +68,10 @@ def test_commits_come_back(version: int, *, every_step: bool) -> None:
         lake = destroyed(folder, version, 28 if every_step else ROUNDS)
         snapshots = sorted(lake.truths)[1:]
         chosen = snapshots if every_step else [snapshots[int(at * (len(snapshots) - 1))] for at in SAMPLES[version]]
+        told = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=snapshots[-1], bindir=lake.bindir)
+        assert told.archive is not None
+        assert (told.kind, told.archive.reached, told.findings, told.services) == ("lsn", True, (), ())
+        assert [one.to for one in told.instructions] == ["PostgreSQL", "Canvasback"]
         for snapshot in chosen:
             judge(lake, snapshot)
 

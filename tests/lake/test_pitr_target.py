@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import shlex
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 import canvasback
 from canvasback.errors import LakeError, RefusedError, UsageError
 from canvasback.model.wal import Lsn, Segment
-from tests.archives import BARMAN, BIN, STANZA, Archived, Cluster, archived, as_owner
+from tests.archives import BARMAN, BIN, FILES, STANZA, Archived, Cluster, archived, as_owner
+from tests.cli.running import Place, Ran
+from tests.lake.answers import wrong_answers
 from tests.lake.builder import session
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ LAST = 6
 def server() -> Iterator[Archived]:
     """A server with a base backup of each tool, commits before and after them, and one that nobody archived yet."""
     with archived() as server:
-        with session(server.attach, f"DATA_PATH '{server.folder}/lake'") as connection:
+        with session(server.attach, f"DATA_PATH '{server.folder}/lake'", *FILES) as connection:
             connection.execute("CREATE TABLE lake.t (i INTEGER)")
         canvasback.init(server.attach, repository(server))
         server.commit("INSERT INTO lake.t VALUES (2)")
@@ -36,7 +40,9 @@ def server() -> Iterator[Archived]:
         server.barman("backup", "--wait", BARMAN)
         assert server.commit("INSERT INTO lake.t VALUES (3)", "INSERT INTO lake.t VALUES (4)") == 4
         canvasback.backup(server.attach, repository(server))
-        assert server.commit("INSERT INTO lake.t VALUES (5)", "DELETE FROM lake.t WHERE i = 2") == LAST
+        server.commit("INSERT INTO lake.t VALUES (5)")
+        server.psql("SELECT pg_switch_wal()")
+        assert server.commit("DELETE FROM lake.t WHERE i = 2") == LAST
         server.archive()
         server.commit("INSERT INTO lake.t VALUES (7)")
         yield server
@@ -56,6 +62,11 @@ def repository(server: Archived) -> str:
     return f"{server.folder}/repository"
 
 
+def segments(server: Archived) -> str:
+    """A folder that has the archived segments: Barman's, which keeps them as they are."""
+    return f"{server.folder}/barman/{BARMAN}/wals/0000000100000000"
+
+
 def snapshots(cluster: Cluster) -> str:
     """The newest snapshot that a cluster shows."""
     return cluster.psql("SELECT max(snapshot_id) FROM ducklake_snapshot")
@@ -68,7 +79,8 @@ def recovered(server: Archived, data: Path, **settings: str) -> str:
     cluster = Cluster(server.folder, data, 5433)
     try:
         cluster.start("-c archive_mode=off")
-        assert cluster.psql("SELECT pg_is_in_recovery(), pg_get_wal_replay_pause_state()") == "t|paused"
+        while cluster.psql("SELECT pg_get_wal_replay_pause_state()") != "paused":
+            time.sleep(0.05)  # it lets one look before; one that has ended its recovery refuses the question
         return snapshots(cluster)
     finally:
         cluster.stop()
@@ -81,7 +93,9 @@ def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -
     assert (found.kind, found.findings, found.services) == ("lsn", (), ())
     assert found.archive is not None
     assert found.archive.reached
-    [of_postgres, of_pgbackrest] = found.instructions
+    [of_postgres, of_pgbackrest, of_us] = found.instructions
+    restore = f"canvasback pitr restore LAKE -r {repository(server)} --to-snapshot {snapshot} --pgdata PGDATA"
+    assert of_us.lines == (f"{restore} --stanza {STANZA}",)
     [command] = of_pgbackrest.lines
     data = server.folder / "recovered"
     config = f"--config={server.folder}/pgbackrest.conf"
@@ -93,11 +107,37 @@ def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -
 def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
     found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=3, barman_server=BARMAN)
     assert (found.kind, found.findings) == ("lsn", ())
-    [_, of_barman] = found.instructions
+    [_, of_barman, _] = found.instructions
     program, *arguments, data = shlex.split(of_barman.lines[0])
     assert (program, data) == ("barman", "PGDATA")
     server.barman(*arguments, str(server.folder / "recovered"))
     assert recovered(server, server.folder / "recovered") == "3"
+
+
+@pytest.mark.parametrize(("stanza", "barman"), [(STANZA, None), (None, BARMAN)])
+def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: str | None, barman: str | None) -> None:
+    data, lake, lost = server.folder / "back", server.folder / "lake", server.folder / "lost"
+    lake.rename(lost)
+    try:
+        result = canvasback.pitr_restore(
+            server.attach, repository(server), pgdata=str(data), to_snapshot=4, stanza=stanza, barman_server=barman
+        )
+        assert (result.snapshot_id, result.findings, result.lost_files) == (4, (), 0)
+        assert result.returned_files == 3
+        cluster = Cluster(server.folder, data, 5433)
+        cluster.start("-c archive_mode=off")
+        try:
+            with session(server.attach.replace("port=5432", "port=5433"), *FILES) as connection:
+                assert wrong_answers(connection) == []
+                assert connection.execute("SELECT list(i ORDER BY i) FROM lake.t").fetchall() == [([2, 3, 4],)]
+                connection.execute("INSERT INTO lake.t VALUES (9)")
+                assert connection.execute("SELECT max(i) FROM lake.t").fetchall() == [(9,)]
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(lake, ignore_errors=True)
+        lost.rename(lake)
 
 
 def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
@@ -120,7 +160,7 @@ def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
 
 def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path: Path) -> None:
     by_tool = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, stanza=STANZA)
-    folder = f"{server.data}/pg_wal"
+    folder = segments(server)
     found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, from_wal=folder)
     assert (found.lsn, found.committed) == (by_tool.lsn, by_tool.committed)
     assert found.committed is not None
@@ -128,7 +168,7 @@ def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path
     assert found.archive is not None
     assert found.archive.reached is None  # nobody knows of base backups
     # Compressed, and found by a time: one at which the commit was there and the next was not.
-    shutil.copytree(folder, tmp_path / "wal", ignore=shutil.ignore_patterns("archive_status"))
+    shutil.copytree(folder, tmp_path / "wal")
     for segment in sorted((tmp_path / "wal").iterdir())[::2]:
         segment.with_name(f"{segment.name}.gz").write_bytes(gzip.compress(segment.read_bytes(), 1))
         segment.unlink()
@@ -136,6 +176,42 @@ def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path
         server.attach, repository(server), to_time=found.snapshot_time, from_wal=str(tmp_path / "wal")
     )
     assert (again.snapshot_id, again.lsn) == (5, found.lsn)
+    # The server's own folder has what nobody archived yet, and old files under names that are still to come.
+    own = tmp_path / "own"
+    shutil.copytree(f"{server.data}/pg_wal", own, ignore=shutil.ignore_patterns("archive_status"))
+    last = server.psql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+    shutil.copy(own / last, own / Segment.parse(last).following.name)
+    newest = canvasback.pitr_target(server.attach, repository(server), to_snapshot=LAST + 1, from_wal=str(own))
+    assert (newest.kind, newest.findings) == ("lsn", ())
+    assert newest.archive is not None
+    assert newest.archive.last_segment == last
+
+
+def test_it_is_said_to_people_and_to_programs(server: Archived, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+
+    def run(*arguments: str) -> Ran:
+        return place.run(*arguments, HOME=str(server.folder), PGBACKREST_CONFIG=f"{server.folder}/pgbackrest.conf")
+
+    asked = ("pitr", "target", server.attach, "-r", repository(server), "--to-snapshot", "4")
+    ran = run(*asked, "--stanza", STANZA, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    result = msgspec.json.decode(ran.out, type=canvasback.PitrTargetResult, strict=True)
+    assert (result.snapshot_id, result.kind) == (4, "lsn")
+    text = run(*asked, "--stanza", STANZA).out
+    assert f"position     {result.lsn}\n" in text
+    assert "a recovery reaches the snapshot\n" in text
+    assert f"    pgbackrest --stanza={STANZA} --type=lsn --target={result.lsn} " in text
+    # Without an archive there is more to tell, and with one that does not reach it there is a finding.
+    text = run(*asked).out
+    assert f"position     before {result.after}\n" in text
+    assert " --type=xid " in text
+    assert "aws rds restore-db-instance-to-point-in-time " in text
+    assert text.endswith(f"canvasback rewind LAKE --to-snapshot 4 -r {repository(server)}\n")
+    early = run(*asked[:-1], "1", "--barman-server", BARMAN)
+    assert (early.code, early.err) == (3, "")
+    assert "no recovery reaches the snapshot\n" in early.out
+    assert "[target-before-base]" in early.out
 
 
 def test_what_is_not_in_reach_is_told_with_what_is(server: Archived, tmp_path: Path) -> None:
@@ -153,7 +229,7 @@ def test_what_is_not_in_reach_is_told_with_what_is(server: Archived, tmp_path: P
         assert after.findings[0].cure.endswith("What can be reached with it: snapshots 3 to 4.")
     # A segment is gone that can have it.
     found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, stanza=STANZA)
-    shutil.copytree(f"{server.folder}/barman/{BARMAN}/wals/0000000100000000", tmp_path / "wal")
+    shutil.copytree(segments(server), tmp_path / "wal")
     gone = Segment.holding(1, Lsn.parse(found.lsn)).name
     (tmp_path / "wal" / gone).unlink()
     gap = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, from_wal=str(tmp_path / "wal"))
@@ -181,7 +257,7 @@ def test_bad_requests(server: Archived, tmp_path: Path, monkeypatch: pytest.Monk
         ({"to_snapshot": 3, "stanza": "nobody"}, UsageError, "archive-missing"),
         ({"to_snapshot": 3, "barman_server": "nobody"}, UsageError, "archive-missing"),
         ({"to_snapshot": 3, "from_wal": str(tmp_path / "nowhere")}, UsageError, "archive-missing"),
-        ({"to_snapshot": 3, "from_wal": f"{server.data}/pg_wal", "bindir": "/bin"}, UsageError, "programs-missing"),
+        ({"to_snapshot": 3, "from_wal": segments(server), "bindir": "/bin"}, UsageError, "programs-missing"),
     ]
     for given, kind, code in requests:
         with pytest.raises(kind) as refused:

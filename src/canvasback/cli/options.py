@@ -22,6 +22,12 @@ DataPath = Annotated[
 ]
 Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or latest.")]
 Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
+Stanza = Annotated[
+    str | None, typer.Option("--stanza", help="A stanza of pgBackRest that has the base backups and the log.")
+]
+BarmanServer = Annotated[
+    str | None, typer.Option("--barman-server", help="A server of Barman that has the base backups and the log.")
+]
 Bindir = Annotated[
     str | None, typer.Option("--bindir", help="Where PostgreSQL's programs are, if not in the usual places.")
 ]

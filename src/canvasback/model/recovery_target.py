@@ -114,7 +114,7 @@ class RecoveryTarget(msgspec.Struct, frozen=True):
         ]
 
     def instructions(self, *, stanza: str = "", server: str = "", base: str = "") -> tuple[Instruction, ...]:
-        """What to tell PostgreSQL, and the tools: the one whose archive is named, else each.
+        """What to tell PostgreSQL, and each tool.
 
         Args:
             stanza: PgBackRest's stanza.
@@ -125,7 +125,7 @@ class RecoveryTarget(msgspec.Struct, frozen=True):
         chosen = "" if self.kind == "lsn" else "SET"  # by a transaction pgBackRest would take the newest set
         pgbackrest = self.for_pgbackrest(stanza or "STANZA", base if stanza else chosen)
         barman = self.for_barman(server or "SERVER", base or "BACKUP", "PGDATA")
-        every = (
+        return (
             Instruction("PostgreSQL", (*settings, "restore_command = 'COMMAND'")),
             Instruction("pgBackRest", (shlex.join(["pgbackrest", *pgbackrest]),)),
             Instruction("Barman", (shlex.join(["barman", *barman]),)),
@@ -134,5 +134,3 @@ class RecoveryTarget(msgspec.Struct, frozen=True):
                 ("wal-g backup-fetch PGDATA BACKUP", *settings, 'restore_command = \'wal-g wal-fetch "%f" "%p"\''),
             ),
         )
-        wanted = {"PostgreSQL", "pgBackRest" if stanza else "Barman"} if stanza or server else set()
-        return tuple(one for one in every if one.to in wanted or not wanted)

@@ -23,12 +23,14 @@ class ArchivedBase(msgspec.Struct, frozen=True, kw_only=True):
         timeline: The timeline on which it was taken.
         stop: Where it ended: no recovery stops before.
         ended: When it ended.
+        bytes: Its bytes where it is kept; 0 where nobody says.
     """
 
     label: str
     timeline: int
     stop: Lsn
     ended: datetime
+    bytes: int = 0
 
 
 class WalArchive(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class WalArchive(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: What to call it in messages.
         system: The cluster whose log it has; empty where the archive does not say.
+        major: PostgreSQL's major version, by the last segment; 0 where there is none, or a version not known here.
         bases: Its base backups that are whole, the earliest first; None where it has nothing but the log.
         first: Its first segment on any timeline; None where it has none.
         last: Its last one on each timeline, by timeline.
@@ -45,6 +48,7 @@ class WalArchive(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     system: str = ""
+    major: int = 0
     bases: tuple[ArchivedBase, ...] | None = None
     first: Segment | None = None
     last: dict[int, Segment] = {}

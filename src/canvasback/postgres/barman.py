@@ -1,6 +1,6 @@
 """An archive that Barman keeps, asked through its own commands. It is under the GPL: run, and never imported.
 
-Source: Barman's manual, "list-backups", "show-backup" and "get-wal".
+Source: Barman's manual, "list-backups", "show-backup", "get-wal" and "recover".
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class _Base(msgspec.Struct):
     timeline: int
     begin_wal: str
     end_wal: str
+    disk_usage_bytes: int
     end_time_timestamp: str
 
 
@@ -74,6 +75,7 @@ class Barman:
         return WalArchive(
             name=name,
             system=header.system,
+            major=header.major,
             bases=tuple(sorted(bases, key=lambda base: base.stop)),
             first=Segment.parse(begin, header.size),
             last={segment.timeline: segment for segment in segments},
@@ -89,9 +91,28 @@ class Barman:
                 return None
             raise
 
+    def lay_base(self, label: str, data: str) -> None:
+        """Put a base backup into a folder that is empty or not there, as the folder of a cluster.
+
+        Args:
+            label: Its id.
+            data: The folder.
+
+        Raises:
+            LakeError: Barman failed (``archive-tool-failed``).
+        """
+        # Or it would copy all of the log there is to the cluster, too.
+        run_tool(self._program, "recover", "--get-wal", self.server, label, data)
+
     def _base(self, label: str, said: _Base) -> ArchivedBase:
         ended = datetime.fromtimestamp(int(said.end_time_timestamp), UTC)
-        return ArchivedBase(label=label, timeline=said.timeline, stop=Lsn.parse(said.end_lsn), ended=ended)
+        return ArchivedBase(
+            label=label,
+            timeline=said.timeline,
+            stop=Lsn.parse(said.end_lsn),
+            ended=ended,
+            bytes=said.disk_usage_bytes,
+        )
 
     def _histories(self, newest: int) -> list[TimelineHistory]:
         found = []

@@ -97,7 +97,13 @@ def build_cluster(programs: Programs, store: Store, chain: tuple[BaseBackup, ...
             f"the base backup {chain[-1].id} is not what PostgreSQL listed: {error.message}",
             hint="Use an earlier or later one: canvasback pitr list.",
         ) from error
-    if programs.account is not None:
-        for folder, _, files in os.walk(data):
-            for path in (folder, *(os.path.join(folder, file) for file in files)):
-                os.chown(path, programs.account.user, programs.account.group, follow_symlinks=False)
+    give_cluster(data, programs.account)
+
+
+def give_cluster(data: str, account: Account | None) -> None:
+    """Give the folder of a cluster to whom its server runs as; nothing where that is who runs us."""
+    if account is None:
+        return
+    for folder, _, files in os.walk(data):
+        for path in (folder, *(os.path.join(folder, file) for file in files)):
+            os.chown(path, account.user, account.group, follow_symlinks=False)

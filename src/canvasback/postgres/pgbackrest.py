@@ -1,11 +1,12 @@
 """An archive that pgBackRest keeps, asked through its own commands.
 
-Source: pgBackRest's command reference, "info", "repo-ls" and "repo-get". ``archive-get`` needs the cluster, which
-may be what was lost.
+Source: pgBackRest's command reference, "info", "repo-ls", "repo-get" and "restore". ``archive-get`` needs the cluster,
+which may be what was lost.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 
@@ -45,11 +46,20 @@ class _Range(msgspec.Struct):
     stop: str | None = None
 
 
+class _Size(msgspec.Struct):
+    size: int | None = None
+
+
+class _Info(msgspec.Struct):
+    repository: _Size
+
+
 class _Backup(msgspec.Struct):
     label: str
     database: _Database
     archive: _Range
     timestamp: _Times
+    info: _Info
     lsn: _Positions | None = None
     error: bool | None = False
 
@@ -97,23 +107,25 @@ class PgBackRest:
         if log is None or log.max is None or log.min is None:
             return WalArchive(name=name, system=str(newest.system_id), bases=())
         self._folder = f"archive/{self.stanza}/{log.id}/"
-        size = SegmentHeader.parse(self.fetch(log.max) or b"", log.max).size
+        header = SegmentHeader.parse(self.fetch(log.max) or b"", log.max)
         timelines = range(int(log.min[:8], 16), int(log.max[:8], 16) + 1)
         return WalArchive(
             name=name,
-            system=str(newest.system_id),
+            system=header.system,
+            major=header.major,
             bases=tuple(
                 ArchivedBase(
                     label=one.label,
                     timeline=int(one.archive.stop[:8], 16),
                     stop=Lsn.parse(one.lsn.stop),
                     ended=datetime.fromtimestamp(one.timestamp.stop, UTC),
+                    bytes=one.info.repository.size or 0,
                 )
                 for one in stanza.backup
                 if one.database.id == newest.id and not one.error and one.lsn is not None and one.archive.stop
             ),
-            first=Segment.parse(log.min, size),
-            last=self._last(timelines, Segment.parse(log.max, size)),
+            first=Segment.parse(log.min, header.size),
+            last=self._last(timelines, Segment.parse(log.max, header.size)),
             histories=tuple(
                 TimelineHistory.parse(name, content)
                 for timeline in timelines
@@ -130,6 +142,20 @@ class PgBackRest:
                 content = run_tool(self._program, f"--stanza={self.stanza}", "repo-get", f"{folder}{entry}")
                 return unpacked(content, entry, found["ending"] or "")
         return None
+
+    def lay_base(self, label: str, data: str) -> None:
+        """Put a base backup into a folder that is empty or not there, as the folder of a cluster.
+
+        Args:
+            label: Its set.
+            data: The folder.
+
+        Raises:
+            LakeError: PgBackRest failed (``archive-tool-failed``).
+        """
+        os.makedirs(data, mode=0o700, exist_ok=True)  # which root has to do for it
+        place = (f"--set={label}", f"--pg1-path={data}", "--type=none")
+        run_tool(self._program, f"--stanza={self.stanza}", *place, "restore")
 
     def _last(self, timelines: range, newest: Segment) -> dict[int, Segment]:
         """The last segment of each timeline: the newest is told, the others are at the end of their folders."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from canvasback.errors import UsageError
+from canvasback.errors import CorruptError, UsageError
 from canvasback.model.wal import Segment, TimelineHistory
 from canvasback.model.wal_archive import WalArchive
 from canvasback.postgres.packed_segments import PACKED, unpacked
@@ -29,13 +29,16 @@ class WalFolder:
         """See `Archive.read`."""
         files = self._files()
         names = [name for name in files if not name.endswith(".history")]
+        while names and not self._is_what_it_says(names[-1]):
+            names.pop()
         if not names:
             return WalArchive(name=self.folder)
-        header = SegmentHeader.parse(self.fetch(names[-1]) or b"", names[-1])
+        header = self._header(names[-1])
         segments = [Segment.parse(name, header.size) for name in names]
         return WalArchive(
             name=self.folder,
             system=header.system,
+            major=header.major,
             first=min(segments, key=lambda segment: segment.number),
             last={segment.timeline: segment for segment in segments},  # their names rise
             histories=tuple(
@@ -51,6 +54,17 @@ class WalFolder:
         path, ending = found
         with open(path, "rb") as file:
             return unpacked(file.read(), path, ending)
+
+    def _is_what_it_says(self, name: str) -> bool:
+        """Whether a file has the segment of its name: a server's own folder has old ones that wait to be used again."""
+        try:
+            header = self._header(name)
+        except CorruptError:
+            return False
+        return header.start == Segment.parse(name, header.size).start
+
+    def _header(self, name: str) -> SegmentHeader:
+        return SegmentHeader.parse(self.fetch(name) or b"", name)
 
     def _files(self) -> dict[str, tuple[str, str]]:
         """The path and the ending of each file of the log, by rising name; a whole one comes before a part."""

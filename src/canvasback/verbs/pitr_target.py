@@ -17,14 +17,16 @@ from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.managed_services import services_to
 from canvasback.model.moment import Moment
 from canvasback.model.plurals import many
-from canvasback.model.recovery_target import RecoveryTarget
+from canvasback.model.recovery_target import Instruction, RecoveryTarget
 from canvasback.model.results.pitr_target import PitrTargetResult, ReachedArchive
-from canvasback.model.wal_archive import WalArchive, position_of
+from canvasback.model.wal_archive import ArchivedBase, WalArchive, position_of
 from canvasback.postgres.archive import Archive
 from canvasback.postgres.barman import Barman
 from canvasback.postgres.located_commits import locate_commit, with_log
 from canvasback.postgres.pgbackrest import PgBackRest
+from canvasback.postgres.repository_archive import RepositoryArchive, open_archive
 from canvasback.postgres.wal_folder import WalFolder
+from canvasback.repository.archived_log import systems
 from canvasback.repository.commit_map import MOST, read_commits
 from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
@@ -49,7 +51,7 @@ def pitr_target(
     """Say where PostgreSQL has to stop to have a snapshot as its newest one. Nothing is changed.
 
     The transaction is what a backup or a watch noted, or what the live catalog shows; where its COMMIT record begins is
-    looked up in the archive, if one is named.
+    looked up in the archive, if one is named or the repository has one.
 
     Args:
         lake: The lake, as in ATTACH. Its server need not run.
@@ -81,10 +83,14 @@ def pitr_target(
     if moment is None:
         raise UsageError("no-moment", "no snapshot and no time is given", hint="Add --to-snapshot or --to-time.")
     archive = _archive(from_wal, stanza, barman_server)
-    commits, damage = read_commits(open_repository(run.stores.open(repository)).store)
+    store = open_repository(run.stores.open(repository)).store
+    commits, damage = read_commits(store)
     findings = Findings()
     findings.extend(damage)
     commits, commit = _find(commits, moment, name, run)
+    if archive is None and int(commit.system) in systems(store):
+        archive, damage = open_archive(store, int(commit.system))
+        findings.extend(damage)
     known = archive.read() if archive is not None else None
     if archive is not None and known is not None:
         commit, found = _located(archive, known, commit, commits, bindir)
@@ -102,9 +108,7 @@ def pitr_target(
         lsn=commit.lsn,
         after=commit.after,
         kind=target.kind,
-        instructions=target.instructions(
-            stanza=stanza or "", server=barman_server or "", base=base.label if base is not None else ""
-        ),
+        instructions=_instructions(archive, target, base, repository),
         service_time=target.service_time,
         services=services_to(target.service_time) if known is None else (),
         then=f"canvasback rewind LAKE --to-snapshot {commit.snapshot_id} -r {repository}",
@@ -128,6 +132,28 @@ def _archive(from_wal: str | None, stanza: str | None, barman_server: str | None
             "two-archives", "more than one archive is named", hint="Name one of --from-wal, --stanza, --barman-server."
         )
     return named[0] if named else None
+
+
+def _instructions(
+    archive: Archive | None, target: RecoveryTarget, base: ArchivedBase | None, repository: str
+) -> tuple[Instruction, ...]:
+    """What to tell whoever has the archive; each of those who may have one, where none is known."""
+    label = base.label if base is not None else ""
+    restore = f"canvasback pitr restore LAKE -r {repository} --to-snapshot {target.commit.snapshot_id} --pgdata PGDATA"
+    match archive:
+        case PgBackRest():
+            told, us = target.instructions(stanza=archive.stanza, base=label), f"{restore} --stanza {archive.stanza}"
+        case Barman():
+            told, us = (
+                target.instructions(server=archive.server, base=label),
+                f"{restore} --barman-server {archive.server}",
+            )
+        case RepositoryArchive():
+            told, us = target.instructions(), restore
+        case _:
+            return target.instructions()
+    wanted = {PgBackRest: "pgBackRest", Barman: "Barman"}.get(type(archive), "")
+    return (*(one for one in told if one.to in {"PostgreSQL", wanted}), Instruction("Canvasback", (us,)))
 
 
 def _find(commits: CommitMap, moment: Moment, lake: LakeName, run: Run) -> tuple[CommitMap, CommitPosition]:

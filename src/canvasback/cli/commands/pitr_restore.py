@@ -8,7 +8,19 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, Bindir, DryRun, Jobs, Lake, LimitRate, Quiet, Repo, System
+from canvasback.cli.options import (
+    AsJson,
+    BarmanServer,
+    Bindir,
+    DryRun,
+    Jobs,
+    Lake,
+    LimitRate,
+    Quiet,
+    Repo,
+    Stanza,
+    System,
+)
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -44,6 +56,8 @@ def restore(
     ] = None,
     level: Annotated[CheckLevel, typer.Option(help="How deeply to look for damaged files.")] = CheckLevel.EXISTS,
     system: System = None,
+    stanza: Stanza = None,
+    barman_server: BarmanServer = None,
     bindir: Bindir = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
@@ -68,6 +82,8 @@ def restore(
             data_path=named.find_data_path(data_path),
             level=level,
             system=system,
+            stanza=stanza,
+            barman_server=barman_server,
             bindir=bindir,
             dry_run=dry_run,
             jobs=jobs,

@@ -9,7 +9,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, Bindir, Lake, Repo
+from canvasback.cli.options import AsJson, BarmanServer, Bindir, Lake, Repo, Stanza
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.model.moment import spelled
@@ -33,10 +33,8 @@ def target(
     from_wal: Annotated[
         str | None, typer.Option("--from-wal", help="A folder with the archived segments of PostgreSQL's log.")
     ] = None,
-    stanza: Annotated[str | None, typer.Option("--stanza", help="The stanza of pgBackRest that has them.")] = None,
-    barman_server: Annotated[
-        str | None, typer.Option("--barman-server", help="The server of Barman that has them.")
-    ] = None,
+    stanza: Stanza = None,
+    barman_server: BarmanServer = None,
     bindir: Bindir = None,
     as_json: AsJson = False,
 ) -> None:

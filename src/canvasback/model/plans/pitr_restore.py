@@ -11,6 +11,7 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster is about to be built, recovered, proved, and its lake's files put back.
 
     Attributes:
+        tool: Whose archive it is; empty for the repository's own.
         bases: The ids of the base backups, the full one first.
         bytes: Bytes of them in the repository.
         segments: How many segments of the log are read at least.
@@ -22,6 +23,7 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         aside: What is moved aside there, in words.
     """
 
+    tool: str
     bases: tuple[str, ...]
     bytes: int
     segments: int
@@ -46,8 +48,9 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
             else "what its newest snapshot is shows then"
         )
         read = many(self.segments, "segment")
+        by = f"which is laid from {self.tool}" if self.tool else "which pg_verifybackup looks at"
         steps = [
-            f"{what} ({self.bytes:,} bytes) becomes a cluster in {where}, which pg_verifybackup looks at",
+            f"{what} ({self.bytes:,} bytes) becomes a cluster in {where}, {by}",
             f"PostgreSQL recovers it along timeline {self.timeline} to {target}, from at least {read} of the log",
             f"{proof}, and nothing after it",
             "files that its catalog names and that are missing are put back from the repository's points",

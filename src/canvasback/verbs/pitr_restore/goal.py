@@ -1,4 +1,4 @@
-"""Which commit is meant, where it is in the archived log, and whether a recovery from the repository reaches it."""
+"""Which commit is meant, where it is in an archived log, and whether a recovery from the archive reaches it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,43 @@ import msgspec
 
 from canvasback.errors import RefusedError
 from canvasback.history.mapped_commits import commit_at
-from canvasback.model.base_backup import BaseBackup, chain
 from canvasback.model.commit_position import CommitMap, CommitPosition
 from canvasback.model.moment import Moment
-from canvasback.model.plurals import many
-from canvasback.model.wal import Lsn, Segment, TimelineHistory
+from canvasback.model.wal import Lsn
+from canvasback.model.wal_archive import WalArchive
+from canvasback.postgres.archive import Archive
 from canvasback.postgres.located_commits import locate_commit, with_log
-from canvasback.postgres.repository_archive import RepositoryArchive
+from canvasback.postgres.programs import Programs
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a recovery begins and ends.
+    """Where a recovery begins and ends, and who gives it what it needs.
 
     Attributes:
         commit: The commit that is to be the last one; None for the end of the log.
-        chain: The base backup to begin with, after those that it rests on.
+        system: The cluster's system identifier.
+        tool: Who lays the base backup; empty where we do.
+        bases: The base backup to begin with, after those that it rests on, by their names.
+        base_bytes: Their bytes where they are kept.
+        major: PostgreSQL's major version.
+        segment_size: The bytes of a segment.
         timeline: The timeline to recover along.
         segments: How many segments are read at least.
+        build: Makes a cluster's folder of the base backup, with programs, and a folder for what it needs on the way.
+        fetch: Gives a file of the log.
     """
 
     commit: CommitPosition | None
-    chain: tuple[BaseBackup, ...]
+    system: str
+    tool: str
+    bases: tuple[str, ...]
+    base_bytes: int
+    major: int
+    segment_size: int
     timeline: int
     segments: int
+    build: Callable[[Programs, str, str], None]
+    fetch: Callable[[str], bytes | None]
 
     @property
     def lsn(self) -> Lsn | None:
@@ -38,36 +52,34 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         return Lsn.parse(self.commit.lsn) if self.commit is not None else None
 
 
-def find_goal(
-    archive: RepositoryArchive,
+def find_commit(
+    archive: Archive,
+    known: WalArchive,
     commits: CommitMap,
-    moment: Moment | None,
+    moment: Moment,
     bindir: str | None,
     later: Callable[[], CommitMap],
-) -> Goal:
-    """See where to begin and where to stop.
+) -> CommitPosition:
+    """Find the commit that is to be the last one, and its position, and see that a recovery reaches it.
 
     Args:
         archive: The archive.
+        known: What it has.
         commits: What was noted of where commits are.
-        moment: What is to come back; None for all that there is.
+        moment: What is to come back.
         bindir: Where PostgreSQL's programs are, if a user says so.
         later: Finds the commits that nobody noted, by recovering all that there is.
 
     Raises:
-        RefusedError: A recovery from the archive does not reach it: nobody knows the commit (``commit-not-mapped``), it
-            was rolled back (``commit-rolled-back``), it is outside of what is there (``target-before-base``,
-            ``target-after-archive`` and the like), or part of the log is missing (``log-gap``).
+        RefusedError: It does not: nobody knows the commit (``commit-not-mapped``), it was rolled back
+            (``commit-rolled-back``), or it is outside of what is there (``target-before-base``,
+            ``target-after-archive`` and the like).
     """
-    if moment is None:
-        return _end(archive)
-    system = str(archive.log.system)
-    ours = CommitMap(tuple(one for one in commits.commits if one.system == system))
+    ours = CommitMap(tuple(one for one in commits.commits if one.system == known.system))
     if not _tells(ours, moment):
         found = later()
-        ours = CommitMap.merged([*ours.commits, *(one for one in found.commits if one.system == system)])
+        ours = CommitMap.merged([*ours.commits, *(one for one in found.commits if one.system == known.system)])
     commit = commit_at(ours, moment)
-    known = archive.read()
     located = locate_commit(archive, known, commit, bindir)
     if located.ended is not None and located.ended.outcome == "aborted":
         raise RefusedError(
@@ -83,19 +95,9 @@ def find_goal(
         raise RefusedError(
             "commit-not-archived",
             f"the log that is there has no end of transaction {commit.xid} of snapshot {commit.snapshot_id}",
-            hint="A segment may be missing: see canvasback pitr verify. Name another snapshot.",
+            hint="A segment may be missing: see what the archive has. Name another snapshot.",
         )
-    label = known.base_for(commit)
-    assert label is not None  # or there was an obstacle
-    base = next(one for one in archive.bases if one.id == label.label)
-    history = archive.log.history(commit.timeline)
-    end = Lsn(Lsn.parse(commit.lsn).position + 1)
-    return Goal(
-        commit=commit,
-        chain=chain(archive.bases, base),
-        timeline=commit.timeline,
-        segments=_log_for(archive, base, history, end),
-    )
+    return commit
 
 
 def _tells(commits: CommitMap, moment: Moment) -> bool:
@@ -104,46 +106,3 @@ def _tells(commits: CommitMap, moment: Moment) -> bool:
         return any(one.snapshot_id == moment.snapshot for one in commits.commits)
     time = moment.time
     return any(one.snapshot_time > time for one in commits.commits)
-
-
-def _end(archive: RepositoryArchive) -> Goal:
-    """All that there is: from the newest base backup along the latest timeline that it leads to."""
-    base = archive.bases[-1]
-    timelines = [base.timeline, *(one for one in archive.held.histories if one > base.timeline)]
-    leading = (archive.log.history(one) for one in sorted(timelines, reverse=True))
-    history = next(one for one in leading if one.timeline == base.timeline or _continues(one, base))
-    return Goal(
-        commit=None,
-        chain=chain(archive.bases, base),
-        timeline=history.timeline,
-        segments=_log_for(archive, base, history, Lsn.parse(base.end)),
-    )
-
-
-def _continues(history: TimelineHistory, base: BaseBackup) -> bool:
-    """Whether a timeline leads on from where a base backup ended."""
-    end = history.end_of(base.timeline)
-    return end is not None and Lsn.parse(base.end) <= end
-
-
-def _log_for(archive: RepositoryArchive, base: BaseBackup, history: TimelineHistory, end: Lsn) -> int:
-    """See that the log from a base backup to its goal is there.
-
-    Returns:
-        How many segments that is.
-
-    Raises:
-        RefusedError: It is not (``log-gap``).
-    """
-    there = {*archive.held.segments, *(part.segment for part in archive.held.parts)}
-    files = list(history.files(Lsn.parse(base.start), end, archive.segment_size))
-    missing: list[Segment] = [choices[0] for choices in files if not any(one.name in there for one in choices)]
-    if missing:
-        raise RefusedError(
-            "log-gap",
-            f"between base backup {base.id} and the target {many(len(missing), 'segment')} of the log "
-            f"{'is' if len(missing) == 1 else 'are'} missing, the first of them {missing[0].name}",
-            hint=f"What was committed before {missing[0].start} can be reached from this base backup, and what came "
-            "after the next one. If the server still has the segment in pg_wal, archive it: canvasback-wal-push.",
-        )
-    return len(files)

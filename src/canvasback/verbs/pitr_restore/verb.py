@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -18,17 +19,18 @@ from canvasback.checks.recovered_lake import Settled, settle_recovered
 from canvasback.errors import UsageError
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
-from canvasback.model.commit_position import CommitMap
+from canvasback.model.commit_position import CommitMap, CommitPosition
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.level import CheckLevel
 from canvasback.model.plans.pitr_restore import PitrRestorePlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.pitr_restore import PitrRestoreResult
-from canvasback.postgres.new_cluster import account_for, build_cluster, refuse_occupied
+from canvasback.postgres.archive import Archive
+from canvasback.postgres.new_cluster import account_for, refuse_occupied
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.recovery import Recovering
-from canvasback.postgres.repository_archive import RepositoryArchive, open_archive
+from canvasback.postgres.repository_archive import open_archive
 from canvasback.postgres.wal_feed import WalFeed
 from canvasback.repository.commit_map import MOST, read_commits
 from canvasback.repository.repository import Repository, open_repository
@@ -36,7 +38,9 @@ from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.storage.temporary import temporary_folder
-from canvasback.verbs.pitr_restore.goal import Goal, find_goal
+from canvasback.verbs.pitr_restore.from_repository import goal_in_repository
+from canvasback.verbs.pitr_restore.from_tool import archive_of_tool, goal_of_tool
+from canvasback.verbs.pitr_restore.goal import Goal, find_commit
 
 
 @translates_errors
@@ -53,6 +57,8 @@ def pitr_restore(
     data_path: str | None = None,
     level: CheckLevel | str = CheckLevel.EXISTS,
     system: int | None = None,
+    stanza: str | None = None,
+    barman_server: str | None = None,
     bindir: str | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
@@ -78,6 +84,8 @@ def pitr_restore(
         data_path: Where the data path is, if the catalog's own spelling does not lead there.
         level: How deeply to look for damage of the lake's files.
         system: The cluster's system identifier, where the repository has the log of several.
+        stanza: The stanza of pgBackRest that has base backups and log, instead of the repository.
+        barman_server: Barman's name of the server, likewise.
         bindir: Where PostgreSQL's programs are, if not in the usual places.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -114,11 +122,23 @@ def pitr_restore(
         level=CheckLevel.of(level),
         bindir=bindir,
     )
-    archive, damage = open_archive(restoring.repository.store, system)
     commits, unmapped = read_commits(restoring.repository.store)
-    restoring.findings.extend((*damage, *unmapped))
-    goal = find_goal(archive, commits, moment, bindir, lambda: restoring.all_commits(archive))
-    return restoring.restore(archive, goal, dry_run=dry_run)
+    restoring.findings.extend(unmapped)
+    tool = archive_of_tool(stanza, barman_server)
+    goal_for: Callable[[CommitPosition | None], Goal]
+    archive: Archive
+    if tool is not None:
+        archive, known = tool, tool.read()
+        goal_for = partial(goal_of_tool, tool, known)
+    else:
+        archive, damage = open_archive(restoring.repository.store, system)
+        known = archive.read()
+        restoring.findings.extend(damage)
+        goal_for = partial(goal_in_repository, archive)
+    commit = None
+    if moment is not None:
+        commit = find_commit(archive, known, commits, moment, bindir, lambda: restoring.all_commits(goal_for(None)))
+    return restoring.restore(goal_for(commit), dry_run=dry_run)
 
 
 class _Restoring(msgspec.Struct, kw_only=True):
@@ -135,13 +155,12 @@ class _Restoring(msgspec.Struct, kw_only=True):
     bindir: str | None
     findings: Findings = msgspec.field(default_factory=Findings)
 
-    def all_commits(self, archive: RepositoryArchive) -> CommitMap:
+    def all_commits(self, goal: Goal) -> CommitMap:
         """The commits that the log brings back, whoever noted them or not: a cluster recovers all of it, and tells."""
         with temporary_folder() as folder:
             data = os.path.join(folder, "data")
-            goal = find_goal(archive, CommitMap(), None, self.bindir, CommitMap)
             with (
-                self._recovered(archive, goal, data, lasting=False) as server,
+                self._recovered(goal, data, lasting=False) as server,
                 open_engine(server.lake, self.run.stores).read() as image,
             ):
                 after = str(server.reached())
@@ -150,12 +169,13 @@ class _Restoring(msgspec.Struct, kw_only=True):
         # A server that stands still does not say how far its log goes: it is us who know.
         return CommitMap(tuple(msgspec.structs.replace(one, after=after, timeline=timeline) for one in found))
 
-    def restore(self, archive: RepositoryArchive, goal: Goal, *, dry_run: bool) -> PitrRestoreResult:
+    def restore(self, goal: Goal, *, dry_run: bool) -> PitrRestoreResult:
         """Carry it out, unless it is only to be told."""
         engine = open_engine(self.export, self.run.stores) if self.export is not None else None
         plan = PitrRestorePlan(
-            bases=tuple(base.id for base in goal.chain),
-            bytes=sum(base.bytes for base in goal.chain),
+            tool=goal.tool,
+            bases=goal.bases,
+            bytes=goal.base_bytes,
             segments=goal.segments,
             snapshot_id=goal.commit.snapshot_id if goal.commit is not None else None,
             lsn=goal.commit.lsn if goal.commit is not None else "",
@@ -168,7 +188,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
         remarks: tuple[str, ...] = ()
         seconds = 0.0
         if not dry_run:
-            with self._place() as data, self._recovered(archive, goal, data, lasting=bool(self.pgdata)) as server:
+            with self._place() as data, self._recovered(goal, data, lasting=bool(self.pgdata)) as server:
                 seconds = self.run.seconds
                 settled = settle_recovered(
                     server.lake,
@@ -189,7 +209,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
                     server.promote()
         return PitrRestoreResult(
             lake=str(self.lake),
-            system=str(archive.log.system),
+            system=goal.system,
             snapshot_id=settled.snapshot_id if settled is not None else plan.snapshot_id,
             committed=goal.commit.committed if goal.commit is not None else None,
             lsn=plan.lsn,
@@ -224,24 +244,22 @@ class _Restoring(msgspec.Struct, kw_only=True):
             raise
 
     @contextlib.contextmanager
-    def _recovered(self, archive: RepositoryArchive, goal: Goal, data: str, *, lasting: bool) -> Iterator[Recovering]:
-        base = goal.chain[-1]
+    def _recovered(self, goal: Goal, data: str, *, lasting: bool) -> Iterator[Recovering]:
         account = account_for(self.pgdata or data)
-        programs = Programs.find(base.major, self.bindir)
+        programs = Programs.find(goal.major, self.bindir)
         programs = msgspec.structs.replace(programs, account=account)
         with temporary_folder() as ours:
             scratch = f"{data}.canvasback-bases"
             try:
-                build_cluster(programs, archive.log.store, goal.chain, data, scratch)
+                goal.build(programs, data, scratch)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             feeding = os.path.join(ours, "feed")
             os.mkdir(feeding, 0o700)
-            for folder in [ours, *([] if self.pgdata else [os.path.dirname(data)])]:
-                if account is not None:
+            if account is not None:
+                for folder in (ours, *([] if data == self.pgdata else [os.path.dirname(data)])):
                     os.chown(folder, account.user, account.group)
-            along = archive.along(goal.timeline)
-            with WalFeed(feeding, along.fetch, archive.segment_size, account) as feed:
+            with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
                 recovering = Recovering(
                     programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
                 )
