@@ -176,11 +176,12 @@ def pitr_lake(folder: Path, version: int, *settings: str) -> Iterator[PitrLake]:
     """A running server with a lake for the time of a block."""
     cluster = Cluster(folder, version)
     cluster.start(*settings)
+    lake = None
     try:
-        yield PitrLake(folder, cluster)
+        lake = PitrLake(folder, cluster)
+        yield lake
     finally:
-        if cluster.running:
-            cluster.stop()
+        (lake.cluster if lake is not None else cluster).stop()
 
 
 def restored(lake: PitrLake, folder: str, name: str = "recovered") -> Cluster:
