@@ -15,7 +15,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from canvasback.errors import UsageError
 from canvasback.model.wal import Segment, is_segment
 from canvasback.postgres.programs import Account
 
@@ -28,7 +27,7 @@ _SCRIPT = """#!/bin/sh
 echo "$1" > {folder}/ask || exit 126
 read -r answer < {folder}/answer || exit 126
 case $answer in
-    yes) mv {folder}/ready "$2" || exit 126 ;;
+    yes) mv {folder}/"$1" "$2" || exit 126 ;;
     none) exit 1 ;;
     *) exit 126 ;;
 esac
@@ -40,7 +39,6 @@ class WalFeed:
 
     Attributes:
         error: What went wrong when a file was fetched; the recovery has failed then.
-        delivered: The last segment that the server got; empty before.
         lacking: The last segment that it asked for and that is not there; empty if it got the last one.
         repeated: How often it has asked again for the last segment, which it does where the log ends.
 
@@ -55,7 +53,6 @@ class WalFeed:
         self, folder: str, fetch: Callable[[str], bytes | None], segment_size: int, account: Account | None
     ) -> None:
         self.error: BaseException | None = None
-        self.delivered = ""
         self.lacking = ""
         self.repeated = 0
         self._asked = ""
@@ -63,7 +60,7 @@ class WalFeed:
         self._fetch = fetch
         self._size = segment_size
         self._account = account
-        self._ahead: dict[str, Future[bytes | None]] = {}
+        self._ahead: dict[str, Future[bool]] = {}
         self._pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="canvasback-wal")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="canvasback-wal-feed", daemon=True)
@@ -71,7 +68,7 @@ class WalFeed:
     @property
     def command(self) -> str:
         """The restore_command."""
-        return f"/bin/sh {shlex.quote(self._folder)}/fetch %f %p"
+        return f"/bin/sh {shlex.quote(self._folder).replace('%', '%%')}/fetch %f %p"
 
     def __enter__(self) -> Self:
         """Begin to answer."""
@@ -111,31 +108,33 @@ class WalFeed:
             self.repeated = self.repeated + 1 if name == self._asked else 0
             self._asked = name
         try:
-            content = self._get(name)
-            if content is None:
-                self.lacking = name if is_segment(name) else self.lacking
-                return b"none"
-            with open(self._path("ready"), "wb") as file:
-                file.write(content)
-            self._give("ready")
+            waiting = self._ahead.pop(name, None)
+            there = self._lay(name) if waiting is None else waiting.result()
+            if there and is_segment(name):
+                self._look_ahead(name)
         except BaseException as error:  # noqa: BLE001 - it is raised by whoever waits for the server
             self.error = error
             return b"failed"
         if is_segment(name):
-            self.delivered, self.lacking = name, ""
-        return b"yes"
+            self.lacking = "" if there else name
+        return b"yes" if there else b"none"
 
-    def _get(self, name: str) -> bytes | None:
-        waiting = self._ahead.pop(name, None)
-        content = self._fetch(name) if waiting is None else waiting.result()
-        if content is not None and is_segment(name):
-            with contextlib.suppress(UsageError):
-                following = Segment.parse(name, self._size)
-                for _ in range(_AHEAD):
-                    following = following.following
-                    if following.name not in self._ahead:
-                        self._ahead[following.name] = self._pool.submit(self._fetch, following.name)
-        return content
+    def _lay(self, name: str) -> bool:
+        """Fetch a file of the log into our folder, from where the server's command takes it; False if there is none."""
+        content = self._fetch(name)
+        if content is None:
+            return False
+        with open(self._path(name), "wb") as file:
+            file.write(content)
+        self._give(name)
+        return True
+
+    def _look_ahead(self, name: str) -> None:
+        following = Segment.parse(name, self._size)
+        for _ in range(_AHEAD):
+            following = following.following
+            if following.name not in self._ahead:
+                self._ahead[following.name] = self._pool.submit(self._lay, following.name)
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from canvasback.model.wal import Lsn, Segment, is_segment
@@ -12,6 +13,10 @@ from canvasback.repository.wal_object import wal_name
 
 _ALIGNED = 8
 """Records begin at multiples of so many bytes: MAXALIGN of PostgreSQL's src/include/c.h on all that we know of."""
+
+
+_AT_A_TIME, _LARGE = 4, 64 << 20
+"""So many segments are packed at a time, as each is in memory; only one of those that are larger than that."""
 
 
 class Moving:
@@ -46,12 +51,17 @@ class Moving:
         """
         names = self._spool.finished()
         newest = max((name for name in names if is_segment(name)), default="")
-        for name in names:
-            if name == newest and self.position is not None and self.position >= Segment.parse(name, self._size).end:
-                continue  # it was archived at an earlier turn
+        if newest and self.position is not None and self.position >= Segment.parse(newest, self._size).end:
+            names.remove(newest)  # it was archived at an earlier turn
+        for name in [name for name in names if not is_segment(name)]:  # before the segments of a new timeline
             self._archive(name, now)
-            if name != newest:
-                self._spool.remove(name)
+            self._spool.remove(name)
+        segments = [name for name in names if is_segment(name)]
+        with ThreadPoolExecutor(1 if self._size > _LARGE else _AT_A_TIME) as pool:
+            for name, new in zip(segments, pool.map(lambda name: self._archive(name, now), segments), strict=True):
+                self._moved(name, new=new)
+                if name != newest:
+                    self._spool.remove(name)
 
     def move_part(self, now: datetime, received: Lsn | None) -> None:
         """Archive the segment that is being received, as far as it is there.
@@ -78,12 +88,15 @@ class Moving:
             end = Lsn(segment.start.position + offset)
             self._reached(max(end, received) if received is not None and received < segment.end else end)
 
-    def _archive(self, name: str, now: datetime) -> None:
-        if self._log.put(name, self._spool.read(name)):
+    def _archive(self, name: str, now: datetime) -> bool:
+        """Archive a file, and answer whether it is new."""
+        new = self._log.put(name, self._spool.read(name))
+        if new:
             protect(self._log.store, wal_name(self._log.system, name), now)
-            self.segments += is_segment(name)
-        if not is_segment(name):
-            return
+        return new
+
+    def _moved(self, name: str, *, new: bool) -> None:
+        self.segments += new
         self._reached(Segment.parse(name, self._size).end)
         part = self._parts.pop(name, None)
         if part is not None:
