@@ -62,7 +62,13 @@ class Cluster:
 
 
 class Archived(Cluster):
-    """A cluster whose log goes to both tools, with a lake's catalog in the database ``postgres``."""
+    """A cluster whose log goes to both tools, with a lake's catalog in the database ``postgres``.
+
+    Attributes:
+        truth: How many rows each snapshot of another lake of it showed when it was the newest.
+    """
+
+    truth: dict[int, int]
 
     @property
     def attach(self) -> str:
