@@ -66,9 +66,11 @@ class Archived(Cluster):
 
     Attributes:
         truth: How many rows each snapshot of another lake of it showed when it was the newest.
+        aborted: A transaction that was rolled back.
     """
 
     truth: dict[int, int]
+    aborted: str
 
     @property
     def attach(self) -> str:

@@ -6,6 +6,7 @@ import gzip
 import shlex
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,14 @@ import msgspec
 import pytest
 
 import canvasback
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.reading.commit_positions import commit_positions
 from canvasback.errors import LakeError, RefusedError, UsageError
+from canvasback.model.lake import parse_lake
 from canvasback.model.wal import Lsn, Segment
+from canvasback.repository.commit_map import read_commits, record_commits
+from canvasback.repository.repository import open_repository
+from canvasback.storage.local.store import LocalStore
 from tests.archives import BARMAN, BIN, FILES, STANZA, Archived, Cluster, archived, as_owner
 from tests.cli.running import Place, Ran
 from tests.lake.answers import wrong_answers
@@ -47,6 +54,12 @@ def server() -> Iterator[Archived]:
         assert server.commit("DELETE FROM lake.t WHERE i = 2") == LAST
         server.truth = two_files(folded(server), interleaved=True)
         folded(server).backup()
+        noted = "INSERT INTO noted VALUES ('{}', pg_current_xact_id())"
+        server.psql("CREATE TABLE noted (what text, xid xid8)", "folded")
+        server.aborted = server.psql("BEGIN; CREATE TABLE u (); SELECT pg_current_xact_id(); ROLLBACK", "folded")
+        server.psql(
+            f"BEGIN; {noted.format('outer')}; SAVEPOINT s; {noted.format('inner')}; RELEASE s; COMMIT", "folded"
+        )
         server.archive()
         server.commit("INSERT INTO lake.t VALUES (7)")
         yield server
@@ -81,8 +94,9 @@ def snapshots(cluster: Cluster) -> str:
     return cluster.psql("SELECT max(snapshot_id) FROM ducklake_snapshot")
 
 
-def recovered(server: Archived, data: Path, **settings: str) -> str:
-    """The newest snapshot of a cluster that somebody put into a folder, when its recovery has stopped."""
+@contextmanager
+def recovering(server: Archived, data: Path, **settings: str) -> Iterator[Cluster]:
+    """A cluster that somebody put into a folder, once its recovery stands still."""
     with (data / "postgresql.auto.conf").open("a") as written:
         written.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     cluster = Cluster(server.folder, data, 5433)
@@ -90,7 +104,7 @@ def recovered(server: Archived, data: Path, **settings: str) -> str:
         cluster.start("-c archive_mode=off")
         while cluster.psql("SELECT pg_get_wal_replay_pause_state()") != "paused":
             time.sleep(0.05)  # it lets one look before; one that has ended its recovery refuses the question
-        return snapshots(cluster)
+        yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(data)
@@ -108,7 +122,14 @@ def test_pgbackrest_stops_where_it_is_told_to(server: Archived) -> None:
     data = server.folder / "recovered"
     config = f"--config={server.folder}/pgbackrest.conf"
     as_owner(*shlex.split(command), config, f"--pg1-path={data}")
-    assert recovered(server, data) == "5"
+    with recovering(server, data) as cluster:
+        assert snapshots(cluster) == "5"
+        # A server that recovers tells the transactions, and no position: what shows there it may be about to count.
+        with open_engine(parse_lake(f"ducklake:postgres:{cluster.string()}")).read() as image:
+            shown = commit_positions(image, None, 1)
+    [commit] = shown
+    assert (commit.snapshot_id, commit.after, commit.timeline) == (5, "", 1)
+    assert (commit.system, commit.xid) == (found.system, found.xid)
     assert of_postgres.lines[:2] == (f"recovery_target_lsn = '{found.lsn}'", "recovery_target_inclusive = 'on'")
 
 
@@ -119,7 +140,8 @@ def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
     program, *arguments, data = shlex.split(of_barman.lines[0])
     assert (program, data) == ("barman", "PGDATA")
     server.barman(*arguments, str(server.folder / "recovered"))
-    assert recovered(server, server.folder / "recovered") == "3"
+    with recovering(server, server.folder / "recovered") as cluster:
+        assert snapshots(cluster) == "3"
 
 
 @pytest.mark.parametrize(("stanza", "barman"), [(STANZA, None), (None, BARMAN)])
@@ -183,7 +205,8 @@ def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
         ({"recovery_target_time": str(found.snapshot_time), "recovery_target_inclusive": "on"}, "3"),
     ):
         as_owner("cp", "-a", f"{data}.base", data)
-        assert recovered(server, data, restore_command=restore, **target) == newest
+        with recovering(server, data, restore_command=restore, **target) as cluster:
+            assert snapshots(cluster) == newest
 
 
 def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path: Path) -> None:
@@ -264,6 +287,27 @@ def test_what_is_not_in_reach_is_told_with_what_is(server: Archived, tmp_path: P
     assert [finding.code for finding in gap.findings] == ["target-after-archive", "commit-not-archived"]
     assert gone in gap.findings[1].message
     assert gap.kind == "xid"
+
+
+def test_transactions_that_are_no_commits_are_seen_through(server: Archived) -> None:
+    """A row that was written behind a savepoint has the number of what ends with another; a copy may name anything."""
+    lake = folded(server)
+    store = open_repository(LocalStore(lake.repository)).store
+    known = read_commits(store)[0].commits[-1]
+    inner, outer = server.psql("SELECT string_agg(xmin::text, ',' ORDER BY what) FROM noted", "folded").split(",")
+    for snapshot, xid in ((101, inner), (102, server.aborted)):
+        made = msgspec.structs.replace(known, snapshot_id=snapshot, xid=int(xid), after="")
+        record_commits(store, [made], known.snapshot_time)
+    within = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=101, stanza=STANZA)
+    assert (str(within.xid), within.kind, within.findings) == (outer, "lsn", ())
+    rolled_back = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=102, stanza=STANZA)
+    assert rolled_back.kind == "xid"
+    assert "commit-rolled-back" in rolled_back.finding_counts
+    assert rolled_back.archive is not None
+    assert not rolled_back.archive.reached
+    with pytest.raises(RefusedError) as refused:
+        canvasback.pitr_restore(lake.attach, lake.repository, pgdata="/nowhere", to_snapshot=102, stanza=STANZA)
+    assert refused.value.code == "commit-rolled-back"
 
 
 def test_another_clusters_archive_is_recognized(server: Archived) -> None:

@@ -28,7 +28,7 @@ def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
             state.name,
             f"after snapshot {snapshot} DuckLake flushed or rewrote its rows, and forgot those that had been deleted "
             "by then: some rows of that snapshot may be missing",
-            f"A point that was made before has them all: run list, and name it.{by_its_log(image)}",
+            "A point that was made before has them all: run list, and name it." + by_its_log(image),
         )
         for state in states
         if state.table_id in lost
@@ -39,7 +39,8 @@ def forgotten_findings(image: Image, snapshot: int) -> list[Finding]:
             state.name,
             f"after snapshot {snapshot} DuckLake wrote deletion vectors, which say nothing of when rows were deleted: "
             f"up to {back[state.table_id]} rows that were deleted by then may be shown again",
-            f"A point that was made at that very snapshot has them as they were: run list, and name it.{by_its_log(image)}",
+            "A point that was made at that very snapshot has them as they were: run list, and name it."
+            + by_its_log(image),
         )
         for state in states
         if state.table_id in back
