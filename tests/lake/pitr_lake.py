@@ -145,10 +145,10 @@ class Running:
         """Wait until something is so."""
         waited = threading.Event()
         for _ in range(int(seconds / 0.05)):
-            if self.error is not None:
-                raise self.error
             if what():
                 return
+            if self.error is not None:
+                raise self.error
             waited.wait(0.05)
         raise AssertionError(self.events)
 

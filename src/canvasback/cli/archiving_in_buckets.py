@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from canvasback.cli.settings import read_settings
 from canvasback.errors import CanvasbackError
+from canvasback.model.clock import now
 from canvasback.repository.archived_log import ArchivedLog
+from canvasback.repository.protection import protect
 from canvasback.repository.repository import open_repository
+from canvasback.repository.wal_object import wal_name
 
 
 def push(repository: str, system: int, file: str, content: bytes) -> None:
@@ -18,7 +21,9 @@ def push(repository: str, system: int, file: str, content: bytes) -> None:
         ValueError: It could not be put there.
     """
     try:
-        _archive(repository, system).put(file, content)
+        archive = _archive(repository, system)
+        archive.put(file, content)
+        protect(archive.store, wal_name(system, file), now())
     except CanvasbackError as error:
         raise ValueError(str(error)) from error
 

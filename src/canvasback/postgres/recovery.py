@@ -27,9 +27,8 @@ _LOOK = 0.05
 """Seconds between two looks at a server that recovers."""
 
 _SETTLED = 3
-"""So often a server that follows asks in vain for a segment before the log counts as ended."""
+"""So many looks a server that follows has asked again for one segment and got no further: the log has ended."""
 
-_FAILED = "recovery-failed"
 _HANDED_DOWN = {
     "max_connections": "max_connections",
     "max_worker_processes": "max_worker_processes",
@@ -181,20 +180,23 @@ class Recovering:
 
     def _wait(self) -> None:
         """Wait until it stands still: at its target, or at the end of the log."""
-        vain, before = 0, ""
+        vain, before = 0, Lsn(0)
         while True:
             self._check()
             time.sleep(_LOOK)
             try:
-                if self._target is not None and self._stands():
-                    return
-                at = f"{self._feed.lacking} {self.reached()}" if self._feed.lacking and self._target is None else ""
+                if self._target is not None:
+                    if self._stands():
+                        return
+                    continue
+                reached = self.reached()
             except LakeError as error:
-                if error.code == _FAILED or "does not exist" in error.message:  # the database, or whom we ask as
+                # The database, or whom we ask as, is not there; all else may pass.
+                if error.code == "recovery-failed" or "does not exist" in error.message:
                     raise
-                continue  # it does not let anybody in yet
-            vain = vain + 1 if at and at == before else 0
-            before = at
+                continue
+            vain = vain + 1 if self._feed.repeated and reached == before else 0
+            before = reached
             if vain >= _SETTLED:
                 return
 
@@ -221,7 +223,7 @@ class Recovering:
     def _failed(self, why: str) -> LakeError:
         lacking = f": the archive has no {self._feed.lacking}" if self._feed.lacking else ""
         return LakeError(
-            _FAILED,
+            "recovery-failed",
             f"the recovery did not get to {self._target or 'the end of the log'}{lacking}; PostgreSQL says: {why}",
             hint="See what the archive has: canvasback pitr list and pitr verify. Only the new cluster was changed.",
         )

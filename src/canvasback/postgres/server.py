@@ -12,6 +12,7 @@ from canvasback.catalog.engines.arrow import query
 from canvasback.catalog.engines.postgres.session import connect
 from canvasback.errors import LakeError, RefusedError, UsageError
 from canvasback.model.lake import LakeName
+from canvasback.model.relation import literal
 from canvasback.model.wal import Lsn
 
 OLDEST = 15
@@ -78,10 +79,12 @@ class Place(msgspec.Struct, frozen=True):
     Attributes:
         timeline: The timeline that it writes.
         written: The position up to which the log is on its disk.
+        received: The position up to which a receiver has said that it has it; None where none streams.
     """
 
     timeline: int
     written: Lsn
+    received: Lsn | None
 
 
 def ask_server(lake: LakeName) -> ServerFacts:
@@ -129,8 +132,12 @@ def find_slot(lake: LakeName, name: str) -> Slot | None:
     return next((Slot(active, Lsn.parse(at) if at else None, lost) for active, at, lost in found), None)
 
 
-def where_is(lake: LakeName) -> Place:
+def where_is(lake: LakeName, receiver: str = "") -> Place:
     """Where the server is in its log now.
+
+    Args:
+        lake: The lake.
+        receiver: The name under which a receiver shows.
 
     Raises:
         LakeError: It is a standby (``standby``), or cannot be reached.
@@ -143,10 +150,12 @@ def where_is(lake: LakeName) -> Place:
                 f"the server of {lake} follows another one",
                 hint="Name the server that the lake's writers use.",
             )
-        [(file, written)] = query(
-            cursor, "SELECT pg_walfile_name(pg_current_wal_flush_lsn())::text, pg_current_wal_flush_lsn()::text"
+        [(file, written, received)] = query(
+            cursor,
+            "SELECT pg_walfile_name(pg_current_wal_flush_lsn())::text, pg_current_wal_flush_lsn()::text, "
+            f"(SELECT max(write_lsn)::text FROM pg_stat_replication WHERE application_name = {literal(receiver)})",
         )
-    return Place(int(file[:8], 16), Lsn.parse(written))
+    return Place(int(file[:8], 16), Lsn.parse(written), Lsn.parse(received) if received else None)
 
 
 def check_slot_name(name: str) -> str:

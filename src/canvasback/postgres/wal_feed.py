@@ -42,6 +42,7 @@ class WalFeed:
         error: What went wrong when a file was fetched; the recovery has failed then.
         delivered: The last segment that the server got; empty before.
         lacking: The last segment that it asked for and that is not there; empty if it got the last one.
+        repeated: How often it has asked again for the last segment, which it does where the log ends.
 
     Args:
         folder: An empty folder for the pipes and the file that is handed over.
@@ -56,6 +57,8 @@ class WalFeed:
         self.error: BaseException | None = None
         self.delivered = ""
         self.lacking = ""
+        self.repeated = 0
+        self._asked = ""
         self._folder = folder
         self._fetch = fetch
         self._size = segment_size
@@ -104,6 +107,9 @@ class WalFeed:
                 os.write(self._answer, self._prepare(name.decode()) + b"\n")
 
     def _prepare(self, name: str) -> bytes:
+        if is_segment(name):
+            self.repeated = self.repeated + 1 if name == self._asked else 0
+            self._asked = name
         try:
             content = self._get(name)
             if content is None:

@@ -44,10 +44,9 @@ def _text(result: PitrListResult) -> str:
 def _system(system: ArchivedSystem) -> list[str]:
     version = f", PostgreSQL {system.postgres}" if system.postgres else ""
     timelines = f"timeline{'s' if len(system.timelines) > 1 else ''} {', '.join(map(str, system.timelines))}"
-    lines = [
-        f"system {system.system}{version}: {many(system.segments, 'segment')} of {timelines} ({size(system.bytes)}), "
-        f"{many(len(system.windows), 'base backup')} ({size(sum(one.bytes for one in system.windows))})"
-    ]
+    bases = f"{many(len(system.windows), 'base backup')} ({size(sum(one.bytes for one in system.windows))})"
+    log = f"{many(system.segments, 'segment')} of {timelines} ({size(system.bytes)})"
+    lines = [f"system {system.system}{version}: {log}, {bases}"]
     if system.windows:
         begin = min(Lsn.parse(one.begin).position for one in system.windows)
         end = max(Lsn.parse(one.end).position for one in system.windows)

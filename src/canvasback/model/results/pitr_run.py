@@ -85,7 +85,7 @@ class ArchivingHeldUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="even
 
     Attributes:
         at: When.
-        what: ``log``, ``base`` or ``receiver``.
+        what: ``receiver``, ``log``, ``commits`` or ``base``.
         code: The error's code.
         message: What it is.
         hint: What to do.

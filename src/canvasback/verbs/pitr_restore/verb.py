@@ -257,7 +257,8 @@ class _Restoring(msgspec.Struct, kw_only=True):
             feeding = os.path.join(ours, "feed")
             os.mkdir(feeding, 0o700)
             if account is not None:
-                os.chown(ours, account.user, account.group)
+                for folder in (ours, *([] if data == self.pgdata else [os.path.dirname(data)])):
+                    os.chown(folder, account.user, account.group)
             with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
                 recovering = Recovering(
                     programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting

@@ -53,23 +53,30 @@ class Moving:
             if name != newest:
                 self._spool.remove(name)
 
-    def move_part(self, now: datetime) -> None:
-        """Archive the segment that is being received, as far as it is there."""
+    def move_part(self, now: datetime, received: Lsn | None) -> None:
+        """Archive the segment that is being received, as far as it is there.
+
+        Args:
+            now: The time.
+            received: How far the server knew before that it was received; None where it does not know. A record may
+                end in zeros, which cannot be told from what is not there yet.
+        """
         growing = self._spool.growing(self._size)
         if growing is None:
             return
         segment, content = growing
         offset = -(-len(content.rstrip(b"\0")) // _ALIGNED) * _ALIGNED
         before = self._parts.get(segment.name)
-        if not offset or (before is not None and before.offset >= offset):
-            return
-        part = Part(segment.name, offset)
-        self._log.put_part(part, content)
-        protect(self._log.store, wal_name(self._log.system, part.file), now)
-        if before is not None:
-            self._log.delete(before.file)
-        self._parts[segment.name] = part
-        self._reached(Lsn(segment.start.position + offset))
+        if offset and (before is None or before.offset < offset):
+            part = Part(segment.name, offset)
+            self._log.put_part(part, content)
+            protect(self._log.store, wal_name(self._log.system, part.file), now)
+            if before is not None:
+                self._log.delete(before.file)
+            self._parts[segment.name] = part
+        if offset:
+            end = Lsn(segment.start.position + offset)
+            self._reached(max(end, received) if received is not None and received < segment.end else end)
 
     def _archive(self, name: str, now: datetime) -> None:
         if self._log.put(name, self._spool.read(name)):

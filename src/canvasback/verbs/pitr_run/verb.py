@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +24,9 @@ from canvasback.model.results.pitr_run import (
     PitrStopped,
 )
 from canvasback.model.results.watch import StopSign
+from canvasback.model.wal import Lsn
 from canvasback.postgres.programs import Programs
-from canvasback.postgres.receiver import Receiver, Spool, create_slot
+from canvasback.postgres.receiver import APPLICATION, Receiver, Spool, create_slot
 from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, where_is
 from canvasback.postgres.shown_commits import commits_after
 from canvasback.repository.archived_log import ArchivedLog
@@ -164,12 +166,14 @@ class _Archiving(msgspec.Struct, kw_only=True):
                 while not self.stop.is_set():
                     yield from self._try("receiver", lambda: self._receive(receiver))
                     yield from self._try("log", lambda: self._archive(moving))
+                    yield from self._try("commits", self._note_commits)
                     yield from self._told(moving)
                     if "receiver" not in self.held_up:  # or its first segment might be missing
                         for event in self._try("base", lambda: bases.turn(moving.position)):
                             made += isinstance(event, BaseMade)
                             yield event
                     self.stop.wait(self.every)
+            self.held_up.pop("log", None)  # it is tried once more, whenever it was to be tried again
             yield from self._try("log", lambda: self._archive(moving, last=True))
             yield PitrStopped(at=self.run.now(), segments=moving.segments, bases=made)
 
@@ -225,12 +229,19 @@ class _Archiving(msgspec.Struct, kw_only=True):
     def _archive(self, moving: Moving, *, last: bool = False) -> None:
         moving.move(self.run.now())
         if last or time.monotonic() - self.part_at >= self.part_every:
-            moving.move_part(self.run.now())
+            moving.move_part(self.run.now(), self._received())
             self.part_at = time.monotonic()
+
+    def _note_commits(self) -> None:
         commits = commits_after(self.lake, self.last)
         if commits:
             record_commits(self.repository.store, commits, self.run.now())
             self.last = commits[-1]
+
+    def _received(self) -> Lsn | None:
+        with contextlib.suppress(CanvasbackError):
+            return where_is(self.lake, APPLICATION).received
+        return None
 
     def _told(self, moving: Moving) -> Iterator[LogArchived]:
         """Tell how far the archive is, when that has changed."""
