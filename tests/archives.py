@@ -62,7 +62,15 @@ class Cluster:
 
 
 class Archived(Cluster):
-    """A cluster whose log goes to both tools, with a lake's catalog in the database ``postgres``."""
+    """A cluster whose log goes to both tools, with a lake's catalog in the database ``postgres``.
+
+    Attributes:
+        truth: How many rows each snapshot of another lake of it showed when it was the newest.
+        aborted: A transaction that was rolled back.
+    """
+
+    truth: dict[int, int]
+    aborted: str
 
     @property
     def attach(self) -> str:

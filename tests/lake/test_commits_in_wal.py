@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import canvasback
 from canvasback.errors import CorruptError
 from canvasback.model.wal import Lsn, Segment
 from canvasback.postgres.commits_in_wal import transaction_of, transactions_in
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.segment_header import SegmentHeader
+from canvasback.repository.commit_map import read_commits
+from canvasback.storage.local.store import LocalStore
+from tests.lake.builder import session
 from tests.postgres import BIN, Restartable, running
 
 if TYPE_CHECKING:
@@ -69,6 +73,22 @@ def test_transactions_are_read_as_they_ended(server: Restartable) -> None:
     assert found[0].time == datetime.fromisoformat(times.strip()).replace(tzinfo=UTC)
     assert begin < found[0].lsn < found[-1].lsn < end
     assert sorted(found, key=lambda one: one.lsn) == found
+
+
+def test_a_backup_notes_when_commits_were_if_the_server_does(server: Restartable, tmp_path: Path) -> None:
+    attach = f"ducklake:postgres:{server.create()}"
+    with session(attach, f"DATA_PATH '{tmp_path}/data'") as connection:
+        connection.execute("CREATE TABLE lake.t (i INTEGER)")
+    canvasback.init(attach, str(tmp_path / "repository"))
+    canvasback.backup(attach, str(tmp_path / "repository"))
+    database = attach.partition("dbname=")[2].partition(" ")[0]
+    said = server.psql(
+        database, "SELECT pg_xact_commit_timestamp(xmin) AT TIME ZONE 'UTC' FROM ducklake_snapshot ORDER BY snapshot_id"
+    )
+    times = [datetime.fromisoformat(line).replace(tzinfo=UTC) for line in said.splitlines()]
+    commits = read_commits(LocalStore(str(tmp_path / "repository")))[0].commits
+    assert [commit.committed for commit in commits] == times
+    assert all(commit.snapshot_time < time for commit, time in zip(commits, times, strict=True))
 
 
 def test_a_log_that_ends_early_gives_what_it_has(server: Restartable) -> None:

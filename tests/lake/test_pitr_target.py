@@ -6,6 +6,7 @@ import gzip
 import shlex
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,19 @@ import msgspec
 import pytest
 
 import canvasback
+from canvasback.catalog.engines import open_engine
+from canvasback.catalog.reading.commit_positions import commit_positions
 from canvasback.errors import LakeError, RefusedError, UsageError
+from canvasback.model.lake import parse_lake
 from canvasback.model.wal import Lsn, Segment
+from canvasback.repository.commit_map import read_commits, record_commits
+from canvasback.repository.repository import open_repository
+from canvasback.storage.local.store import LocalStore
 from tests.archives import BARMAN, BIN, FILES, STANZA, Archived, Cluster, archived, as_owner
 from tests.cli.running import Place, Ran
 from tests.lake.answers import wrong_answers
-from tests.lake.builder import session
+from tests.lake.builder import Lake, session
+from tests.lake.folded import two_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +43,7 @@ def server() -> Iterator[Archived]:
             connection.execute("CREATE TABLE lake.t (i INTEGER)")
         canvasback.init(server.attach, repository(server))
         server.commit("INSERT INTO lake.t VALUES (2)")
+        server.psql("CREATE DATABASE folded")
         server.pgbackrest("backup", "--type=full")
         server.archive()
         server.barman("backup", "--wait", BARMAN)
@@ -43,6 +52,14 @@ def server() -> Iterator[Archived]:
         server.commit("INSERT INTO lake.t VALUES (5)")
         server.psql("SELECT pg_switch_wal()")
         assert server.commit("DELETE FROM lake.t WHERE i = 2") == LAST
+        server.truth = two_files(folded(server), interleaved=True)
+        folded(server).backup()
+        noted = "INSERT INTO noted VALUES ('{}', pg_current_xact_id())"
+        server.psql("CREATE TABLE noted (what text, xid xid8)", "folded")
+        server.aborted = server.psql("BEGIN; CREATE TABLE u (); SELECT pg_current_xact_id(); ROLLBACK", "folded")
+        server.psql(
+            f"BEGIN; {noted.format('outer')}; SAVEPOINT s; {noted.format('inner')}; RELEASE s; COMMIT", "folded"
+        )
         server.archive()
         server.commit("INSERT INTO lake.t VALUES (7)")
         yield server
@@ -62,6 +79,11 @@ def repository(server: Archived) -> str:
     return f"{server.folder}/repository"
 
 
+def folded(server: Archived) -> Lake:
+    """Another lake of that server, of which DuckLake's delete files say wrong numbers."""
+    return Lake(server.folder / "folded", options=FILES, elsewhere=f"ducklake:postgres:{server.string('folded')}")
+
+
 def segments(server: Archived) -> str:
     """A folder that has the archived segments: Barman's, which keeps them as they are."""
     return f"{server.folder}/barman/{BARMAN}/wals/0000000100000000"
@@ -72,8 +94,9 @@ def snapshots(cluster: Cluster) -> str:
     return cluster.psql("SELECT max(snapshot_id) FROM ducklake_snapshot")
 
 
-def recovered(server: Archived, data: Path, **settings: str) -> str:
-    """The newest snapshot of a cluster that somebody put into a folder, when its recovery has stopped."""
+@contextmanager
+def recovering(server: Archived, data: Path, **settings: str) -> Iterator[Cluster]:
+    """A cluster that somebody put into a folder, once its recovery stands still."""
     with (data / "postgresql.auto.conf").open("a") as written:
         written.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     cluster = Cluster(server.folder, data, 5433)
@@ -81,26 +104,32 @@ def recovered(server: Archived, data: Path, **settings: str) -> str:
         cluster.start("-c archive_mode=off")
         while cluster.psql("SELECT pg_get_wal_replay_pause_state()") != "paused":
             time.sleep(0.05)  # it lets one look before; one that has ended its recovery refuses the question
-        return snapshots(cluster)
+        yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(data)
 
 
-@pytest.mark.parametrize("snapshot", [3, 5])
-def test_pgbackrest_stops_where_it_is_told_to(server: Archived, snapshot: int) -> None:
-    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=snapshot, stanza=STANZA)
+def test_pgbackrest_stops_where_it_is_told_to(server: Archived) -> None:
+    found = canvasback.pitr_target(server.attach, repository(server), to_snapshot=5, stanza=STANZA)
     assert (found.kind, found.findings, found.services) == ("lsn", (), ())
     assert found.archive is not None
     assert found.archive.reached
     [of_postgres, of_pgbackrest, of_us] = found.instructions
-    restore = f"canvasback pitr restore LAKE -r {repository(server)} --to-snapshot {snapshot} --pgdata PGDATA"
+    restore = f"canvasback pitr restore LAKE -r {repository(server)} --to-snapshot 5 --pgdata PGDATA"
     assert of_us.lines == (f"{restore} --stanza {STANZA}",)
     [command] = of_pgbackrest.lines
     data = server.folder / "recovered"
     config = f"--config={server.folder}/pgbackrest.conf"
     as_owner(*shlex.split(command), config, f"--pg1-path={data}")
-    assert recovered(server, data) == str(snapshot)
+    with recovering(server, data) as cluster:
+        assert snapshots(cluster) == "5"
+        # A server that recovers tells the transactions, and no position: what shows there it may be about to count.
+        with open_engine(parse_lake(f"ducklake:postgres:{cluster.string()}")).read() as image:
+            shown = commit_positions(image, None, 1)
+    [commit] = shown
+    assert (commit.snapshot_id, commit.after, commit.timeline) == (5, "", 1)
+    assert (commit.system, commit.xid) == (found.system, found.xid)
     assert of_postgres.lines[:2] == (f"recovery_target_lsn = '{found.lsn}'", "recovery_target_inclusive = 'on'")
 
 
@@ -111,7 +140,8 @@ def test_barman_stops_where_it_is_told_to(server: Archived) -> None:
     program, *arguments, data = shlex.split(of_barman.lines[0])
     assert (program, data) == ("barman", "PGDATA")
     server.barman(*arguments, str(server.folder / "recovered"))
-    assert recovered(server, server.folder / "recovered") == "3"
+    with recovering(server, server.folder / "recovered") as cluster:
+        assert snapshots(cluster) == "3"
 
 
 @pytest.mark.parametrize(("stanza", "barman"), [(STANZA, None), (None, BARMAN)])
@@ -128,7 +158,7 @@ def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: st
         cluster.start("-c archive_mode=off")
         try:
             with session(server.attach.replace("port=5432", "port=5433"), *FILES) as connection:
-                assert wrong_answers(connection) == []
+                assert wrong_answers(connection, thorough=False) == []
                 assert connection.execute("SELECT list(i ORDER BY i) FROM lake.t").fetchall() == [([2, 3, 4],)]
                 connection.execute("INSERT INTO lake.t VALUES (9)")
                 assert connection.execute("SELECT max(i) FROM lake.t").fetchall() == [(9,)]
@@ -138,6 +168,26 @@ def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: st
         shutil.rmtree(data, ignore_errors=True)
         shutil.rmtree(lake, ignore_errors=True)
         lost.rename(lake)
+
+
+def test_a_recovery_has_the_rows_that_the_catalog_cannot_tell(server: Archived) -> None:
+    lake = folded(server)
+    rewound = canvasback.rewind(lake.attach, to_snapshot=5, dry_run=True)
+    [finding] = rewound.findings
+    assert finding.code == "deletes-uncertain"
+    assert finding.cure.endswith("run pitr target, which says whether it reaches the snapshot.")
+    with session(lake.attach, "READ_ONLY") as connection:
+        assert len(connection.execute("SELECT i FROM lake.t AT (VERSION => 5)").fetchall()) != server.truth[5]
+    data = server.folder / "back"
+    canvasback.pitr_restore(lake.attach, lake.repository, pgdata=str(data), to_snapshot=5, stanza=STANZA)
+    cluster = Cluster(server.folder, data, 5433)
+    cluster.start("-c archive_mode=off")
+    try:
+        with session(lake.attach.replace("port=5432", "port=5433"), "READ_ONLY") as connection:
+            assert len(connection.execute("SELECT i FROM lake.t").fetchall()) == server.truth[5]
+    finally:
+        cluster.stop()
+        shutil.rmtree(data)
 
 
 def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
@@ -155,7 +205,8 @@ def test_postgresql_stops_at_a_transaction_too(server: Archived) -> None:
         ({"recovery_target_time": str(found.snapshot_time), "recovery_target_inclusive": "on"}, "3"),
     ):
         as_owner("cp", "-a", f"{data}.base", data)
-        assert recovered(server, data, restore_command=restore, **target) == newest
+        with recovering(server, data, restore_command=restore, **target) as cluster:
+            assert snapshots(cluster) == newest
 
 
 def test_a_folder_of_segments_tells_the_same_position(server: Archived, tmp_path: Path) -> None:
@@ -236,6 +287,27 @@ def test_what_is_not_in_reach_is_told_with_what_is(server: Archived, tmp_path: P
     assert [finding.code for finding in gap.findings] == ["target-after-archive", "commit-not-archived"]
     assert gone in gap.findings[1].message
     assert gap.kind == "xid"
+
+
+def test_transactions_that_are_no_commits_are_seen_through(server: Archived) -> None:
+    """A row that was written behind a savepoint has the number of what ends with another; a copy may name anything."""
+    lake = folded(server)
+    store = open_repository(LocalStore(lake.repository)).store
+    known = read_commits(store)[0].commits[-1]
+    inner, outer = server.psql("SELECT string_agg(xmin::text, ',' ORDER BY what) FROM noted", "folded").split(",")
+    for snapshot, xid in ((101, inner), (102, server.aborted)):
+        made = msgspec.structs.replace(known, snapshot_id=snapshot, xid=int(xid), after="")
+        record_commits(store, [made], known.snapshot_time)
+    within = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=101, stanza=STANZA)
+    assert (str(within.xid), within.kind, within.findings) == (outer, "lsn", ())
+    rolled_back = canvasback.pitr_target(lake.attach, lake.repository, to_snapshot=102, stanza=STANZA)
+    assert rolled_back.kind == "xid"
+    assert "commit-rolled-back" in rolled_back.finding_counts
+    assert rolled_back.archive is not None
+    assert not rolled_back.archive.reached
+    with pytest.raises(RefusedError) as refused:
+        canvasback.pitr_restore(lake.attach, lake.repository, pgdata="/nowhere", to_snapshot=102, stanza=STANZA)
+    assert refused.value.code == "commit-rolled-back"
 
 
 def test_another_clusters_archive_is_recognized(server: Archived) -> None:

@@ -60,6 +60,7 @@ class Image:
         tables: The catalog's tables by name; what is not there is a `LakeError` (``catalog-incomplete``).
         record: What is known of the catalog besides its rows.
         stored: The tables as the catalog's own engine holds them.
+        stored_by: That engine.
         commits: Which transactions made its snapshots; None where its engine has none, or did not tell.
         deletes: What somebody read of delete files: by snapshot and file, how many rows the file deletes then, the
             fewest and the most that can be.
@@ -77,6 +78,7 @@ class Image:
         self.tables = _Tables(sorted(tables.items()))
         self.record = record
         self.stored: Mapping[str, Relation] = self.tables
+        self.stored_by = record.engine
         self.commits: CommitRows | None = None
         self.deletes = {} if deletes is None else deletes
         self._on_close = on_close
@@ -100,14 +102,14 @@ class Image:
     def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
         image = Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close, self.deletes)
-        image.stored = self.stored
+        image.stored, image.stored_by = self.stored, self.stored_by
         return image
 
     def without(self, table: str) -> Image:
         """The same image without one of its tables. Closing either closes both."""
         left = {name: relation for name, relation in self.tables.items() if name != table}
         image = Image(self.connection, left, self.record, self._on_close, self.deletes)
-        image.stored = self.stored
+        image.stored, image.stored_by = self.stored, self.stored_by
         return image
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
