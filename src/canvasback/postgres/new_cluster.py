@@ -92,6 +92,8 @@ def build_cluster(programs: Programs, store: Store, chain: tuple[BaseBackup, ...
     try:
         own.run("pg_verifybackup", "--no-parse-wal", "--exit-on-error", data)
     except LakeError as error:
+        if error.code != "program-failed":
+            raise
         raise CorruptError(
             "base-corrupt",
             f"the base backup {chain[-1].id} is not what PostgreSQL listed: {error.message}",

@@ -155,6 +155,12 @@ def failed(program: str, code: int, said: bytes) -> CanvasbackError:
         code: What it ended with; negative for the signal that ended it.
         said: What it printed to stderr.
     """
+    if code < 0:
+        return LakeError(
+            "program-crashed",
+            f"{program} was ended by signal {-code}",
+            hint="If nobody ended it, its build is broken: name another installation of that version with --bindir.",
+        )
     lines = [without_secrets(line) for line in said.decode(errors="replace").splitlines() if line.strip()]
     # The last error is the reason; a detail or hint that follows it explains.
     errors = [line for line in lines if re.search(r"(error|fatal|FATAL|ERROR|PANIC):", line)]
