@@ -19,10 +19,11 @@ from canvasback import errors
 from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
 from canvasback.model import manifest
+from canvasback.model.commit_position import CommitPosition
 from canvasback.model.finding import FindingKind
 from canvasback.model.register import Marks
 from canvasback.model.seal import Seal
-from canvasback.repository import chunk_writer, filelist, layout, leases, recipients, register, repository
+from canvasback.repository import chunk_writer, commit_map, filelist, layout, leases, recipients, register, repository
 from canvasback.storage.keyring import Epoch
 from canvasback.storage.local import process
 
@@ -215,6 +216,7 @@ def test_every_field_of_the_format_is_described() -> None:
     wanted = fields(*kinds, manifest.Index, manifest.Chunk, repository.Marker, leases.Lease, process.Process)
     wanted |= fields(register.RegisterObject, register.Leaving, Marks)
     wanted |= fields(recipients._KeysObject, recipients.Recipient, recipients._Contents, Epoch, Seal)
+    wanted |= fields(commit_map.CommitsObject, CommitPosition)
 
     assert wanted | {column.name for column in filelist.COLUMNS} <= described
 

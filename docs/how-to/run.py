@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -179,6 +179,14 @@ class Play:
             return self.shown(process.communicate()[0])
 
         return run
+
+    @contextmanager
+    def beside(self, command: str) -> Iterator[None]:
+        """A command that goes on for the time of a block, and that the page does not show."""
+        with subprocess.Popen(self._arguments(f"exec {command}"), **self._how()) as process:  # type: ignore[call-overload]
+            yield
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
 
     def _arguments(self, command: str) -> list[str]:
         for there, here in self._hidden:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from pathlib import Path
 from run import KEEP, Play, Step, Story
 
 import canvasback
+from tests.clusters import bindir
 
 LAKE = "ducklake:/srv/sales/sales.ducklake"
 ORDERS = (
@@ -492,6 +495,43 @@ def settings(play: Play) -> None:
     play.path("/srv/canvasback.toml").write_text(text, "utf-8")
 
 
+def we_need_the_state_of_14_32_07(play: Play) -> Iterator[Step]:
+    """A server whose log is archived, and a commit that was wrong. The clock is put so that the one before was then."""
+    name = "dbname=sales host=db user=postgres"
+    play.database(name)
+    play.lake = f"ducklake:postgres:{name}"
+    os.environ["PATH"] = f"{bindir(18)}:{os.environ['PATH']}"
+    play.make(ORDERS, CUSTOMERS)
+    play.quietly(f"canvasback init /backups/sales --lake '{play.lake}'")
+    archive = f"canvasback pitr run '{play.lake}' -r /backups/sales --spool /srv/spool --part-every 0.2 --every 0.2"
+    with play.beside(archive):
+        while "full" not in play.quietly("canvasback pitr list -r /backups/sales"):
+            time.sleep(0.5)
+        play.make(more())
+        play.backup(play.lake)
+        time.sleep(1.2)
+        then = datetime.now(UTC).replace(microsecond=0)
+        play.make(TEST_ORDERS, "DELETE FROM lake.customers WHERE id > 100", more(40000))
+        play.backup(play.lake)
+        time.sleep(3)
+    shift = datetime(2026, 11, 27, 14, 32, 7, tzinfo=UTC) - then
+    stamp = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\d{8}T\d{6}")
+
+    def at_that_time(command: str) -> str:
+        said = play.run(command.replace("2026-11-27 14:32:07Z", f"{then:%Y-%m-%d %H:%M:%SZ}"))
+
+        def shifted(found: re.Match[str]) -> str:
+            form = "%Y%m%dT%H%M%S" if "T" in found[0] else "%Y-%m-%d %H:%M:%S"
+            return f"{datetime.strptime(found[0], form) + shift:{form}}"  # noqa: DTZ007 - as it is printed, in UTC
+
+        return stamp.sub(shifted, said)
+
+    yield at_that_time
+    yield at_that_time
+    yield at_that_time
+    play.lake = "ducklake:/srv/sales/then.ducklake"
+
+
 STORIES: dict[str, Story] = {
     story.__name__.replace("_", "-"): story
     for story in (
@@ -515,6 +555,7 @@ STORIES: dict[str, Story] = {
         the_key_is_lost,
         the_repository_is_full,
         undo_the_last_commit,
+        we_need_the_state_of_14_32_07,
     )
 } | {
     "docs/command-line.md": command_line,

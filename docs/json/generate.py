@@ -20,6 +20,7 @@ import msgspec
 from canvasback.model import results
 from canvasback.model.access_policy import Statement
 from canvasback.model.finding import Finding
+from canvasback.model.results.pitr_run import PitrEvent
 from canvasback.model.results.watch import WatchEvent
 
 FOLDER = Path(__file__).parent
@@ -56,7 +57,8 @@ def schemas() -> dict[str, str]:
         if config.tag_field == "schema":
             name = str(config.tag).removeprefix("canvasback.").partition("/")[0]
             found[f"{name}.schema.json"] = json.dumps(_schema(kind), indent=2) + "\n"
-    found["watch.schema.json"] = json.dumps(_schema(WatchEvent), indent=2) + "\n"  # each line is one of these
+    for name, events in (("watch", WatchEvent), ("pitr-run", PitrEvent)):  # each line is one of these
+        found[f"{name}.schema.json"] = json.dumps(_schema(events), indent=2) + "\n"
     return found
 
 

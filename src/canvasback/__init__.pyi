@@ -18,6 +18,7 @@ from .model.commit import CommitSummary
 from .model.finding import Finding
 from .model.level import CheckLevel, RepairLevel, RestoreLevel, VerifyLevel
 from .model.progress import Progress
+from .model.recovery_target import Instruction
 from .model.results.attach import AttachResult
 from .model.results.backup import BackupResult
 from .model.results.check import CheckResult, Stretch, TableHealth
@@ -48,6 +49,21 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.pitr_forget import JudgedBase, PitrForgetResult
+from .model.results.pitr_list import ArchivedSystem, PitrListResult, RecoveryWindow
+from .model.results.pitr_restore import PitrRestoreResult
+from .model.results.pitr_run import (
+    ArchivingGoesOn,
+    ArchivingHeldUp,
+    BaseMade,
+    LogArchived,
+    PitrEvent,
+    PitrStarted,
+    PitrStopped,
+)
+from .model.results.pitr_setup import PitrSetupResult, SetupItem
+from .model.results.pitr_target import PitrTargetResult, ReachedArchive
+from .model.results.pitr_verify import PitrVerifyResult
 from .model.results.policy import PolicyResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
@@ -84,6 +100,13 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror import mirror
+from .verbs.pitr_forget import pitr_forget
+from .verbs.pitr_list import pitr_list
+from .verbs.pitr_restore.verb import pitr_restore
+from .verbs.pitr_run.verb import pitr_run
+from .verbs.pitr_setup import pitr_setup
+from .verbs.pitr_target import pitr_target
+from .verbs.pitr_verify import pitr_verify
 from .verbs.policy import policy
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
@@ -99,8 +122,12 @@ from .verbs.watch import watch
 
 __all__ = [
     "AccessDeniedError",
+    "ArchivedSystem",
+    "ArchivingGoesOn",
+    "ArchivingHeldUp",
     "AttachResult",
     "BackupResult",
+    "BaseMade",
     "CanvasbackError",
     "CatalogRepair",
     "Change",
@@ -118,6 +145,8 @@ __all__ = [
     "HealedFile",
     "HoldResult",
     "InitResult",
+    "Instruction",
+    "JudgedBase",
     "JudgedPoint",
     "KeyAddResult",
     "KeyListResult",
@@ -129,6 +158,7 @@ __all__ = [
     "ListResult",
     "LockResult",
     "LockedError",
+    "LogArchived",
     "Loss",
     "MirrorResult",
     "NoSpaceError",
@@ -139,6 +169,15 @@ __all__ = [
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
+    "PitrEvent",
+    "PitrForgetResult",
+    "PitrListResult",
+    "PitrRestoreResult",
+    "PitrSetupResult",
+    "PitrStarted",
+    "PitrStopped",
+    "PitrTargetResult",
+    "PitrVerifyResult",
     "PointHeld",
     "PointMade",
     "PointSummary",
@@ -148,7 +187,9 @@ __all__ = [
     "ProtectedPoint",
     "PruneResult",
     "RateLimit",
+    "ReachedArchive",
     "RecipientShown",
+    "RecoveryWindow",
     "RefusedError",
     "RepairLevel",
     "RepairResult",
@@ -164,6 +205,7 @@ __all__ = [
     "SalvagedCommit",
     "SalvagedTable",
     "Secrets",
+    "SetupItem",
     "ShowResult",
     "Side",
     "SnapshotRange",
@@ -205,6 +247,13 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "pitr_forget",
+    "pitr_list",
+    "pitr_restore",
+    "pitr_run",
+    "pitr_setup",
+    "pitr_target",
+    "pitr_verify",
     "policy",
     "prune",
     "repair",

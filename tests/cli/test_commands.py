@@ -30,8 +30,10 @@ COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
     "prune", "mirror", "repair", "lock", "policy", "key list", "key add", "key remove", "key rotate", "key sql",
+    "pitr target",
+    "pitr setup", "pitr run", "pitr list", "pitr verify", "pitr restore", "pitr forget",
 )  # fmt: skip
-STREAMS = {"watch"}
+STREAMS = {"watch", "pitr run"}
 """They print more than one document; their own tests look at them."""
 TYPES: dict[str, type[msgspec.Struct]] = {
     "init": canvasback.InitResult,
@@ -64,6 +66,12 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "key remove": canvasback.KeyRemoveResult,
     "key rotate": canvasback.KeyRotateResult,
     "key sql": canvasback.KeySqlResult,
+    "pitr target": canvasback.PitrTargetResult,
+    "pitr setup": canvasback.PitrSetupResult,
+    "pitr list": canvasback.PitrListResult,
+    "pitr verify": canvasback.PitrVerifyResult,
+    "pitr restore": canvasback.PitrRestoreResult,
+    "pitr forget": canvasback.PitrForgetResult,
 }
 
 

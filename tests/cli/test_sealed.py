@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import canvasback
-from tests.cli.running import Place, fails
+from tests.cli.running import Place, clean, fails
 from tests.oracle import read_lake
 from tests.sealing import Person
 
@@ -95,3 +97,16 @@ def test_what_is_wrong_with_keys_is_said_and_no_secret_with_it(place: Place) -> 
     said = fails(place, 2, "key-not-understood", "list", "-r", "sealed", CANVASBACK_IDENTITY=broken)
     assert owner.identity[20:50] not in said
     assert canvasback.Secrets([owner.identity]).__repr__() == "Secrets(1 identities, 0 passphrases)"
+
+
+def test_no_log_is_archived_in_a_sealed_repository(place: Place, tmp_path: Path) -> None:
+    owner = Person()
+    assert place.run("init", "sealed", "--lake", "lake/main.ducklake", "--recipient", owner.key).code == 0
+    history = tmp_path / "00000002.history"
+    history.write_text("1\t0/3000000\tno recovery target specified\n", "utf-8")
+    program = Path(sys.executable).parent / "canvasback-wal-push"
+    push = [program, "-r", str(place.folder / "sealed"), "--system", "7", str(history)]
+    ended = subprocess.run(push, capture_output=True, text=True, check=False, env=clean(place.folder))
+    assert ended.returncode == 1
+    assert "log-not-sealed" in ended.stderr
+    assert not (place.folder / "sealed" / "pitr").exists()

@@ -67,3 +67,9 @@ def cli() -> Callable[..., int]:
         return subprocess.run([sys.executable, "-m", "canvasback", *arguments], check=False).returncode
 
     return run
+
+
+@pytest.fixture(scope="session")
+def every_step(pytestconfig: pytest.Config) -> bool:
+    """Whether to take all of what `make test` takes samples of."""
+    return bool(pytestconfig.getoption("--every-step"))

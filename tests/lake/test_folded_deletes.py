@@ -10,6 +10,7 @@ import pytest
 import canvasback
 from tests import extension
 from tests.lake.builder import Lake, session
+from tests.lake.folded import two_files
 
 ROWS = 20_000
 
@@ -169,7 +170,8 @@ def test_flushed_deletes_without_a_newest_number_are_cut(tmp_path: Path) -> None
 
 def test_one_writer_s_deletes_of_several_files_are_not_doubted(tmp_path: Path) -> None:
     """Each commit's lost delete file is explained by the file that it was folded into."""
-    lake, truth = two_files(tmp_path, interleaved=False)
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    truth = two_files(lake, interleaved=False)
     lake.backup()
     for at in sorted(truth)[:-1]:
         out = tmp_path / f"{at}.ducklake"
@@ -180,7 +182,8 @@ def test_one_writer_s_deletes_of_several_files_are_not_doubted(tmp_path: Path) -
 
 def test_what_cannot_be_proved_is_said(tmp_path: Path) -> None:
     """Two writers deleted from two files at once, and both files were deleted from again."""
-    lake, truth = two_files(tmp_path, interleaved=True)
+    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    truth = two_files(lake, interleaved=True)
     lake.backup()
     restored = canvasback.restore(
         f"ducklake:{tmp_path}/m.ducklake", lake.repository, at_snapshot=5, data_path=str(tmp_path / "f"), dry_run=True
@@ -191,27 +194,3 @@ def test_what_cannot_be_proved_is_said(tmp_path: Path) -> None:
     [table] = [table for table in rewound.tables if table.table == "t"]
     assert table.then_fewest < truth[5] <= (table.then_most or 0)
     assert not table.exact
-
-
-def two_files(tmp_path: Path, *, interleaved: bool) -> tuple[Lake, dict[int, int]]:
-    """Make a lake with a table of two files, from each of which three commits deleted; and its rows by snapshot."""
-    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
-    truth: dict[int, int] = {}
-    with lake.session() as connection:
-        other = connection.cursor()
-        connection.execute("CREATE TABLE lake.t AS SELECT range::INTEGER AS i FROM range(1000)")
-        connection.execute("INSERT INTO lake.t SELECT range + 1000 FROM range(1000)")
-        for at, low in enumerate((0, 1000, 100, 1100, 200, 1200), 3):
-            statement = f"DELETE FROM lake.t WHERE i >= {low} AND i < {low + 100}"
-            if interleaved and at == 5:
-                other.execute("BEGIN")
-                other.execute(statement)
-                statement = "DELETE FROM lake.t WHERE i >= 1100 AND i < 1200"
-            elif interleaved and at == 6:
-                other.execute("COMMIT")
-                statement = ""
-            if statement:
-                connection.execute(statement)
-            truth[at] = len(connection.execute("SELECT i FROM lake.t").fetchall())
-        other.close()
-    return lake, truth

@@ -20,15 +20,16 @@ LEVELS = {
     "storage": 2,
     "catalog": 3,
     "repository": 3,
-    "datapath": 4,
-    "parquet": 5,
-    "history": 6,
-    "transfer": 7,
-    "checks": 8,
-    "verbs": 9,
-    "": 10,
-    "cli": 11,
-    "__main__": 12,
+    "postgres": 4,
+    "datapath": 5,
+    "parquet": 6,
+    "history": 7,
+    "transfer": 8,
+    "checks": 9,
+    "verbs": 10,
+    "": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 STORES = {"storage.local.store", "storage.bucket.store", "storage.http"}
 """The kinds of stores, which nobody above storage tells apart."""
@@ -297,7 +298,7 @@ def test_a_verb_on_another_is_noticed(name: str, text: str) -> None:
 
 
 def test_a_verb_may_rest_on_its_own_parts_and_on_what_is_below() -> None:
-    text = "from canvasback.verbs.heal.copies import Copies\nfrom canvasback.transfer import placement"
+    text = "from canvasback.checks.copies import Copies\nfrom canvasback.transfer import placement"
     assert other_verbs(Module("verbs.heal.verb", text)) == []
 
 

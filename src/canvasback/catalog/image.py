@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import duckdb
+import msgspec
 
 from canvasback.errors import LakeError
 from canvasback.model.manifest import CatalogRecord
@@ -23,6 +24,22 @@ def incomplete(message: str) -> LakeError:
         hint="Restore a point that was made before: run list, and name it in restore --replace. Without a backup, move "
         "the catalog aside and run salvage --new-catalog.",
     )
+
+
+class CommitRows(msgspec.Struct, frozen=True):
+    """What a server told of the transactions that made the snapshots, when it was read.
+
+    Attributes:
+        system: Its system identifier.
+        timeline: Its timeline.
+        after: A position in its log behind all of them; empty where it told none.
+        select: A SELECT of ``snapshot_id``, ``snapshot_time``, ``xid`` and ``committed``.
+    """
+
+    system: str
+    timeline: int
+    after: str
+    select: str
 
 
 class _Tables(dict[str, Relation]):
@@ -43,6 +60,8 @@ class Image:
         tables: The catalog's tables by name; what is not there is a `LakeError` (``catalog-incomplete``).
         record: What is known of the catalog besides its rows.
         stored: The tables as the catalog's own engine holds them.
+        stored_by: That engine.
+        commits: Which transactions made its snapshots; None where its engine has none, or did not tell.
         deletes: What somebody read of delete files: by snapshot and file, how many rows the file deletes then, the
             fewest and the most that can be.
     """
@@ -59,6 +78,8 @@ class Image:
         self.tables = _Tables(sorted(tables.items()))
         self.record = record
         self.stored: Mapping[str, Relation] = self.tables
+        self.stored_by = record.engine
+        self.commits: CommitRows | None = None
         self.deletes = {} if deletes is None else deletes
         self._on_close = on_close
         self._head: tuple[int, datetime, int] | None = None
@@ -81,14 +102,14 @@ class Image:
     def transformed(self, replaced: Mapping[str, Relation], record: CatalogRecord | None = None) -> Image:
         """The same image with some of its relations replaced. Closing either closes both."""
         image = Image(self.connection, {**self.tables, **replaced}, record or self.record, self._on_close, self.deletes)
-        image.stored = self.stored
+        image.stored, image.stored_by = self.stored, self.stored_by
         return image
 
     def without(self, table: str) -> Image:
         """The same image without one of its tables. Closing either closes both."""
         left = {name: relation for name, relation in self.tables.items() if name != table}
         image = Image(self.connection, left, self.record, self._on_close, self.deletes)
-        image.stored = self.stored
+        image.stored, image.stored_by = self.stored, self.stored_by
         return image
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

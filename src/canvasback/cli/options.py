@@ -23,6 +23,19 @@ DataPath = Annotated[
 ]
 Point = Annotated[str, typer.Argument(help="An id, a unique beginning of one, or latest.")]
 Lake = Annotated[str, typer.Argument(help="As in ATTACH: ducklake:main.ducklake, or a name from canvasback.toml.")]
+Stanza = Annotated[
+    str | None, typer.Option("--stanza", help="A stanza of pgBackRest that has the base backups and the log.")
+]
+BarmanServer = Annotated[
+    str | None, typer.Option("--barman-server", help="A server of Barman that has the base backups and the log.")
+]
+Bindir = Annotated[
+    str | None, typer.Option("--bindir", help="Where PostgreSQL's programs are, if not in the usual places.")
+]
+Slot = Annotated[str, typer.Option("--slot", help="The name of the replication slot.")]
+System = Annotated[
+    int | None, typer.Option("--system", help="The cluster's system identifier, where there are logs of several.")
+]
 LimitRate = Annotated[str | None, typer.Option("--limit-rate", help="Copy at most so many bytes per second: 50M, 1G.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 

@@ -29,6 +29,7 @@ VERBS = {
     "repoint": "Point a live catalog at another data path, which holds its files already.",
     "check": "See whether a live lake is sound, without writing to it.",
     "heal": "Put back what a live lake lost, and mend what is provably wrong in its catalog.",
+    "pitr": "Recover a catalog in PostgreSQL to an exact commit.",
     "salvage": "Win back commits that the catalog does not know, or a catalog that is lost.",
 }
 """Each verb, which is a module of `canvasback.cli.commands`, and what its command's docstring says it does.

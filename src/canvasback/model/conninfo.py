@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 _ITEM = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?=\s|$)\s*", re.DOTALL)
 _URI = re.compile(
-    r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?::[^@/?]*)?@)?(?P<hosts>[^@/?]*)(?:/(?P<dbname>[^@?]*))?(?:\?(?P<rest>.*))?",
+    r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@)?(?P<hosts>[^@/?]*)(?:/(?P<dbname>[^@?]*))?(?:\?(?P<rest>.*))?",
     re.DOTALL,
 )
 
@@ -37,6 +37,13 @@ def connection_string(items: Mapping[str, str]) -> str:
     """A connection string that says so."""
     escaped = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in items.items()}
     return " ".join(f"{key}='{value}'" for key, value in escaped.items())
+
+
+def password_of(text: str) -> str:
+    """The password that a connection string says; empty where it says none. It is not to be shown."""
+    found = _URI.fullmatch(text)
+    said = found["password"] if found is not None else None
+    return unquote(said) if said else (connection_items(text) or {}).get("password", "")
 
 
 def _of_uri(found: re.Match[str]) -> dict[str, str] | None:

@@ -12,6 +12,7 @@ import msgspec
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.deletes import DeletingCommits, FoldedFile, Span, folded_files
+from canvasback.catalog.reading.forgotten import by_its_log
 from canvasback.catalog.reading.lake_tables import table_names
 from canvasback.catalog.spec import SNAPSHOT_IDS
 from canvasback.datapath.file_sources import FileSource, FileSources
@@ -81,7 +82,8 @@ def deletes_then(image: Image, snapshot: int, files: Collection[int], sources: F
             str(names.get(table_id, f"table {table_id}")),
             f"whether snapshot {snapshot} showed {rows} of its rows cannot be told: DuckLake noted that a commit of "
             f"snapshots {span.first} to {span.last} deleted them, and not which",
-            "A point that was made at that very snapshot has the rows as they were: run list, and name it.",
+            "A point that was made at that very snapshot has the rows as they were: run list, and name it."
+            + by_its_log(image),
         )
         for table_id, (rows, span) in sorted(unsure.items())
     )

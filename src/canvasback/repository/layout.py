@@ -22,8 +22,9 @@ KEYS = "keys/"
 CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
+COMMITS = "pitr/map/"
 
-DOCUMENTS = (POINTS, LEASES, REGISTER)
+DOCUMENTS = (POINTS, LEASES, REGISTER, COMMITS)
 """What is sealed as documents in a sealed repository."""
 
 PROBE = f"{CATALOG}probe"
@@ -88,6 +89,11 @@ def register_name(number: int) -> str:
 def keys_name(number: int) -> str:
     """The name of the object of that number that has a sealed repository's keys."""
     return f"{KEYS}{number:010d}.json"
+
+
+def commits_name(number: int) -> str:
+    """The name of the object of that number that says where commits are in PostgreSQL's log."""
+    return f"{COMMITS}{number:010d}.json"
 
 
 def copy_name(path: str, *, elsewhere: bool) -> str:

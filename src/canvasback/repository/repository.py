@@ -128,6 +128,21 @@ def open_repository(stores: Stores, spelled: str) -> Repository:
     return Repository(inside, marker, recipients)
 
 
+def refuse_sealed(repository: Repository) -> None:
+    """See that what is archived besides points, and is not sealed, does not get into a sealed repository.
+
+    Raises:
+        RefusedError: It is sealed (``log-not-sealed``).
+    """
+    if repository.recipients is not None:
+        raise RefusedError(
+            "log-not-sealed",
+            f"{repository.store.url} is sealed, and what is archived of PostgreSQL's log is not: it has rows in it",
+            hint="Archive the log into a repository that is not sealed, at a place that nobody else reads; or encrypt "
+            "it by the archive of pgBackRest or Barman.",
+        )
+
+
 def create_repository(
     store: Store,
     lake_id: str,

@@ -41,8 +41,23 @@ def find_newest(store: Store, name: Callable[[int], str]) -> tuple[int, bytes]:
             return False  # S3 says so of what is not there to those who may not list
         return True
 
+    number = _highest(exists)
+    return number, seen[number]
+
+
+def newest_number(store: Store, name: Callable[[int], str]) -> int:
+    """The highest number that is there, or 0; for objects that are too large to be read on the way.
+
+    Args:
+        store: The repository.
+        name: The name of the object of a number.
+    """
+    return _highest(lambda number: store.stat(name(number)) is not None)
+
+
+def _highest(exists: Callable[[int], bool]) -> int:
     if not exists(1):
-        return 0, b""
+        return 0
     step = 1
     while exists(step * 2):
         step *= 2
@@ -51,4 +66,4 @@ def find_newest(store: Store, name: Callable[[int], str]) -> tuple[int, bytes]:
         step //= 2
         if exists(number + step):
             number += step
-    return number, seen[number]
+    return number

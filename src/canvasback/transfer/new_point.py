@@ -33,6 +33,7 @@ from canvasback.transfer.arrivals import Arrivals
 from canvasback.transfer.both_places import PlaceBeside
 from canvasback.transfer.catalog_chunks import save_catalog
 from canvasback.transfer.locked_point import lock_named, lock_point
+from canvasback.transfer.mapped_commits import map_commits
 from canvasback.transfer.planned_point import NothingNew, PlannedPoint, Request, plan_point
 
 _ATTEMPTS = 20
@@ -246,6 +247,7 @@ class Backup(msgspec.Struct):
         files, totals = arrivals.store(writer, previous.totals)
         run.progress.end()
         arrivals.report(planned.findings)
+        planned.findings.extend(map_commits(image, repository.store, run.now(), full=self.request.full))
         manifest = Manifest(
             self="",
             format=format_of(repository.store),

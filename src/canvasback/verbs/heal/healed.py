@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
+from canvasback.checks.copies import Healed
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.model.results.heal import HealedFile
 from canvasback.verbs.heal.merged import Merged
 
 _MERGED = "the files that were merged into it"
 """Where a file comes from that is written anew."""
-
-
-class Healed(msgspec.Struct, frozen=True):
-    """Files that were healed, or would be.
-
-    Attributes:
-        first: The first ones.
-        count: How many there are.
-        bytes: Bytes of those that were copied.
-    """
-
-    first: tuple[HealedFile, ...]
-    count: int
-    bytes: int
 
 
 def told_healed(copied: Healed, merged: Sequence[Merged], diagnosis: Diagnosis, most: int) -> Healed:

@@ -9,9 +9,9 @@ from canvasback.catalog.writing.loss_commit import Unreadable
 from canvasback.checks import WholeFiles
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import UNREADABLE
+from canvasback.checks.known_copies import KnownCopies
 from canvasback.model.relation import literal
 from canvasback.model.results.heal import Loss
-from canvasback.verbs.heal.known_copies import KnownCopies
 
 _ROWS = {"data": "record_count", "delete": "delete_count"}
 

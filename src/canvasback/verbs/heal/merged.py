@@ -22,6 +22,7 @@ from canvasback.catalog.reading.files import prefixes_select
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.catalog.writing.edits import Edit
 from canvasback.checks.damaged_files import DamagedFiles
+from canvasback.checks.known_copies import KnownCopies
 from canvasback.errors import CanvasbackError
 from canvasback.model.relation import file_literal
 from canvasback.parquet.file_end import footer_bytes
@@ -30,7 +31,6 @@ from canvasback.parquet.schema import field_ids, geography, has_geometries, know
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.locations import Stores
 from canvasback.storage.temporary import temporary_folder
-from canvasback.verbs.heal.known_copies import KnownCopies
 
 _SCHEDULED = "ducklake_files_scheduled_for_deletion"
 _PIECE = 1 << 20

@@ -13,8 +13,10 @@ from canvasback.catalog.writing.edits import edited, statements
 from canvasback.catalog.writing.loss_commit import Unreadable, loss_commit_edits
 from canvasback.catalog.writing.unchanged import expected_of
 from canvasback.checks import WholeFiles
+from canvasback.checks.copies import Copies, Healed
 from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.diagnosis import Diagnosis, Examiner
+from canvasback.checks.known_copies import KnownCopies
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
 from canvasback.datapath.damaged_file import aside_suffix
 from canvasback.datapath.opened_lake import open_lake
@@ -31,9 +33,7 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
 from canvasback.verbs.heal.catalog import planned_repairs, repair_file_rows, repair_rules
-from canvasback.verbs.heal.copies import Copies
-from canvasback.verbs.heal.healed import Healed, told_healed
-from canvasback.verbs.heal.known_copies import KnownCopies
+from canvasback.verbs.heal.healed import told_healed
 from canvasback.verbs.heal.leftovers import sweep_folders
 from canvasback.verbs.heal.losses import Losses
 from canvasback.verbs.heal.merged import Merged, find_merged, has_sources, without_copy, write_merged

@@ -13,6 +13,7 @@ from adbc_driver_manager.dbapi import Connection, Cursor
 
 from canvasback.catalog.engines.arrow import Loader, append, command, query
 from canvasback.catalog.engines.expected import Expected
+from canvasback.catalog.engines.postgres.commits import load_commits
 from canvasback.catalog.engines.postgres.pulse import SESSION, Pulse
 from canvasback.catalog.engines.postgres.session import connect, server_version
 from canvasback.catalog.engines.postgres.types import VALUES
@@ -41,7 +42,7 @@ class PostgresEngine:
 
     def __init__(self, lake: LakeName) -> None:
         self.lake = lake
-        self._pulse = Pulse(lake, lambda connection: _find_schema(connection, lake))
+        self._pulse = Pulse(lake, lambda connection: find_schema(connection, lake))
 
     def read(self) -> Image:
         """Read everything in one transaction that sees one instant and can write nothing."""
@@ -119,7 +120,7 @@ class PostgresEngine:
     def change(self, statements: Sequence[str], expected: Expected | None = None) -> None:
         """See `Engine.change`."""
         with connect(self.lake, read_only=False) as connection:
-            schema = _find_schema(connection, self.lake)
+            schema = find_schema(connection, self.lake)
             with connection.cursor() as cursor:
                 command(cursor, f"SET LOCAL search_path TO {identifier(schema)}")
                 # Every client's transaction begins with reading this table: none that goes on saw what was before.
@@ -147,13 +148,15 @@ class PostgresEngine:
         try:
             with connect(self.lake, read_only=True) as connection:
                 version = server_version(connection)
-                schema = _find_schema(connection, self.lake)
+                schema = find_schema(connection, self.lake)
                 tables = _describe(connection, schema)
                 # Somebody who flushes inlined rows drops their table, and has to wait for whoever reads it:
                 # so these are read first, and let go of at once.
                 self._load(connection, loader, schema, {n: t for n, t in tables.items() if n.startswith(_INLINED)})
                 self._load(connection, loader, schema, {n: t for n, t in tables.items() if n not in loader.loaded})
+                commits = load_commits(connection, loader, schema)
             image = _image(loader, tables, schema, f"PostgreSQL {version // 10_000}.{version % 10_000}", folder)
+            image.commits = commits
         except BaseException:
             loader.connection.close()
             raise
@@ -210,7 +213,8 @@ def _lake_types(loader: Loader, tables: dict[str, Relation]) -> LakeTypes:
     return LakeTypes(lake_columns(columns), begins)
 
 
-def _find_schema(connection: Connection, lake: LakeName) -> str:
+def find_schema(connection: Connection, lake: LakeName) -> str:
+    """The schema of the database that holds the catalog."""
     return choose_schema(_catalogs(connection, lake.schema), lake.schema, f"{lake} is a PostgreSQL database")
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import takewhile
 
+import msgspec
+
 from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import KINDS
 from canvasback.checks import WantedFiles, check_files
 from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.diagnosis import Diagnosis
 from canvasback.checks.kinds import MISSING, UNREADABLE
+from canvasback.checks.known_copies import KnownCopies
 from canvasback.checks.repository_files import refuse_damaged_lists
 from canvasback.datapath.damaged_file import aside_suffix
 from canvasback.errors import CorruptError, ObjectExistsError, StorageError
@@ -31,8 +34,6 @@ from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.destinations import list_places
 from canvasback.transfer.place import Placer
-from canvasback.verbs.heal.healed import Healed
-from canvasback.verbs.heal.known_copies import KnownCopies
 
 _OF_DAMAGED = "d.file_kind, d.file_id, d.table_id, d.place, d.code"
 _CURE = "See what is there; run heal again when it is settled."
@@ -40,6 +41,20 @@ _CURE = "See what is there; run heal again when it is settled."
 _UNPLACED = {"copy-failed", "file-appeared", "elsewhere-damaged"}
 _REMEMBERED = 1_000_000
 _FILES = {"file_kind": "VARCHAR", "file_id": "BIGINT"}
+
+
+class Healed(msgspec.Struct, frozen=True):
+    """Files that were healed, or would be.
+
+    Attributes:
+        first: The first ones.
+        count: How many there are.
+        bytes: Bytes of those that were copied.
+    """
+
+    first: tuple[HealedFile, ...]
+    count: int
+    bytes: int
 
 
 class Copies:

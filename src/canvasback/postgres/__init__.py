@@ -1,0 +1,1 @@
+"""PostgreSQL itself: its programs, and what they say. Nobody here knows of lakes."""

@@ -1,0 +1,1 @@
+"""pitr restore: a catalog in PostgreSQL comes back as of an exact commit. The verb is in `pitr_restore.verb`."""

@@ -1,0 +1,204 @@
+"""The log of real servers is archived through what befalls: never a false success, and it catches up by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import canvasback
+from canvasback.errors import LockedError, RefusedError, UsageError
+from canvasback.model.retention import Policy
+from canvasback.repository.archived_log import ArchivedLog
+from canvasback.repository.wal_object import wal_name
+from canvasback.storage.local.store import LocalStore
+from tests.clusters import Cluster, cluster, give, open_folder
+from tests.lake.builder import session
+from tests.lake.pitr_lake import PitrLake, Running, pitr_lake
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as made:
+        yield made
+
+
+def log(lake: PitrLake) -> ArchivedLog:
+    return ArchivedLog(LocalStore(f"{lake.repository}/"), lake.cluster.system)
+
+
+def newest(lake: PitrLake, **target: object) -> canvasback.PitrRestoreResult:
+    """Recover into a catalog in DuckDB, and answer what came."""
+    catalog = lake.folder / "exported.ducklake"
+    catalog.unlink(missing_ok=True)
+    settings: dict[str, object] = {"bindir": lake.bindir, "export": f"ducklake:{catalog}"}
+    settings |= target or {"latest": True}
+    return canvasback.pitr_restore(lake.attach, lake.repository, **settings)  # type: ignore[arg-type]
+
+
+def receiver(lake: PitrLake) -> int:
+    """The process that receives the log."""
+    [pid] = [
+        int(entry)
+        for entry in os.listdir("/proc")
+        if entry.isdecimal()
+        and f"--directory={lake.folder}/spool".encode() in Path(f"/proc/{entry}/cmdline").read_bytes()
+    ]
+    return pid
+
+
+def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
+    folder: Path, *, every_step: bool
+) -> None:
+    """The server is killed, and its data is gone: what had answered is in the spool, or in the repository."""
+    commits = 500 if every_step else 40
+    with pitr_lake(folder, 18, "synchronous_standby_names=canvasback", "synchronous_commit=local") as lake:
+        lake.commit("CREATE TABLE lake.t (i INTEGER)")
+        with Running(lake, synchronous=True, part_every=3600.0) as run:
+            run.wait_for_base()
+            run.wait(lambda: "sync" in lake.cluster.psql("SELECT sync_state FROM pg_stat_replication"))
+            lake.cluster.psql("ALTER DATABASE lake SET synchronous_commit = on")
+            with session(lake.attach) as connection:
+                for number in range(commits):
+                    connection.execute(f"INSERT INTO lake.t VALUES ({number})")
+            lake.cluster.kill()
+            shutil.rmtree(lake.cluster.data)
+        assert run.error is None
+        assert newest(lake).snapshot_id == commits + 1
+
+
+def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+            with Running(lake) as second:
+                second.wait(lambda: second.error is not None)
+            assert isinstance(second.error, LockedError)
+            # The receiver is killed, and comes back.
+            os.kill(receiver(lake), signal.SIGKILL)
+            run.wait(lambda: any(event.what == "receiver" for event in run.told(canvasback.ArchivingGoesOn)))
+            # The repository cannot be reached: the log waits in the spool.
+            os.rename(lake.repository, f"{lake.repository}-away")
+            lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            last = lake.commit("INSERT INTO lake.t SELECT i FROM range(100) r(i)")
+            lake.cluster.psql("SELECT pg_switch_wal()")
+            run.wait(lambda: any(event.what == "log" for event in run.told(canvasback.ArchivingHeldUp)))
+            os.rename(f"{lake.repository}-away", lake.repository)
+            # The server is killed, and comes back.
+            lake.cluster.kill()
+            lake.cluster.start()
+            run.wait_for_snapshot(last, lake.cluster)
+        assert run.error is None
+        assert [event.what for event in run.told(canvasback.ArchivingHeldUp)]
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
+
+
+def test_another_content_under_a_name_ends_it(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+        before = log(lake).held().segments
+        size = len(log(lake).get(before[-1]) or b"")
+        following = f"{before[-1][:16]}{int(before[-1][16:], 16) + 1:08X}"
+        content = bytearray(log(lake).get(before[-1]) or b"")
+        content[8:16] = (int(following[16:], 16) * size).to_bytes(8, "little")
+        for part in log(lake).held().parts:
+            log(lake).delete(part.file)
+        assert log(lake).put(following, bytes(content))
+        with Running(lake) as run:
+            lake.cluster.psql("CREATE TABLE t (i INTEGER)")
+            lake.cluster.psql("SELECT pg_switch_wal()")
+            run.wait(lambda: run.error is not None)
+        assert isinstance(run.error, RefusedError)
+        assert run.error.code == "wal-differs"
+        # What is not archived is not lost: it stays in the spool.
+        assert following in os.listdir(f"{lake.folder}/spool")
+
+
+def test_a_failover_begins_a_timeline_and_both_can_be_recovered(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+            first = lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            lost = lake.commit("INSERT INTO lake.t VALUES (1)")
+            run.wait_for_snapshot(lost, lake.cluster)
+        lake.cluster.stop()
+        result = newest(lake, to_snapshot=first, pgdata=str(folder / "second"), export=None)
+        assert (result.snapshot_id, result.timeline) == (first, 1)
+        give(folder / "second")
+        lake.cluster = Cluster(folder, 18, name="second")
+        lake.cluster.start()
+        shutil.rmtree(f"{lake.folder}/spool")  # another machine
+        with Running(lake) as run:
+            again = lake.commit("INSERT INTO lake.t VALUES (2)")
+            assert again == lost  # the same number, on another line of history
+            run.wait_for_snapshot(again, lake.cluster)
+        [system] = canvasback.pitr_list(lake.repository).systems
+        assert system.timelines == (1, 2)
+        assert canvasback.pitr_verify(lake.repository).findings == ()
+        found = newest(lake)
+        assert (found.snapshot_id, found.timeline) == (again, 2)
+        with session(f"ducklake:{folder}/exported.ducklake") as connection:
+            assert connection.execute("FROM lake.t").fetchall() == [(2,)]
+
+
+def test_base_backups_go_with_the_log_that_only_they_need(folder: Path) -> None:
+    with pitr_lake(folder, 18, "summarize_wal=on") as lake:
+        with Running(lake, base_every=0.5, incremental=1) as run:
+            run.wait_for_base(1)
+            lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            lake.cluster.psql("SELECT pg_switch_wal()")
+            run.wait_for_base(4)
+            last = lake.commit("INSERT INTO lake.t VALUES (1)")
+            run.wait_for_snapshot(last, lake.cluster)
+        windows = canvasback.pitr_list(lake.repository).systems[0].windows
+        parents = [bool(window.parent) for window in windows]
+        assert parents[:4] == [False, True, False, True]
+        # A chain of two comes back.
+        assert newest(lake, to_snapshot=last).snapshot_id == last
+        planned = canvasback.pitr_forget(lake.repository, policy=Policy(keep_last=1), dry_run=True)
+        assert planned.deleted_bases >= 2
+        assert len(canvasback.pitr_list(lake.repository).systems[0].windows) == len(windows)
+        done = canvasback.pitr_forget(lake.repository, policy=Policy(keep_last=1))
+        assert (done.steps, done.locked) == (planned.steps, 0)
+        left = canvasback.pitr_list(lake.repository).systems[0].windows
+        assert [window.base for window in left] == [one.base for one in done.bases if one.reasons]
+        assert left[0].parent == ""
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake).snapshot_id == last
+        with pytest.raises(UsageError, match="keeps-nothing"):
+            canvasback.pitr_forget(lake.repository, policy=Policy())
+
+
+def test_a_server_is_set_up(folder: Path) -> None:
+    with cluster(folder, 18, "wal_level=minimal", "max_wal_senders=0") as made:
+        made.psql("CREATE ROLE writer LOGIN; CREATE DATABASE lake")
+        lake = f"ducklake:postgres:{made.conninfo()}"
+        bindir = str(made.bin)
+        found = canvasback.pitr_setup(lake, bindir=bindir)
+        states = {item.name: item.state for item in found.items}
+        assert not found.ready
+        assert (states["wal_level"], states["max_wal_senders"]) == ("missing", "missing")
+        assert (states["max_slot_wal_keep_size"], states["summarize_wal"]) == ("advised", "advised")
+        made.stop()
+        made.start()
+        weak = canvasback.pitr_setup(lake.replace("user=postgres", "user=writer"), bindir=bindir)
+        assert {item.name for item in weak.items if item.state == "missing"} == {
+            "the right to replicate", "a connection for replication",
+        }  # fmt: skip
+        done = canvasback.pitr_setup(lake, synchronous=True, apply=True, bindir=bindir)
+        assert done.ready
+        assert any("pg_create_physical_replication_slot" in sql for sql in done.applied)
+        again = canvasback.pitr_setup(lake, synchronous=True, bindir=bindir)
+        assert [item.name for item in again.items if item.state != "ok"] == []
+        with pytest.raises(UsageError, match="not-postgres"):
+            canvasback.pitr_setup("ducklake:x.ducklake")
+
+
+def test_an_object_of_the_log_is_named_after_its_file() -> None:
+    assert wal_name(7, "0000000200000000000000AB") == "pitr/7/wal/00000002/0000000200000000000000AB.zst"
