@@ -34,13 +34,25 @@ class Kept:
             make: Makes something in the folder that it is given, and answers what tests need to know of it. It has to
                 be one function, not one made anew for each test.
         """
+        folder = self._folder(make)
+        shutil.rmtree(folder / "place")
+        shutil.copytree(folder / "as made", folder / "place", symlinks=True)
+        made: Made = copy.deepcopy(self._made[make][1])  # type: ignore[assignment]
+        return made
+
+    def copy(self, make: Callable[[Path], object], to: Path) -> None:
+        """Copy what a function has made to another folder: for what does not say where it is, or can be told.
+
+        Args:
+            make: See `again`.
+            to: The folder, which exists.
+        """
+        shutil.copytree(self._folder(make) / "as made", to, symlinks=True, dirs_exist_ok=True)
+
+    def _folder(self, make: Callable[[Path], object]) -> Path:
         if make not in self._made:
             folder = self._factory.mktemp("kept")
             (folder / "place").mkdir()
             self._made[make] = folder, make(folder / "place")
             shutil.copytree(folder / "place", folder / "as made", symlinks=True)
-        else:
-            shutil.rmtree(self._made[make][0] / "place")
-            shutil.copytree(self._made[make][0] / "as made", self._made[make][0] / "place", symlinks=True)
-        made: Made = copy.deepcopy(self._made[make][1])  # type: ignore[assignment]
-        return made
+        return self._made[make][0]
