@@ -40,6 +40,40 @@ class Cloud(msgspec.Struct, frozen=True):
         return Stores({f"{SCHEMES[self.kind]}://": msgspec.structs.replace(self.options, **changes)})
 
 
+class KeptObjects:
+    """The objects of some places as they were when this was made, to be put back after a test.
+
+    Args:
+        stores: Opens the places.
+        places: Their URLs.
+    """
+
+    def __init__(self, stores: Stores, *places: str) -> None:
+        self._contents = {
+            place: {stat.name: stores.open(place).get(stat.name) for stat in stores.open(place).list("")}
+            for place in places
+        }
+        self._tags = {place: _tags(stores, place) for place in places}
+
+    def again(self, stores: Stores) -> None:
+        """Delete what was added, and write again what was changed or deleted."""
+        for place, contents in self._contents.items():
+            store, there = stores.open(place), _tags(stores, place)
+            changed = {name for name in contents if there.get(name) != self._tags[place][name]}
+            for name in there.keys() - contents.keys() | changed & there.keys():
+                store.delete(name)
+            for name in changed:
+                store.put_new(name, contents[name])
+            if changed:
+                self._tags[place] = _tags(stores, place)
+
+
+def _tags(stores: Stores, place: str) -> dict[str, str]:
+    tags = {stat.name: stat.etag for stat in stores.open(place).list("")}
+    assert all(tags.values())
+    return tags
+
+
 def cloud(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, endpoint: str = "") -> Cloud:
     """A cloud whose credentials stand in the environment, as a user's do.
 

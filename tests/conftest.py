@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from tests.costs import Costs
+from tests.kept import Kept
 from tests.object_servers import Azurite, FakeGcs, Ministack, azurite, fake_gcs, ministack
 from tests.oracle import READERS
 from tests.other_servers import ceph_rgw, moto
@@ -64,6 +66,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
 
 
+def pytest_collection_finish() -> None:
+    """Let Python's collector pass over all that is here by now: to look at it again and again takes a tenth of all."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_sessionfinish() -> None:
     """End what the oracle keeps running: a worker of pytest-xdist is not always given the time to."""
     READERS.close()
@@ -73,6 +81,12 @@ def _shares(item: pytest.Item) -> bool:
     """Whether a test uses what its module makes once: in another process it would be made once more."""
     known: dict[str, Any] = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
     return any(fixtures[-1].scope == "module" for fixtures in known.values())
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """What many tests begin with."""
+    return Kept(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,8 @@ class Ministack(Server):
     def client(self, service: str = "s3", endpoint: str = "", key: str = "test", secret: str = "test") -> Any:  # noqa: S107
         """A botocore client that tries once; the endpoint may be a proxy's. Whoever asks closes it."""
         from botocore.config import Config  # noqa: PLC0415 - importing all three clouds' libraries takes a second
-        from botocore.session import Session  # noqa: PLC0415
 
-        return Session().create_client(
+        return _session().create_client(
             service,
             region_name="us-east-1",
             endpoint_url=endpoint or self.endpoint,
@@ -55,6 +55,14 @@ class Ministack(Server):
         """Make a bucket; one in which objects can be locked has versions."""
         with closing(self.client()) as client:
             client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
+
+
+@cache
+def _session() -> Any:
+    """A session of botocore, which keeps what it reads to make a client: that takes a tenth of a second."""
+    from botocore.session import Session  # noqa: PLC0415
+
+    return Session()
 
 
 class Azurite(Server):

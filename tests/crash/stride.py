@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_PUBLISHES = re.compile(r"after (link|fsync|syncfs|rename|replace|change|back_up|statement (BEGIN|COMMIT)\b)")
-"""What makes something durable or visible: a lease, a manifest, a file in its place, a catalog, a transaction."""
+_PUBLISHES = re.compile(r"after (link|fsync|syncfs|rename|replace|change|back_up|statement COMMIT\b)")
+"""What makes something durable or visible: a lease, a manifest, a file in its place, a catalog, a transaction's end.
+
+Its begin does not: whoever is killed then leaves what was there before, as in the midst of it.
+"""
 _HALF = re.compile(r"half of \w+ [^/]*/[^/]*")
 
 

@@ -1,7 +1,7 @@
 """Backup, restore, rewind, mirror and repair, killed by SIGKILL at the steps by which they change what is on disk.
 
 `make test` kills before and after whatever makes something durable or visible (leases, files in their places, the
-flush, the manifest, the catalog, each transaction's begin and end), at the first write in each folder that is torn, and
+flush, the manifest, the catalog, each transaction's end), at the first write in each folder that is torn, and
 at every eighth of the other steps, which are the same steps again for other chunks, files and tables. `make soak` kills
 at every step, and between any two statements of a transaction.
 """

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from tests.lake.judged_before import states
+
 __all__ = ["wrong_answers"]
 
 _COPY = "answers_of_the_copy"
@@ -47,7 +49,9 @@ class _Asked:
         return not any(word in self.type for word in _WITHOUT_ORDER)
 
 
-def wrong_answers(connection: duckdb.DuckDBPyConnection, lake: str = "lake", *, thorough: bool = True) -> list[str]:
+def wrong_answers(
+    connection: duckdb.DuckDBPyConnection, lake: str = "lake", *, thorough: bool = True, passed: set[str] | None = None
+) -> list[str]:
     """Compare what every table of an attached lake answers with what a copy of it answers.
 
     Asked are counts of all rows and of NULLs, `min`, `max`, groups, sums, and how many rows are equal, less or greater
@@ -58,6 +62,8 @@ def wrong_answers(connection: duckdb.DuckDBPyConnection, lake: str = "lake", *, 
         connection: Has the lake attached.
         lake: The name under which it is.
         thorough: Whether all is asked, or of each column just what finds bounds that are too narrow or too wide.
+        passed: The states of tables, as `tests.lake.judged_before` tells them, that have answered rightly: these are
+            not asked again, and others that do are added.
 
     Returns:
         One line for each answer that is not right.
@@ -65,13 +71,18 @@ def wrong_answers(connection: duckdb.DuckDBPyConnection, lake: str = "lake", *, 
     tables = connection.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY ALL", [lake]
     ).fetchall()
-    return [
-        line
-        for schema, table in tables
-        for line in _wrong(
-            connection, ".".join(map(_quoted, (lake, schema, table))), f"{schema}.{table}", thorough=thorough
-        )
-    ]
+    known = states(connection, lake) if passed is not None else {}
+    wrong = []
+    for schema, table in tables:
+        state = known.get((schema, table))
+        if passed is not None and state in passed:
+            continue
+        quoted = ".".join(map(_quoted, (lake, schema, table)))
+        found = [*_wrong(connection, quoted, f"{schema}.{table}", thorough=thorough)]
+        if passed is not None and state is not None and not found:
+            passed.add(state)
+        wrong += found
+    return wrong
 
 
 def _wrong(connection: duckdb.DuckDBPyConnection, table: str, name: str, *, thorough: bool) -> Iterator[str]:

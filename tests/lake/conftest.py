@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from tests.lake.builder import Lake
@@ -16,14 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.kept import Kept
     from tests.postgres import Server
 
 
+INLINED = ("DATA_INLINING_ROW_LIMIT 5",)
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(kept: Kept, tmp_path: Path) -> Lake:
     """A lake with two tables, seven files that compaction can merge in part, deletes and inlined rows."""
-    made = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 5",))
-    made.run(
+    kept.copy(write, tmp_path)
+    lake = Lake(tmp_path / "lake", options=INLINED)
+    with duckdb.connect(str(lake.catalog)) as catalog:  # where its files are is all that it says of its place
+        catalog.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [lake.data_path])
+    return lake
+
+
+def write(folder: Path) -> None:
+    """Write the lake."""
+    Lake(folder / "lake", options=INLINED).run(
         "CREATE TABLE lake.t (i INTEGER, s VARCHAR)",
         "INSERT INTO lake.t SELECT i, 'one ' || i FROM range(20) r(i)",
         "INSERT INTO lake.t SELECT i, 'two ' || i FROM range(20, 50) r(i)",
@@ -34,7 +47,6 @@ def lake(tmp_path: Path) -> Lake:
         "INSERT INTO lake.u SELECT DATE '2026-01-01' + (i % 2)::INTEGER, i FROM range(10, 30) r(i)",
         "INSERT INTO lake.t VALUES (1000, 'inlined'), (1001, NULL)",
     )
-    return made
 
 
 @pytest.fixture

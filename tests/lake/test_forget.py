@@ -15,6 +15,7 @@ from canvasback.repository.reachability import Reachability
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
 from canvasback.storage.reach import reach_of
+from tests.kept import Kept
 from tests.lake.builder import Lake, read
 from tests.lake.saved import ENGINES, Engine, attach_string
 from tests.postgres import Server
@@ -25,9 +26,13 @@ CLEAN = "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)"
 
 
 @pytest.fixture
-def grown(tmp_path: Path) -> Lake:
+def grown(kept: Kept) -> Lake:
     """Four points: of a table, of a second one, of what is left without that one's history, and of more rows."""
-    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    return kept.again(make)
+
+
+def make(folder: Path) -> Lake:
+    lake = Lake(folder / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     grow(lake)
     return lake
 

@@ -34,7 +34,7 @@ SCRIPT = Path(__file__).with_name("busy_writers.py")
 
 
 def seconds() -> float:
-    return 60.0 if settings.get_current_profile_name() == "soak" else 4.0
+    return 60.0 if settings.get_current_profile_name() == "soak" else 2.0
 
 
 def work(attach: str, data: Path, writers: int, meanwhile: Callable[[], object]) -> dict[str, Any]:

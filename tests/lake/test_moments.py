@@ -14,6 +14,7 @@ from canvasback.history.point_history import open_history
 from canvasback.model.moment import Moment
 from canvasback.repository.points import find_point
 from canvasback.storage.local.store import LocalStore
+from tests.kept import Kept
 from tests.lake.builder import Lake
 
 
@@ -26,19 +27,24 @@ def held(lake: Lake, moment: int | datetime, point: str | None = None) -> Held:
 
 
 @pytest.fixture
-def told(new_lake: Lake) -> Lake:
+def told(kept: Kept) -> Lake:
     """Points at the snapshots 2, 4 and 6, the last after the expiry of 3 and 4."""
-    new_lake.run("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1)")
-    new_lake.backup()
-    new_lake.run("INSERT INTO lake.t VALUES (2)", "INSERT INTO lake.t VALUES (3)")
-    new_lake.backup()
-    new_lake.run(
+    return kept.again(tell)
+
+
+def tell(folder: Path) -> Lake:
+    lake = Lake(folder / "lake")
+    lake.run("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t VALUES (1)")
+    lake.backup()
+    lake.run("INSERT INTO lake.t VALUES (2)", "INSERT INTO lake.t VALUES (3)")
+    lake.backup()
+    lake.run(
         "INSERT INTO lake.t VALUES (4)",
         "INSERT INTO lake.t VALUES (5)",
         "CALL ducklake_expire_snapshots('lake', versions => [3, 4])",
     )
-    new_lake.backup()
-    return new_lake
+    lake.backup()
+    return lake
 
 
 def test_the_oldest_point_that_holds_a_snapshot_is_taken(told: Lake) -> None:

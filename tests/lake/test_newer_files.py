@@ -10,14 +10,19 @@ import pytest
 
 import canvasback
 from tests.clouds import Cloud, cloud
+from tests.kept import Kept
 from tests.lake.builder import Lake
 from tests.lake.cloud_lakes import head, session, write
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Lake:
+def plain(kept: Kept) -> Lake:
     """A lake with two points, of snapshots 2 and 4; the later commits wrote two files."""
-    lake = Lake(tmp_path / "plain")
+    return kept.again(make)
+
+
+def make(folder: Path) -> Lake:
+    lake = Lake(folder / "plain")
     lake.run("CREATE TABLE lake.t (i INTEGER)", "INSERT INTO lake.t SELECT * FROM range(20)")
     lake.backup()
     lake.run(*("INSERT INTO lake.t SELECT * FROM range(30)",) * 2)

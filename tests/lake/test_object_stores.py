@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,7 @@ import pytest
 
 import canvasback
 from canvasback import Stores
-from tests.clouds import Cloud, cloud
+from tests.clouds import Cloud, KeptObjects, cloud
 from tests.interrupted import Clock
 from tests.lake.cloud_lakes import HISTORY, Truth, comparable, read, session, write
 
@@ -54,10 +55,34 @@ class Backed:
     def is_whole(self, attach: str) -> None:
         assert self.read(attach) == comparable(self.truth)
 
+    def again(self, where: Cloud, folder: Path) -> Backed:
+        """The same with its catalog in another folder."""
+        other = copy.copy(self)
+        other.cloud, other.stores = where, where.stores()
+        other.catalog = folder / "main.ducklake"
+        other.attach = f"ducklake:{other.catalog}"
+        return other
+
+
+Once = dict[str, tuple[Backed, bytes, KeptObjects]]
+
+
+@pytest.fixture(scope="session")
+def backed_once() -> Once:
+    """By kind of cloud: a lake that was backed up, its catalog, and its objects with those of the repository."""
+    return {}
+
 
 @pytest.fixture
-def backed(where: Cloud, tmp_path: Path) -> Backed:
-    return Backed(where, tmp_path)
+def backed(where: Cloud, tmp_path: Path, backed_once: Once) -> Backed:
+    if where.kind not in backed_once:
+        made = Backed(where, tmp_path)
+        objects = KeptObjects(made.stores, made.data_path, made.repository)
+        backed_once[where.kind] = made, made.catalog.read_bytes(), objects
+    made, catalog, objects = backed_once[where.kind]
+    objects.again(where.stores())
+    (tmp_path / "main.ducklake").write_bytes(catalog)
+    return made.again(where, tmp_path)
 
 
 def test_the_bucket_is_lost_and_comes_back_in_place(backed: Backed) -> None:

@@ -17,6 +17,7 @@ from canvasback.repository.register import find_register
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Stat
 from tests.interrupted import Clock, interrupted
+from tests.kept import Kept
 from tests.lake.builder import Contents, Lake, read
 from tests.lake.values import tree_of
 
@@ -39,25 +40,29 @@ def restored(lake: Lake, point: str, folder: Path) -> Contents:
 
 
 @pytest.fixture
-def told(new_lake: Lake) -> tuple[Lake, list[Contents]]:
+def told(kept: Kept) -> tuple[Lake, list[Contents]]:
     """Three points; what the first holds is no more in the others: its table was dropped, expired and cleaned up."""
-    truth = []
-    new_lake.options = ("DATA_INLINING_ROW_LIMIT 0",)
-    new_lake.run("CREATE TABLE lake.gone AS SELECT range AS i FROM range(1000)", "CREATE TABLE lake.t (i INTEGER)")
-    new_lake.backup()
-    truth.append(new_lake.read())
-    new_lake.run(
+    return kept.again(tell)
+
+
+def tell(folder: Path) -> tuple[Lake, list[Contents]]:
+    """Write and save it; what each point holds."""
+    lake, truth = Lake(folder / "lake", options=("DATA_INLINING_ROW_LIMIT 0",)), []
+    lake.run("CREATE TABLE lake.gone AS SELECT range AS i FROM range(1000)", "CREATE TABLE lake.t (i INTEGER)")
+    lake.backup()
+    truth.append(lake.read())
+    lake.run(
         "DROP TABLE lake.gone",
         "INSERT INTO lake.t VALUES (1)",
         "CALL ducklake_expire_snapshots('lake', older_than => now())",
         "CALL ducklake_cleanup_old_files('lake', cleanup_all => true)",
     )
-    new_lake.backup()
-    truth.append(new_lake.read())
-    new_lake.run("INSERT INTO lake.t VALUES (2)")
-    new_lake.backup()
-    truth.append(new_lake.read())
-    return new_lake, truth
+    lake.backup()
+    truth.append(lake.read())
+    lake.run("INSERT INTO lake.t VALUES (2)")
+    lake.backup()
+    truth.append(lake.read())
+    return lake, truth
 
 
 def test_what_only_forgotten_points_name_goes_and_the_others_stay_whole(

@@ -20,6 +20,7 @@ from canvasback.repository.leases import find_newest, hold_lease
 from canvasback.repository.points import read_point
 from canvasback.storage.local.store import LocalStore
 from tests.clouds import cloud
+from tests.kept import Kept
 from tests.lake.builder import Lake, read
 from tests.lake.damage import remove, spoil
 from tests.lake.test_mirror import failing_at, is_whole, objects_of
@@ -32,15 +33,26 @@ def shorten(path: Path) -> None:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def lake(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake with two points, which have objects of every kind, and a mirror of its repository."""
     monkeypatch.setattr(layout, "INLINE_CHUNKS", 1)
-    lake = Lake(tmp_path / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
+    return kept.again(make)
+
+
+@pytest.fixture
+def tmp_path(lake: Lake) -> Path:
+    """Where all of it is."""
+    return lake.folder.parent
+
+
+def make(folder: Path) -> Lake:
+    """Write it."""
+    lake = Lake(folder / "lake", options=("DATA_INLINING_ROW_LIMIT 0",))
     lake.run("CREATE TABLE lake.t (i INTEGER)", *(f"INSERT INTO lake.t VALUES ({i})" for i in range(12)))
     lake.run(
         "CREATE TABLE lake.h (k INTEGER)",
-        f"COPY (SELECT range::INTEGER AS k FROM range(30)) TO {literal(f'{tmp_path}/outside.parquet')}",
-        f"CALL ducklake_add_data_files('lake', 'h', {literal(f'{tmp_path}/outside.parquet')})",
+        f"COPY (SELECT range::INTEGER AS k FROM range(30)) TO {literal(f'{folder}/outside.parquet')}",
+        f"CALL ducklake_add_data_files('lake', 'h', {literal(f'{folder}/outside.parquet')})",
     )
     canvasback.init(lake.attach, lake.repository)
     marker = Path(lake.repository) / layout.MARKER

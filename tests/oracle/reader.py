@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Head = dict[str, dict[str, Any]]
 
+PASSED: set[str] = set()
+"""The states of tables that this process has judged, and that answered rightly."""
+
 
 class Lake:
     """How to attach one lake, as `lake`.
@@ -145,7 +148,7 @@ def judge(connection: duckdb.DuckDBPyConnection) -> None:
     Raises:
         RuntimeError: It does not.
     """
-    wrong = wrong_answers(connection, thorough=False)
+    wrong = wrong_answers(connection, thorough=False, passed=PASSED)
     if wrong:
         message = "wrong answers: " + "; ".join(wrong)
         raise RuntimeError(message)
