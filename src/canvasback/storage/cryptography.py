@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+from glob import glob
 from importlib import resources
 
 import duckdb
@@ -18,8 +18,8 @@ _EXTENSION = "httpfs"
 def load_cryptography(connection: duckdb.DuckDBPyConnection) -> None:
     """Let a connection write encrypted Parquet.
 
-    The extension is taken from where it was installed, or from the package ``duckdb-extension-httpfs``; else DuckDB
-    fetches it.
+    The extension is taken from where it was installed, or from the package ``duckdb-extension-httpfs`` or
+    ``duckdb-ext-httpfs``; else DuckDB fetches it.
 
     Raises:
         LakeError: It is nowhere (``cryptography-missing``).
@@ -40,9 +40,11 @@ def load_cryptography(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _packaged() -> list[str]:
-    with contextlib.suppress(ModuleNotFoundError):
-        package = resources.files(f"duckdb_extension_{_EXTENSION}")
-        path = f"{package}/extensions/v{duckdb.__version__}/{_EXTENSION}.duckdb_extension"
-        if os.path.exists(path):
-            return [f"LOAD {literal(path)}"]
-    return []
+    """How to load it from a package of Python's: each family of them has its own folders."""
+    found: list[str] = []
+    for package in (f"duckdb_extension_{_EXTENSION}", "duckdb_ext"):
+        with contextlib.suppress(ModuleNotFoundError):
+            folder = f"{resources.files(package)}/extensions/v{duckdb.__version__}"
+            files = glob(f"{folder}/**/{_EXTENSION}.duckdb_extension", recursive=True)
+            found += [f"LOAD {literal(file)}" for file in files]
+    return found
