@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,12 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 import canvasback
-from canvasback import CanvasbackError, OutageStarted, Policy, Stores
+from canvasback import CanvasbackError, OutageStarted, Policy, RepositoryError, Stores
 from canvasback.model.register import Register
 from canvasback.repository.leases import find_newest, latest_of
 from canvasback.repository.points import stored_points
 from canvasback.repository.register import find_register
+from canvasback.repository.repository import open_repository
 from canvasback.repository.withdrawn import is_withdrawn
 from canvasback.storage.store import Store
 from tests.interrupted import DEEDS, OPERATIONS, Clock, interrupted
@@ -152,7 +153,10 @@ class Places:
         self.by_policy = False
 
     def store(self, number: int) -> Store:
-        """One of the places."""
+        """One of the places, with its contents as they were before they were sealed."""
+        if self.stores.secrets:
+            with suppress(RepositoryError):
+                return open_repository(self.stores, self.urls[number]).store
         return self.stores.open(self.urls[number])
 
     def look(self, number: int) -> Look:

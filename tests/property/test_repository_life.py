@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import strategies as st
@@ -34,6 +34,7 @@ from tests.interrupted import Clock
 from tests.lake.builder import Contents, Lake
 from tests.property.lives import SOAK, lives
 from tests.property.repository_runs import Held, Look, Places, Run, held_up, killed, runs, snapshot_of
+from tests.sealing import Person
 from tests.store_times import StoreTimes
 
 GRACE = timedelta(days=7)
@@ -95,6 +96,8 @@ class RepositoryLife(RuleBasedStateMachine):
     saved: ClassVar[SavedLake]
     folder: ClassVar[Path]
     cloud: ClassVar[Cloud | None] = None
+    owner: ClassVar[Person | None] = None
+    """For whom it is sealed; None if it is not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +112,7 @@ class RepositoryLife(RuleBasedStateMachine):
             become=self.saved.become,
             truth=self.saved.truth,
             urls=(f"{root}first/", f"{root}second/"),
-            stores=self.cloud.stores() if self.cloud is not None else Stores(),
+            stores=self.cloud.stores() if self.cloud is not None else self.owner.stores if self.owner else Stores(),
             kind=ObjectStore if self.cloud is not None else LocalStore,
             clock=clock,
             times=StoreTimes(clock, timedelta(minutes=len(str(folder)) % 3 - 1)),
@@ -121,7 +124,9 @@ class RepositoryLife(RuleBasedStateMachine):
         self.places = places
         self.pruned: set[str] = set()
         self.saved.become(0)
-        canvasback.init(places.lake, places.urls[0], stores=places.stores)
+        recipients = {"ops": self.owner.key} if self.owner else {}
+        sealing: dict[str, Any] = {"recipients": recipients, "seal_data": bool(recipients)}
+        canvasback.init(places.lake, places.urls[0], stores=places.stores, **sealing)
         for state in range(3):
             self.saved.become(state)
             places.carry_out(Run("backup"))
@@ -245,6 +250,12 @@ class RepositoryLifeInBucket(RepositoryLife):
     """The same in an object store."""
 
 
+class SealedRepositoryLife(RepositoryLife):
+    """The same, sealed, with the copies of files."""
+
+    owner = Person()
+
+
 @pytest.fixture(autouse=True)
 def _places(saved_lake: SavedLake, tmp_path: Path) -> None:
     RepositoryLife.saved = saved_lake
@@ -260,5 +271,7 @@ def _bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 TestRepositoryLife = RepositoryLife.TestCase
 TestRepositoryLife.settings = lives(8, 10_000)
+TestSealedRepositoryLife = SealedRepositoryLife.TestCase
+TestSealedRepositoryLife.settings = lives(2, 3_000)
 TestRepositoryLifeInBucket = pytest.mark.usefixtures("_bucket")(RepositoryLifeInBucket.TestCase)
 TestRepositoryLifeInBucket.settings = lives(2, 3_000)
