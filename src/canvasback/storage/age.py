@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,9 @@ _TAG = 16
 _NONCE = 16
 _HEADER = range(100, 4096)
 """How many bytes a header for one key may have: it has a line of noise of no fixed length."""
+
+_SMALL = 1024 * 1024
+"""What is shorter is worked on at once, in memory."""
 
 _AHEAD = 32
 """How many pieces of a stream wait to be read."""
@@ -105,6 +110,11 @@ def is_sealed_size(stored: int, size: int) -> bool:
 def sealing(source: Source, recipient: str) -> Iterator[Source]:
     """A stream of the sealed bytes of what a source yields. What reading that raises, reading this one raises."""
     library, recipients = _library(), [_recipient(recipient)]
+    begin, whole = _begin(source)
+    if whole:
+        yield io.BytesIO(library.encrypt(begin, recipients))
+        return
+    source = _Resumed(begin, source)
     with _through(source, lambda content, sealed: library.encrypt_io(content, sealed, recipients)) as stream:
         yield stream
 
@@ -116,6 +126,15 @@ def unsealing(source: Source, identities: Sequence[str]) -> Iterator[Source]:
     So whoever reads it has to compare what he got with a checksum.
     """
     library, opening = _library(), [_identity(one) for one in identities]
+    begin, whole = _begin(source)
+    content = None
+    if whole:
+        with contextlib.suppress(library.DecryptError):  # then it is looked how far it is right
+            content = library.decrypt(begin, opening)
+    if content is not None:
+        yield io.BytesIO(content)
+        return
+    source = _Resumed(begin, source)
 
     def open_it(sealed: _Pulled, content: _Pushed) -> None:
         try:
@@ -126,6 +145,27 @@ def unsealing(source: Source, identities: Sequence[str]) -> Iterator[Source]:
 
     with _through(source, open_it) as stream:
         yield stream
+
+
+def _begin(source: Source) -> tuple[bytes, bool]:
+    """The begin of what a source yields, and whether that is all of it: then no thread is needed."""
+    pieces: list[bytes] = []
+    left = _SMALL
+    while left > 0 and (piece := source.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces), left > 0
+
+
+class _Resumed:
+    """A source whose begin was read already."""
+
+    def __init__(self, begin: bytes, source: Source) -> None:
+        self._begin = io.BytesIO(begin)
+        self._source = source
+
+    def read(self, size: int, /) -> bytes:
+        return self._begin.read(size) or self._source.read(size)
 
 
 class _AbandonedError(Exception):
