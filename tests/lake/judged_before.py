@@ -57,6 +57,8 @@ _PLACES = {"path", "path_is_relative", "footer_size"}
 def states(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[tuple[str, str], str]:
     """For each table of an attached lake a text that is the same only where all is on which its answers rest.
 
+    It is all read from the catalog itself: the extension, which will be asked, has not looked into anything by then.
+
     Args:
         connection: Has the lake attached.
         lake: The name under which it is.
@@ -68,14 +70,24 @@ def states(connection: duckdb.DuckDBPyConnection, lake: str) -> dict[tuple[str, 
         [(head,)] = connection.execute(f"SELECT id FROM ducklake_current_snapshot({_literal(lake)})").fetchall()
         rows = {name: _rows(connection, lake, name, head) for name in (*OF_TABLES, *OF_ALL)}
         tables = connection.execute(
-            f"SELECT s.schema_name, t.table_name, t.table_id FROM {_held(lake, 'ducklake_table')} t "
-            f"JOIN {_held(lake, 'ducklake_schema')} s USING (schema_id) WHERE {_seen('t', head)} AND {_seen('s', head)}"
+            "SELECT s.schema_name, t.table_name, t.table_id, d.value, s.path, s.path_is_relative, t.path, "
+            f"t.path_is_relative FROM {_held(lake, 'ducklake_table')} t JOIN {_held(lake, 'ducklake_schema')} s "
+            f"USING (schema_id), {_held(lake, 'ducklake_metadata')} d "
+            f"WHERE {_seen('t', head)} AND {_seen('s', head)} AND d.key = 'data_path'"
         ).fetchall()
         return {
-            (schema, table): _state(connection, lake, (schema, table, id_), head, rows) for schema, table, id_ in tables
+            (schema, table): _state(connection, lake, id_, head, rows, _joined(data_path, *folders))
+            for schema, table, id_, data_path, *folders in tables
         }
-    except duckdb.Error:  # then it is asked, and what is wrong with it will be said
+    except (duckdb.Error, OSError):  # then it is asked, and what is wrong with it will be said
         return {}
+
+
+def _joined(folder: str, *parts: str | bool) -> str:
+    """Where something is, by the paths that lead there, each with whether it is relative to the one before."""
+    for path, relative in zip(parts[::2], parts[1::2], strict=True):
+        folder = f"{folder}{path}" if relative else str(path)
+    return folder
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, lake: str, name: str, head: int) -> list[tuple[object, str]]:
@@ -90,9 +102,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, lake: str, name: str, head: int
         row = {column: value for column, value in zip(names, values, strict=True) if column not in _PLACES}
         if name == "ducklake_metadata" and row["key"] == "data_path":
             continue
-        seen = [
-            row[column] is None or row[column] > head for column in ("begin_snapshot", "end_snapshot") if column in row
-        ]
+        limits = [row[column] for column in ("begin_snapshot", "end_snapshot") if column in row]
+        seen = [limit is None or limit > head for limit in limits]
         found.append((row.get("table_id"), f"{name} {seen} {row}"))
     return found
 
@@ -100,26 +111,26 @@ def _rows(connection: duckdb.DuckDBPyConnection, lake: str, name: str, head: int
 def _state(
     connection: duckdb.DuckDBPyConnection,
     lake: str,
-    table: tuple[str, str, int],
+    table: int,
     head: int,
     rows: dict[str, list[tuple[object, str]]],
+    folder: str,
 ) -> str:
-    schema, name, id_ = table
-    said = [row for held in rows.values() for of, row in held if of in {id_, None}]
-    inlined = [f"ducklake_inlined_delete_{id_}"]
-    inlined += [
-        str(held)
-        for (held,) in connection.execute(
-            f"SELECT table_name FROM {_held(lake, 'ducklake_inlined_data_tables')} WHERE table_id = {id_}"
-        ).fetchall()
-    ]
-    for held in inlined:
-        said += _inlined(connection, lake, held, head)
-    files = connection.execute(
-        f"SELECT data_file, delete_file FROM ducklake_list_files({_literal(lake)}, {_literal(name)}, "
-        f"schema => {_literal(schema)})"
+    said = [row for held in rows.values() for of, row in held if of in {table, None}]
+    inlined = connection.execute(
+        f"SELECT table_name FROM {_held(lake, 'ducklake_inlined_data_tables')} WHERE table_id = {table}"
     ).fetchall()
-    said += [f"files {[path and _content(path) for path in paths]}" for paths in files]
+    for held in (f"ducklake_inlined_delete_{table}", *(name for (name,) in inlined)):
+        said += _inlined(connection, lake, held, head)
+    for kind in ("data", "delete"):
+        files = connection.execute(
+            f"SELECT {kind}_file_id, path, path_is_relative FROM {_held(lake, f'ducklake_{kind}_file')} f "
+            f"WHERE table_id = {table} AND {_seen('f', head)}"
+        ).fetchall()
+        said += [
+            f"{kind} file {id_}: {_digest(Path(_joined(folder, path, relative)).read_bytes())}"
+            for id_, path, relative in files
+        ]
     return _digest("\n".join([_engine(connection, lake), *sorted(said)]).encode())
 
 
@@ -138,11 +149,6 @@ def _inlined(connection: duckdb.DuckDBPyConnection, lake: str, name: str, head: 
     except duckdb.CatalogException:
         return [f"no {name}"]
     return [f"{name} {row}" for row in rows]
-
-
-def _content(path: str) -> str:
-    file = Path(path)
-    return _digest(file.read_bytes()) if file.is_file() else f"whatever is at {path}"
 
 
 def _digest(content: bytes) -> str:

@@ -41,11 +41,14 @@ class Lake:
     Attributes:
         failed: Whether an error ended a session with it.
         seen: What the action before saw of its head at the end, which nobody else changes.
+        passed: What needs not be judged again; None where its files are not where its catalog says, as what was
+            passed is known by them.
     """
 
     def __init__(self, request: Json) -> None:
         self.failed = False
         self.seen: Head = {}
+        self.passed = PASSED if request["data_path"] is None else None
         self._uri: str = request["attach"]
         self._options: list[str] = []
         if request["data_path"] is not None:
@@ -142,13 +145,13 @@ def head(connection: duckdb.DuckDBPyConnection, at: str = "") -> Head:
     return {f"{schema}.{table}": fingerprint(connection, schema, table, at) for schema, table in tables(connection)}
 
 
-def judge(connection: duckdb.DuckDBPyConnection) -> None:
-    """See that the extension answers questions as the rows do.
+def judge(connection: duckdb.DuckDBPyConnection, passed: set[str] | None) -> None:
+    """See that the extension answers questions as the rows do, if that was not seen before.
 
     Raises:
         RuntimeError: It does not.
     """
-    wrong = wrong_answers(connection, thorough=False, passed=PASSED)
+    wrong = wrong_answers(connection, thorough=False, passed=passed)
     if wrong:
         message = "wrong answers: " + "; ".join(wrong)
         raise RuntimeError(message)
@@ -194,7 +197,7 @@ def read(lake: Lake, action: Json) -> Json:
         }
         whole = {f"{schema}.{table}": exact(connection, schema, table)[1] for schema, table in visible[newest_id]}
         if action.get("judged", True):
-            judge(connection)
+            judge(connection, lake.passed)
     lake.seen = snapshots[str(newest_id)]
     return {"duckdb": duckdb.__version__, "ducklake": version, "snapshots": snapshots, "exact": whole}
 
@@ -287,7 +290,7 @@ def look_back(lake: Lake, before: Head, done: list[Json], *, judged: bool) -> No
                 changed_rows(before, report["head"], report["table"])
                 before = report["head"]
             if judged:
-                judge(connection)  # once, of all that was written: it takes longer than the rest
+                judge(connection, lake.passed)  # once, of all that was written: it takes longer than the rest
     except (duckdb.Error, RuntimeError) as error:
         report |= {"ok": False, "error": str(error)}
     lake.seen = before
