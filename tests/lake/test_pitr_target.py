@@ -157,11 +157,17 @@ def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: st
         cluster = Cluster(server.folder, data, 5433)
         cluster.start("-c archive_mode=off")
         try:
-            with session(server.attach.replace("port=5432", "port=5433"), *FILES) as connection:
+            attach = server.attach.replace("port=5432", "port=5433")
+            with session(attach, *FILES) as connection:
                 assert wrong_answers(connection, thorough=False) == []
                 assert connection.execute("SELECT list(i ORDER BY i) FROM lake.t").fetchall() == [([2, 3, 4],)]
                 connection.execute("INSERT INTO lake.t VALUES (9)")
                 assert connection.execute("SELECT max(i) FROM lake.t").fetchall() == [(9,)]
+            # What came after the recovery is on a timeline of its own, in whose first segment the one before ends.
+            later = canvasback.pitr_target(attach, repository(server), to_snapshot=5, from_wal=f"{data}/pg_wal")
+            assert (later.timeline, later.kind, later.findings) == (2, "lsn", ())
+            assert later.archive is not None
+            assert later.archive.last_segment.startswith("00000002")
         finally:
             cluster.stop()
     finally:
