@@ -140,13 +140,13 @@ def where_is(lake: LakeName, receiver: str = "") -> Place:
         receiver: The name under which a receiver shows.
 
     Raises:
-        LakeError: It is a standby (``standby``), or cannot be reached.
+        LakeError: It is a standby (``server-is-standby``), or cannot be reached.
     """
     with connect(lake, read_only=True) as connection, connection.cursor() as cursor:
         [(standby,)] = query(cursor, "SELECT pg_is_in_recovery()")
         if standby:
             raise LakeError(
-                "standby",
+                "server-is-standby",
                 f"the server of {lake} follows another one",
                 hint="Name the server that the lake's writers use.",
             )

@@ -88,7 +88,7 @@ def find_base(bases: tuple[BaseBackup, ...], named: str) -> BaseBackup:
         raise UsageError(
             "base-unknown",
             f"{len(found)} base backups have an id that begins with {named!r}",
-            hint="canvasback pitr list shows them.",
+            hint="See canvasback pitr list.",
         )
     return found[0]
 
@@ -116,7 +116,11 @@ def _read(store: Store, system: int, id_: str) -> BaseBackup:
         check_format(content, store.url + name)
         found = msgspec.json.decode(content, type=BaseBackup)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptError("base-corrupt", f"{store.url}{name} cannot be read: {error}") from error
+        raise _corrupt(f"{store.url}{name} cannot be read: {error}") from error
     if not is_as_stamped(content, found.self) or (found.id, found.system) != (id_, str(system)):
-        raise CorruptError("base-corrupt", f"{store.url}{name} is not what was written")
+        raise _corrupt(f"{store.url}{name} is not what was written")
     return found
+
+
+def _corrupt(message: str) -> CorruptError:
+    return CorruptError("base-corrupt", message, hint="Use another base backup: canvasback pitr list.")
