@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from canvasback.errors import CorruptError, UsageError
+from canvasback.errors import CorruptError
 from canvasback.model.base_backup import BaseBackup
 from canvasback.model.finding import Finding
 from canvasback.repository import layout
@@ -75,22 +75,6 @@ def read_bases(store: Store, system: int) -> tuple[tuple[BaseBackup, ...], tuple
                 )
             )
     return tuple(found), tuple(findings)
-
-
-def find_base(bases: tuple[BaseBackup, ...], named: str) -> BaseBackup:
-    """The base backup of an id, or of a unique beginning of one.
-
-    Raises:
-        UsageError: There is none, or there are several (``base-unknown``).
-    """
-    found = [base for base in bases if base.id.startswith(named)]
-    if len(found) != 1 or not named:
-        raise UsageError(
-            "base-unknown",
-            f"{len(found)} base backups have an id that begins with {named!r}",
-            hint="See canvasback pitr list.",
-        )
-    return found[0]
 
 
 def unfinished(store: Store, system: int) -> Iterator[tuple[str, datetime]]:
