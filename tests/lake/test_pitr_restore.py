@@ -171,7 +171,7 @@ def test_the_commands_say_it_as_text_and_as_json(
     wanted: list[tuple[list[str], type[msgspec.Struct], str]] = [
         (["list"], canvasback.PitrListResult, f"to {newest} "),
         (["verify", "--level", "checksum"], canvasback.PitrVerifyResult, "all sound"),
-        (["forget", "--keep-last", "1", "--dry-run"], canvasback.PitrForgetResult, "nothing is to be deleted"),
+        (["forget", "--keep-last", "1", "--dry-run"], canvasback.PitrForgetResult, "nothing was changed (--dry-run)"),
         (
             ["restore", lake.attach, "--to-snapshot", str(newest), "--export", "ducklake:/tmp/none.ducklake",
              "--bindir", lake.bindir, "--dry-run"],
