@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -42,13 +43,12 @@ def newest(lake: PitrLake, **target: object) -> canvasback.PitrRestoreResult:
 
 def receiver(lake: PitrLake) -> int:
     """The process that receives the log."""
-    [pid] = [
-        int(entry)
-        for entry in os.listdir("/proc")
-        if entry.isdecimal()
-        and f"--directory={lake.folder}/spool".encode() in Path(f"/proc/{entry}/cmdline").read_bytes()
-    ]
-    return pid
+    mark = f"--directory={lake.folder}/spool".encode()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it is over
+            if mark in entry.read_bytes():
+                return int(entry.parent.name)
+    raise AssertionError("nobody receives the log")
 
 
 def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
@@ -121,9 +121,11 @@ def test_another_content_under_a_name_ends_it(folder: Path) -> None:
 
 
 def test_a_slot_that_the_server_gave_up_is_told_and_so_is_another_lake(folder: Path) -> None:
-    with pitr_lake(folder, 18, "max_slot_wal_keep_size=1MB", "max_wal_size=2MB", "min_wal_size=2MB") as lake:
+    with pitr_lake(folder, 18, "max_wal_size=2MB", "min_wal_size=2MB") as lake:
         with Running(lake) as run:
             run.wait_for_base()
+        lake.cluster.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        lake.cluster.psql("SELECT pg_reload_conf()")
         for _ in range(6):
             lake.cluster.psql("CREATE TABLE IF NOT EXISTS t (i INTEGER); INSERT INTO t VALUES (1)")
             lake.cluster.psql("SELECT pg_switch_wal()")
