@@ -58,7 +58,8 @@ bench: $(VENV)  ## Measure against rclone, restic, pg_dump and others
 
 soak: $(VENV) $(VENV_ORACLES)  ## Run the property, crash and load tests for a long time
 	.venv/bin/python -m pytest tests/property tests/crash tests/lake/test_busy_lakes.py tests/lake/test_load.py \
-		tests/lake/test_oracle.py tests/lake/test_rewind.py tests/lake/test_watch_load.py \
+		tests/lake/test_oracle.py tests/lake/test_pitr_restore.py tests/lake/test_pitr_run.py tests/lake/test_rewind.py \
+		tests/lake/test_watch_load.py \
 		--hypothesis-profile=soak --every-step --timeout=0
 
 # The floors are what was measured: raise them when there is more, and never lower them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import canvasback
@@ -161,6 +162,29 @@ def test_a_missing_segment_is_named_and_no_recovery_goes_past_it(lake: PitrLake,
     assert missing in refused.value.message
     assert canvasback.pitr_list(copied).systems[0].gaps == (missing,)
     assert "log-gap" in canvasback.pitr_verify(copied).finding_counts
+
+
+def test_the_commands_say_it_as_text_and_as_json(
+    lake: PitrLake, cli: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    newest = max(lake.truths)
+    wanted: list[tuple[list[str], type[msgspec.Struct], str]] = [
+        (["list"], canvasback.PitrListResult, f"to {newest} "),
+        (["verify", "--level", "checksum"], canvasback.PitrVerifyResult, "all sound"),
+        (["forget", "--keep-last", "1", "--dry-run"], canvasback.PitrForgetResult, "nothing was changed (--dry-run)"),
+        (
+            ["restore", lake.attach, "--to-snapshot", str(newest), "--export", "ducklake:/tmp/none.ducklake",
+             "--bindir", lake.bindir, "--dry-run"],
+            canvasback.PitrRestoreResult,
+            "pg_verifybackup",
+        ),
+    ]  # fmt: skip
+    for arguments, kind, said in wanted:
+        command = ["pitr", *arguments, "-r", lake.repository]
+        assert cli(*command) == 0
+        assert said in capfd.readouterr().out
+        assert cli(*command, "--json") == 0
+        msgspec.json.decode(capfd.readouterr().out, type=kind, strict=True)
 
 
 def flipped(path: Path) -> None:

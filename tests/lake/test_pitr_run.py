@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -42,13 +43,12 @@ def newest(lake: PitrLake, **target: object) -> canvasback.PitrRestoreResult:
 
 def receiver(lake: PitrLake) -> int:
     """The process that receives the log."""
-    [pid] = [
-        int(entry)
-        for entry in os.listdir("/proc")
-        if entry.isdecimal()
-        and f"--directory={lake.folder}/spool".encode() in Path(f"/proc/{entry}/cmdline").read_bytes()
-    ]
-    return pid
+    mark = f"--directory={lake.folder}/spool".encode()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it is over
+            if mark in entry.read_bytes():
+                return int(entry.parent.name)
+    raise AssertionError("nobody receives the log")
 
 
 def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
@@ -118,6 +118,29 @@ def test_another_content_under_a_name_ends_it(folder: Path) -> None:
         assert run.error.code == "wal-differs"
         # What is not archived is not lost: it stays in the spool.
         assert following in os.listdir(f"{lake.folder}/spool")
+
+
+def test_a_slot_that_the_server_gave_up_is_told_and_so_is_another_lake(folder: Path) -> None:
+    with pitr_lake(folder, 18, "max_wal_size=2MB", "min_wal_size=2MB") as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+        lake.cluster.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        lake.cluster.psql("SELECT pg_reload_conf()")
+        for _ in range(6):
+            lake.cluster.psql("CREATE TABLE IF NOT EXISTS t (i INTEGER); INSERT INTO t VALUES (1)")
+            lake.cluster.psql("SELECT pg_switch_wal()")
+        lake.cluster.psql("CHECKPOINT")
+        assert lake.cluster.psql("SELECT wal_status FROM pg_replication_slots") == "lost"
+        with Running(lake) as run:
+            run.wait(lambda: run.error is not None)
+        assert isinstance(run.error, RefusedError)
+        assert run.error.code == "slot-lost"
+        lake.cluster.psql("CREATE DATABASE other")
+        other = lake.attach.replace("dbname=lake", "dbname=other")
+        with session(other, f"DATA_PATH '{folder}/other/'"):
+            pass
+        with pytest.raises(RefusedError, match="other-lake"):
+            canvasback.pitr_run(other, lake.repository, spool=f"{folder}/other-spool", bindir=lake.bindir)
 
 
 def test_a_failover_begins_a_timeline_and_both_can_be_recovered(folder: Path) -> None:

@@ -47,6 +47,7 @@ def server() -> Iterator[Archived]:
         server.pgbackrest("backup", "--type=full")
         server.archive()
         server.barman("backup", "--wait", BARMAN)
+        time.sleep(1.1)  # tools tell in whole seconds when a backup ended
         assert server.commit("INSERT INTO lake.t VALUES (3)", "INSERT INTO lake.t VALUES (4)") == 4
         canvasback.backup(server.attach, repository(server))
         server.commit("INSERT INTO lake.t VALUES (5)")
@@ -157,17 +158,49 @@ def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: st
         cluster = Cluster(server.folder, data, 5433)
         cluster.start("-c archive_mode=off")
         try:
-            with session(server.attach.replace("port=5432", "port=5433"), *FILES) as connection:
+            attach = server.attach.replace("port=5432", "port=5433")
+            with session(attach, *FILES) as connection:
                 assert wrong_answers(connection, thorough=False) == []
                 assert connection.execute("SELECT list(i ORDER BY i) FROM lake.t").fetchall() == [([2, 3, 4],)]
                 connection.execute("INSERT INTO lake.t VALUES (9)")
                 assert connection.execute("SELECT max(i) FROM lake.t").fetchall() == [(9,)]
+            # What came after the recovery is on a timeline of its own, in whose first segment the one before ends.
+            later = canvasback.pitr_target(attach, repository(server), to_snapshot=5, from_wal=f"{data}/pg_wal")
+            assert (later.timeline, later.kind, later.findings) == (2, "lsn", ())
+            assert later.archive is not None
+            assert later.archive.last_segment.startswith("00000002")
         finally:
             cluster.stop()
     finally:
         shutil.rmtree(data, ignore_errors=True)
         shutil.rmtree(lake, ignore_errors=True)
         lost.rename(lake)
+
+
+def test_what_nobody_noted_is_found_and_a_segment_that_is_missing_is_named(server: Archived) -> None:
+    """A tool does not say which segments it has: the recovery finds out, and leaves nothing behind."""
+    data = server.folder / "back"
+    noted = f"{server.folder}/noted"
+    canvasback.init(server.attach, noted)
+    canvasback.backup(server.attach, noted)
+
+    def restore(repository: str, *, dry_run: bool = False) -> canvasback.PitrRestoreResult:
+        return canvasback.pitr_restore(
+            server.attach, repository, pgdata=str(data), to_snapshot=LAST, barman_server=BARMAN, dry_run=dry_run
+        )
+
+    plan = restore(repository(server), dry_run=True)
+    assert plan.lsn == canvasback.pitr_target(server.attach, noted, to_snapshot=LAST, barman_server=BARMAN).lsn
+    number = Segment.holding(1, Lsn.parse(plan.lsn)).number - 1
+    gone = Path(segments(server)) / Segment(1, number).name
+    kept = gone.rename(gone.with_suffix(".kept"))
+    try:
+        with pytest.raises(LakeError, match=f"the archive has no {gone.name}") as failed:
+            restore(noted)
+    finally:
+        kept.rename(gone)
+    assert failed.value.code == "recovery-failed"
+    assert not data.exists()
 
 
 def test_a_recovery_has_the_rows_that_the_catalog_cannot_tell(server: Archived) -> None:

@@ -223,14 +223,12 @@ class BackupLabel(msgspec.Struct, frozen=True):
         began = re.fullmatch(r"(\S+) \(file ([0-9A-F]{24})\)", said.get("START WAL LOCATION", ""))
         timeline = said.get("START TIMELINE", "")
         if began is None or _LSN.fullmatch(began[1]) is None or not re.fullmatch(r"[0-9]{1,10}", timeline):
-            raise CorruptError("backup-label-corrupt", "a backup label does not say where the backup began")
+            raise _broken_label("it does not say where the backup began")
         if int(began[2][:8], 16) != int(timeline):
-            raise CorruptError(
-                "backup-label-corrupt", f"a backup label names timeline {timeline}, and {began[2]} of another"
-            )
+            raise _broken_label(f"it names timeline {timeline}, and {began[2]} of another")
         rests = said.get("INCREMENTAL FROM LSN")
         if rests is not None and _LSN.fullmatch(rests) is None:
-            raise CorruptError("backup-label-corrupt", f"a backup label rests on {rests!r}, which is no position")
+            raise _broken_label(f"it rests on {rests!r}, which is no position")
         return cls(
             start=Lsn.parse(began[1]),
             segment=began[2],
@@ -293,6 +291,14 @@ def _broken(name: str, why: str) -> CorruptError:
         "history-corrupt",
         f"the history of a timeline, {name}, cannot be believed: {why}",
         hint="See whether the server has the file whole in its pg_wal, and archive it again.",
+    )
+
+
+def _broken_label(why: str) -> CorruptError:
+    return CorruptError(
+        "backup-label-corrupt",
+        f"the label of a base backup cannot be believed: {why}",
+        hint="Use another base backup: canvasback pitr list.",
     )
 
 

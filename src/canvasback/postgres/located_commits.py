@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from canvasback.model.commit_position import CommitPosition
-from canvasback.model.wal import Lsn, Segment
+from canvasback.model.wal import Segment
 from canvasback.model.wal_archive import WalArchive, position_of
 from canvasback.postgres.archive import Archive
 from canvasback.postgres.commits_in_wal import LoggedTransaction, transaction_of, transactions_in
@@ -77,11 +77,8 @@ def with_log(commit: CommitPosition, ended: LoggedTransaction) -> CommitPosition
     return msgspec.structs.replace(commit, xid=ended.xid, lsn=str(ended.lsn), committed=ended.time, found_by="log")
 
 
-def _segments(known: WalArchive, commit: CommitPosition) -> Iterator[list[Segment]]:
-    """The segments that can have a commit, the latest first, each on the timelines whose files can have its bytes.
-
-    The segment in which a timeline began has the end of the one before too.
-    """
+def _segments(known: WalArchive, commit: CommitPosition) -> Iterator[tuple[Segment, ...]]:
+    """The segments that can have a commit, the latest first; see `TimelineHistory.choices`."""
     if known.first is None or not known.last:
         return
     newest = max(known.last.values(), key=lambda segment: segment.number)
@@ -89,9 +86,7 @@ def _segments(known: WalArchive, commit: CommitPosition) -> Iterator[list[Segmen
     number = newest.number if behind is None else min(newest.number, behind.position // newest.size)
     history = known.history(commit.timeline)
     for one in range(number, known.first.number - 1, -1):
-        segment = Segment(commit.timeline, one, newest.size)
-        timelines = {history.timeline_at(Lsn(segment.end.position - 1)), history.timeline_at(segment.start)}
-        yield [Segment(timeline, one, newest.size) for timeline in sorted(timelines, reverse=True)]
+        yield history.choices(one, newest.size)
 
 
 def _unpack(archive: Archive, segment: Segment, folder: str) -> bool:

@@ -180,7 +180,7 @@ class Recovering:
 
     def _wait(self) -> None:
         """Wait until it stands still: at its target, or at the end of the log."""
-        vain, before = 0, Lsn(0)
+        vain, before, asked = 0, Lsn(0), 0
         while True:
             self._check()
             time.sleep(_LOOK)
@@ -195,8 +195,12 @@ class Recovering:
                 if error.code == "recovery-failed" or "does not exist" in error.message:
                     raise
                 continue
-            vain = vain + 1 if self._feed.repeated and reached == before else 0
-            before = reached
+            # It asks again and again where the log ends, and nowhere else; while it works it only gets further.
+            if reached != before or self._feed.repeated < asked:
+                vain, before = 0, reached
+            elif self._feed.repeated > asked:
+                vain += 1
+            asked = self._feed.repeated
             if vain >= _SETTLED:
                 return
 

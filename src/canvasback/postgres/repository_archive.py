@@ -98,6 +98,6 @@ def open_archive(store: Store, system: int | None) -> tuple[RepositoryArchive, t
         raise RefusedError(
             "no-base",
             f"{store.url} has no base backup of the system {wanted}, and no log is of use without one",
-            hint="canvasback pitr run makes them while the server is there.",
+            hint="Let canvasback pitr run make one while the server is there.",
         )
     return RepositoryArchive(store, wanted, bases), damage

@@ -10,7 +10,7 @@ import msgspec
 
 from canvasback.catalog.engines.arrow import query
 from canvasback.catalog.engines.postgres.session import connect
-from canvasback.errors import LakeError, RefusedError, UsageError
+from canvasback.errors import LakeError, UsageError
 from canvasback.model.lake import LakeName
 from canvasback.model.relation import literal
 from canvasback.model.wal import Lsn
@@ -140,13 +140,13 @@ def where_is(lake: LakeName, receiver: str = "") -> Place:
         receiver: The name under which a receiver shows.
 
     Raises:
-        LakeError: It is a standby (``standby``), or cannot be reached.
+        LakeError: It is a standby (``server-is-standby``), or cannot be reached.
     """
     with connect(lake, read_only=True) as connection, connection.cursor() as cursor:
         [(standby,)] = query(cursor, "SELECT pg_is_in_recovery()")
         if standby:
             raise LakeError(
-                "standby",
+                "server-is-standby",
                 f"the server of {lake} follows another one",
                 hint="Name the server that the lake's writers use.",
             )
@@ -171,17 +171,3 @@ def check_slot_name(name: str) -> str:
             hint="It has lower-case letters, digits and underscores, 63 at most.",
         )
     return name
-
-
-def refuse_other_system(found: int, wanted: int, what: str) -> None:
-    """See that something is of the system that is meant.
-
-    Raises:
-        RefusedError: It is not (``other-system``).
-    """
-    if found != wanted:
-        raise RefusedError(
-            "other-system",
-            f"{what} is of the PostgreSQL system {found}, and not of {wanted}",
-            hint="A cluster that initdb made anew is another system, whatever it holds: see canvasback pitr list.",
-        )

@@ -14,6 +14,17 @@ from canvasback.model.relation import identifier
 _MOST = 100_000
 
 
+def lake_ids(lake: LakeName) -> frozenset[str]:
+    """What may name the lake that a catalog is of: the ``schema_uuid`` of all its schemas.
+
+    Raises:
+        LakeError: The server cannot be asked, or has no catalog.
+    """
+    with connect(lake, read_only=True) as connection, connection.cursor() as cursor:
+        schema = identifier(find_schema(connection, lake))
+        return frozenset(uuid for (uuid,) in query(cursor, f"SELECT schema_uuid::text FROM {schema}.ducklake_schema"))
+
+
 def commits_after(lake: LakeName, last: CommitPosition | None) -> tuple[CommitPosition, ...]:
     """The commits after one that is known, oldest first; all, if the catalog does not show that one any more.
 

@@ -100,17 +100,22 @@ class ArchivedLog:
         """
         timeline_of(file)
         if is_segment(file) or is_partial(file):
-            wrong = wrong_segment(content, file, self.system)
-            if wrong:
-                raise RefusedError("wal-not-whole", f"{file} is not archived: {wrong}")
+            self._refuse_wrong(content, file, file)
         return self._put(file, content)
 
     def put_part(self, part: Part, content: bytes) -> bool:
         """Archive a segment as far as it is there; see `put`. Its bytes after the log's end are zeros."""
-        wrong = wrong_segment(content, part.segment, self.system)
-        if wrong:
-            raise RefusedError("wal-not-whole", f"{part.file} is not archived: {wrong}")
+        self._refuse_wrong(content, part.segment, part.file)
         return self._put(part.file, content)
+
+    def _refuse_wrong(self, content: bytes, segment: str, file: str) -> None:
+        wrong = wrong_segment(content, segment, self.system)
+        if wrong:
+            raise RefusedError(
+                "wal-not-whole",
+                f"{file} is not archived: {wrong}",
+                hint="See what gave it to us: PostgreSQL itself archives whole segments of its own log only.",
+            )
 
     def _put(self, file: str, content: bytes) -> bool:
         name = wal_name(self.system, file)

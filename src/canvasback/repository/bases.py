@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from canvasback.errors import CorruptError, UsageError
+from canvasback.errors import CorruptError
 from canvasback.model.base_backup import BaseBackup
 from canvasback.model.finding import Finding
 from canvasback.repository import layout
@@ -77,22 +77,6 @@ def read_bases(store: Store, system: int) -> tuple[tuple[BaseBackup, ...], tuple
     return tuple(found), tuple(findings)
 
 
-def find_base(bases: tuple[BaseBackup, ...], named: str) -> BaseBackup:
-    """The base backup of an id, or of a unique beginning of one.
-
-    Raises:
-        UsageError: There is none, or there are several (``base-unknown``).
-    """
-    found = [base for base in bases if base.id.startswith(named)]
-    if len(found) != 1 or not named:
-        raise UsageError(
-            "base-unknown",
-            f"{len(found)} base backups have an id that begins with {named!r}",
-            hint="canvasback pitr list shows them.",
-        )
-    return found[0]
-
-
 def unfinished(store: Store, system: int) -> Iterator[tuple[str, datetime]]:
     """The objects of base backups without a manifest, and when those began: they are being made, or were given up."""
     whole = set(_ids(store, system))
@@ -116,7 +100,11 @@ def _read(store: Store, system: int, id_: str) -> BaseBackup:
         check_format(content, store.url + name)
         found = msgspec.json.decode(content, type=BaseBackup)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptError("base-corrupt", f"{store.url}{name} cannot be read: {error}") from error
+        raise _corrupt(f"{store.url}{name} cannot be read: {error}") from error
     if not is_as_stamped(content, found.self) or (found.id, found.system) != (id_, str(system)):
-        raise CorruptError("base-corrupt", f"{store.url}{name} is not what was written")
+        raise _corrupt(f"{store.url}{name} is not what was written")
     return found
+
+
+def _corrupt(message: str) -> CorruptError:
+    return CorruptError("base-corrupt", message, hint="Use another base backup: canvasback pitr list.")

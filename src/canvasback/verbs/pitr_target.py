@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.reading.commit_positions import commit_positions
-from canvasback.errors import CanvasbackError, UsageError
+from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.history.mapped_commits import commit_after, commit_at
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
@@ -89,8 +90,9 @@ def pitr_target(
     findings.extend(damage)
     commits, commit = _find(commits, moment, name, run)
     if archive is None and int(commit.system) in systems(store):
-        archive, damage = open_archive(store, int(commit.system))
-        findings.extend(damage)
+        with contextlib.suppress(RefusedError):  # it has no base backup yet
+            archive, damage = open_archive(store, int(commit.system))
+            findings.extend(damage)
     known = archive.read() if archive is not None else None
     if archive is not None and known is not None:
         commit, found = _located(archive, known, commit, commits, bindir)

@@ -60,7 +60,5 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
             steps.append(f"the catalog is written to {self.export}, and the cluster is thrown away")
         else:
             steps.append("the recovery ends, so that the cluster begins a timeline of its own; its server is stopped")
-        steps.append(
-            "it names the lake's own files: where another catalog of them is alive, let one only be cleaned up"
-        )
+        steps.append("it names the lake's own files: if another catalog of them is alive, let one only be cleaned up")
         return tuple(steps)

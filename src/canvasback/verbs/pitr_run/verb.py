@@ -28,7 +28,7 @@ from canvasback.model.wal import Lsn
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.receiver import APPLICATION, Receiver, Spool, create_slot
 from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, where_is
-from canvasback.postgres.shown_commits import commits_after
+from canvasback.postgres.shown_commits import commits_after, lake_ids
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.commit_map import last_commit, record_commits
 from canvasback.repository.repository import Repository, open_repository, refuse_sealed
@@ -38,7 +38,7 @@ from canvasback.storage.run import Run
 from canvasback.verbs.pitr_run.bases import Bases
 from canvasback.verbs.pitr_run.moving import Moving
 
-_FATAL = frozenset({"wal-differs", "other-lake", "other-system", "slot-lost"})
+_FATAL = frozenset({"wal-differs", "slot-lost"})
 """What does not pass by itself: to go on would be to archive something else than what is asked for."""
 
 _SHORTEST, _LONGEST = 1.0, 60.0
@@ -87,8 +87,8 @@ def pitr_run(
     Raises:
         UsageError: The request makes no sense, or PostgreSQL's programs are not here.
         LockedError: Another run has the spool (``spool-in-use``).
-        RefusedError: The repository has another log of the same name (``wal-differs``), or the server has given up
-            keeping what the slot needs (``slot-lost``).
+        RefusedError: The repository is of another lake (``other-lake``), or has another log of the same name
+            (``wal-differs``); or the server has given up keeping what the slot needs (``slot-lost``).
         LakeError: The server cannot be asked when it begins.
     """
     if min(every, part_every, base_every) <= 0 or incremental < 0:
@@ -99,6 +99,13 @@ def pitr_run(
     opened = open_repository(run.stores, repository)
     refuse_sealed(opened)
     facts = ask_server(name)
+    opened = open_repository(run.stores.open(repository))
+    if opened.marker.lake_id not in lake_ids(name):
+        raise RefusedError(
+            "other-lake",
+            f"the repository is for the lake {opened.marker.lake_id}, and {name} is another one",
+            hint="Name the repository of this lake.",
+        )
     archiving = _Archiving(
         run=run,
         lake=name,
@@ -143,6 +150,7 @@ class _Archiving(msgspec.Struct, kw_only=True):
     told: str = ""
     behind_since: datetime | None = None
     part_at: float = 0.0
+    streams: bool = False
 
     def events(self, base_every: timedelta, incremental: int) -> Iterator[PitrEvent]:
         """Work, and tell."""
@@ -170,10 +178,9 @@ class _Archiving(msgspec.Struct, kw_only=True):
                     yield from self._try("log", lambda: self._archive(moving))
                     yield from self._try("commits", self._note_commits)
                     yield from self._told(moving)
-                    if "receiver" not in self.held_up:  # or its first segment might be missing
-                        for event in self._try("base", lambda: bases.turn(moving.position)):
-                            made += isinstance(event, BaseMade)
-                            yield event
+                    for event in self._try("base", lambda: self._base(bases, moving)):
+                        made += isinstance(event, BaseMade)
+                        yield event
                     self.stop.wait(self.every)
             self.held_up.pop("log", None)  # it is tried once more, whenever it was to be tried again
             yield from self._try("log", lambda: self._archive(moving, last=True))
@@ -227,6 +234,16 @@ class _Archiving(msgspec.Struct, kw_only=True):
         if ended is not None:
             self._see_slot()
             raise ended
+
+    def _base(self, bases: Bases, moving: Moving) -> BaseMade | None:
+        """See to base backups, from when on the log is kept for us: else the first segment of one might be missing.
+
+        A slot keeps nothing before somebody has streamed with it.
+        """
+        if not self.streams:
+            slot = find_slot(self.lake, self.slot)
+            self.streams = slot is not None and slot.kept_from is not None
+        return bases.turn(moving.position) if self.streams else None
 
     def _archive(self, moving: Moving, *, last: bool = False) -> None:
         moving.move(self.run.now())
