@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback import CorruptError, LockedError, RefusedError, UsageError
+from canvasback import CorruptError, LockedError, ObjectExistsError, RefusedError, UsageError
+from canvasback.repository import layout
 from canvasback.repository.leases import hold_lease
 from canvasback.repository.register import find_register
+from canvasback.storage.bucket.store import ObjectStore
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.store import Stat
+from tests.clouds import cloud
 from tests.interrupted import Clock, interrupted
 from tests.kept import Kept
 from tests.lake.builder import Contents, Lake, read
@@ -205,3 +208,22 @@ def test_a_point_that_comes_after_the_points_were_listed_is_none_that_vanished(
     canvasback.prune(lake.repository, jobs=1)
     assert len(lake.points) == 4
     assert canvasback.verify(lake.repository, all_points=True, level="checksum").findings == ()
+
+
+def test_two_prunes_find_out_at_once_in_a_bucket_whether_they_may_delete(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One meets what the other wrote for that, which is gone when it is compared."""
+    where = cloud("s3", request, monkeypatch)
+    store = where.stores().open(where.bucket())
+    store.put_new(layout.PROBE, b"the other's")
+    real = ObjectStore.get
+
+    def get(asked: ObjectStore, name: str) -> bytes:
+        asked.delete(name)
+        return real(asked, name)
+
+    monkeypatch.setattr(ObjectStore, "get", get)
+    with pytest.raises(ObjectExistsError):
+        store.put_new(layout.PROBE, b"ours")
+    store.put_new(layout.PROBE, b"ours")

@@ -208,7 +208,10 @@ class ObjectStore:
             self._again(lambda: self.bucket.put(self.key(name), content), name)
         except ObjectExistsError:
             # An answer that got lost was asked for again: then it is ours that is there.
-            if not content or self.get(name) != content:
+            same = False
+            with contextlib.suppress(ObjectMissingError):  # somebody deleted it just now: it was not ours
+                same = bool(content) and self.get(name) == content
+            if not same:
                 raise
 
     def copy_new(self, name: str, source: Source, size: int, *, modified_ns: int = 0) -> Copied:  # noqa: ARG002
