@@ -101,6 +101,39 @@ def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
         assert newest(lake, to_snapshot=last).snapshot_id == last
 
 
+def test_a_run_that_was_killed_is_gone_on_with(folder: Path) -> None:
+    """Its receiver outlives it, and would hold the slot."""
+    with pitr_lake(folder, 18) as lake:
+        command = [
+            "pitr",
+            "run",
+            lake.attach,
+            "-r",
+            lake.repository,
+            "--spool",
+            f"{folder}/spool",
+            "--bindir",
+            lake.bindir,
+        ]
+        for line in ("archived to", "base backup"):
+            with subprocess.Popen(
+                [sys.executable, "-m", "canvasback", *command, "--every", "0.05", "--part-every", "0.2"],
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as killed:
+                assert killed.stdout is not None
+                assert any(line in said for said in killed.stdout)
+                killed.kill()
+        orphan = receiver(lake)
+        with Running(lake) as run:
+            last = lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            run.wait_for_snapshot(last, lake.cluster)
+            assert receiver(lake) != orphan
+        assert run.error is None
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
+
+
 def test_another_content_under_a_name_ends_it(folder: Path) -> None:
     with pitr_lake(folder, 18) as lake:
         with Running(lake) as run:
