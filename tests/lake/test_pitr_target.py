@@ -176,6 +176,32 @@ def test_a_restore_with_a_tool_brings_the_lake_back(server: Archived, stanza: st
         lost.rename(lake)
 
 
+def test_what_nobody_noted_is_found_and_a_segment_that_is_missing_is_named(server: Archived) -> None:
+    """A tool does not say which segments it has: the recovery finds out, and leaves nothing behind."""
+    data = server.folder / "back"
+    noted = f"{server.folder}/noted"
+    canvasback.init(server.attach, noted)
+    canvasback.backup(server.attach, noted)
+
+    def restore(repository: str, *, dry_run: bool = False) -> canvasback.PitrRestoreResult:
+        return canvasback.pitr_restore(
+            server.attach, repository, pgdata=str(data), to_snapshot=LAST, barman_server=BARMAN, dry_run=dry_run
+        )
+
+    plan = restore(repository(server), dry_run=True)
+    assert plan.lsn == canvasback.pitr_target(server.attach, noted, to_snapshot=LAST, barman_server=BARMAN).lsn
+    number = Segment.holding(1, Lsn.parse(plan.lsn)).number - 1
+    gone = Path(segments(server)) / Segment(1, number).name
+    kept = gone.rename(gone.with_suffix(".kept"))
+    try:
+        with pytest.raises(LakeError, match=f"the archive has no {gone.name}") as failed:
+            restore(noted)
+    finally:
+        kept.rename(gone)
+    assert failed.value.code == "recovery-failed"
+    assert not data.exists()
+
+
 def test_a_recovery_has_the_rows_that_the_catalog_cannot_tell(server: Archived) -> None:
     lake = folded(server)
     rewound = canvasback.rewind(lake.attach, to_snapshot=5, dry_run=True)

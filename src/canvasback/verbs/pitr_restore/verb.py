@@ -249,6 +249,8 @@ class _Restoring(msgspec.Struct, kw_only=True):
         programs = Programs.find(goal.major, self.bindir)
         programs = msgspec.structs.replace(programs, account=account)
         with temporary_folder() as ours:
+            if account is not None and data != self.pgdata:  # a tool that root runs may be another user itself
+                os.chown(os.path.dirname(data), account.user, account.group)
             scratch = f"{data}.canvasback-bases"
             try:
                 goal.build(programs, data, scratch)
@@ -257,8 +259,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
             feeding = os.path.join(ours, "feed")
             os.mkdir(feeding, 0o700)
             if account is not None:
-                for folder in (ours, *([] if data == self.pgdata else [os.path.dirname(data)])):
-                    os.chown(folder, account.user, account.group)
+                os.chown(ours, account.user, account.group)
             with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
                 recovering = Recovering(
                     programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
