@@ -124,13 +124,17 @@ class Cluster:
     def kill(self) -> None:
         """Kill the server and all its processes with SIGKILL, as a power failure would."""
         assert self._server is not None
-        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text().split()
-        self._server.kill()
+        pid = self._server.pid
+        os.kill(pid, signal.SIGSTOP)  # or it would start others meanwhile
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(child), signal.SIGKILL)
+        self._server.kill()
         self._server.wait(60)
         self._server = None
+        while any(Path(f"/proc/{child}/exe").exists() for child in children):  # they hold the shared memory
+            time.sleep(0.01)
 
     @property
     def running(self) -> bool:

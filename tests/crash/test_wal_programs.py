@@ -109,6 +109,7 @@ def test_the_library_writes_what_a_push_writes(repository: Path, tmp_path: Path)
         (segment(system=8), SYSTEM, "wal-not-whole"),
         (bytes(MIB), SYSTEM, "wal-not-whole"),
     ],
+    ids=["content", "place", "torn", "system", "zeros"],
 )
 def test_other_content_is_refused_and_told(
     repository: Path, tmp_path: Path, content: bytes, system: int, code: str

@@ -23,12 +23,14 @@ class PitrLake:
 
     Attributes:
         cluster: Its server's cluster.
+        repository: Its repository.
         folder: Where it is; below it are the data path, the repository and the spool.
         truths: What each snapshot's lake was, with row ids, as the real extension read it then.
     """
 
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
+    def __init__(self, folder: Path, cluster: Cluster, repository: str = "") -> None:
         self.folder = folder
+        self.repository = repository or f"{folder}/repository"
         self.cluster = cluster
         self.truths: Truths = {}
         cluster.psql("CREATE DATABASE lake")
@@ -45,11 +47,6 @@ class PitrLake:
     def data(self) -> str:
         """Its data path."""
         return f"{self.folder}/files/"
-
-    @property
-    def repository(self) -> str:
-        """Its repository."""
-        return f"{self.folder}/repository"
 
     @property
     def bindir(self) -> str:
@@ -172,13 +169,13 @@ class Running:
 
 
 @contextmanager
-def pitr_lake(folder: Path, version: int, *settings: str) -> Iterator[PitrLake]:
+def pitr_lake(folder: Path, version: int, *settings: str, repository: str = "") -> Iterator[PitrLake]:
     """A running server with a lake for the time of a block."""
     cluster = Cluster(folder, version)
     cluster.start(*settings)
     lake = None
     try:
-        lake = PitrLake(folder, cluster)
+        lake = PitrLake(folder, cluster, repository)
         yield lake
     finally:
         (lake.cluster if lake is not None else cluster).stop()

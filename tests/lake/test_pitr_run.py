@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from canvasback.storage.local.store import LocalStore
 from tests.clusters import Cluster, cluster, give, open_folder
 from tests.lake.builder import session
 from tests.lake.pitr_lake import PitrLake, Running, pitr_lake
+from tests.object_servers import Ministack
 
 
 @pytest.fixture
@@ -98,6 +101,39 @@ def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
         assert newest(lake, to_snapshot=last).snapshot_id == last
 
 
+def test_a_run_that_was_killed_is_gone_on_with(folder: Path) -> None:
+    """Its receiver outlives it, and would hold the slot."""
+    with pitr_lake(folder, 18) as lake:
+        command = [
+            "pitr",
+            "run",
+            lake.attach,
+            "-r",
+            lake.repository,
+            "--spool",
+            f"{folder}/spool",
+            "--bindir",
+            lake.bindir,
+        ]
+        for line in ("archived to", "base backup"):
+            with subprocess.Popen(
+                [sys.executable, "-m", "canvasback", *command, "--every", "0.05", "--part-every", "0.2"],
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as killed:
+                assert killed.stdout is not None
+                assert any(line in said for said in killed.stdout)
+                killed.kill()
+        orphan = receiver(lake)
+        with Running(lake) as run:
+            last = lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            run.wait_for_snapshot(last, lake.cluster)
+            assert receiver(lake) != orphan
+        assert run.error is None
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
+
+
 def test_another_content_under_a_name_ends_it(folder: Path) -> None:
     with pitr_lake(folder, 18) as lake:
         with Running(lake) as run:
@@ -170,6 +206,39 @@ def test_a_failover_begins_a_timeline_and_both_can_be_recovered(folder: Path) ->
             assert connection.execute("FROM lake.t").fetchall() == [(2,)]
 
 
+def test_a_bucket_holds_it_all(folder: Path, s3_server: Ministack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": s3_server.endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3_server.create_bucket("pitr-run")
+    with pitr_lake(folder, 18, repository="s3://pitr-run/repository") as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+            lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            last = lake.commit("INSERT INTO lake.t SELECT i FROM range(100) r(i)")
+            run.wait_for_snapshot(last, lake.cluster)
+        assert run.error is None
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
+        # What PostgreSQL's commands do there: the same file again is fine, and comes back.
+        lake.cluster.psql("CREATE TABLE t (i INTEGER)")
+        segment = lake.cluster.data / "pg_wal" / lake.cluster.psql("SELECT pg_walfile_name(pg_switch_wal())")
+        for program, arguments in (
+            ("push", [str(segment)]),
+            ("push", [str(segment)]),
+            ("fetch", [segment.name, f"{folder}/back"]),
+        ):
+            options = ["-r", lake.repository, "--system", str(lake.cluster.system), *arguments]
+            code = f"from canvasback.cli.archiving import {program}; {program}()"
+            assert subprocess.run([sys.executable, "-c", code, *options], check=False).returncode == 0
+        assert (folder / "back").read_bytes() == segment.read_bytes()
+
+
 def test_base_backups_go_with_the_log_that_only_they_need(folder: Path) -> None:
     with pitr_lake(folder, 18, "summarize_wal=on") as lake:
         with Running(lake, base_every=0.5, incremental=1) as run:
@@ -192,6 +261,7 @@ def test_base_backups_go_with_the_log_that_only_they_need(folder: Path) -> None:
         left = canvasback.pitr_list(lake.repository).systems[0].windows
         assert [window.base for window in left] == [one.base for one in done.bases if one.reasons]
         assert left[0].parent == ""
+        canvasback.prune(lake.repository)  # which deletes what no point names
         assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
         assert newest(lake).snapshot_id == last
         with pytest.raises(UsageError, match="keeps-nothing"):

@@ -137,5 +137,7 @@ class Barman:
             return msgspec.json.decode(said, type=type_)
         except msgspec.DecodeError as error:
             raise LakeError(
-                "archive-tool-failed", f"{self._program} {command} says what is not understood: {error}"
+                "archive-tool-failed",
+                f"{self._program} {command} says what is not understood: {error}",
+                hint="Its release may be newer than ours: see what it prints by itself, and report it.",
             ) from error

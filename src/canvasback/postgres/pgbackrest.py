@@ -91,7 +91,9 @@ class PgBackRest:
             found = [one for one in msgspec.json.decode(said, type=list[_Stanza]) if one.name == self.stanza and one.db]
         except msgspec.DecodeError as error:
             raise LakeError(
-                "archive-tool-failed", f"{self._program} info says what is not understood: {error}"
+                "archive-tool-failed",
+                f"{self._program} info says what is not understood: {error}",
+                hint="Its release may be newer than ours: see what it prints by itself, and report it.",
             ) from error
         if not found:
             raise UsageError(

@@ -11,17 +11,21 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Self
 
 from canvasback.errors import CanvasbackError, LockedError
 from canvasback.model.wal import Segment, history_timeline, is_partial, is_segment
 from canvasback.postgres.programs import Programs, connection_arguments, failed
+from canvasback.storage.local.process import is_over, started
 
 APPLICATION = "canvasback"
 """As what the receiver shows at the server, and what ``synchronous_standby_names`` has to name."""
 
-_LOCK = "canvasback.lock"
+_LOCK, _RECEIVER = "canvasback.lock", "pg_receivewal.pid"
+_LOOK = 0.05
+"""Seconds between two looks at a process that is to end."""
 
 
 class Spool:
@@ -81,6 +85,23 @@ class Spool:
         """Remove a file that is archived for good."""
         os.unlink(self._path(name))
 
+    def note_receiver(self, pid: int) -> None:
+        """Note who receives, so that the next run can end it if this one is killed."""
+        with open(self._path(_RECEIVER), "w", encoding="ascii") as file:
+            file.write(f"{pid} {started(pid) or ''}")
+
+    def end_orphan(self) -> None:
+        """End the receiver of a run that was killed: it would hold the slot. Only who holds the spool may ask."""
+        try:
+            with open(self._path(_RECEIVER), encoding="ascii") as file:
+                pid, _, since = file.read().partition(" ")
+        except FileNotFoundError:
+            return
+        with contextlib.suppress(ValueError, ProcessLookupError, PermissionError):
+            while since and not is_over(int(pid), since):
+                os.kill(int(pid), signal.SIGINT)
+                time.sleep(_LOOK)
+
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
 
@@ -108,6 +129,7 @@ class Receiver:
 
     def __enter__(self) -> Self:
         """Nothing is started yet, see `keep`."""
+        self._spool.end_orphan()
         conninfo = self._held.enter_context(connection_arguments(self._target, application_name=APPLICATION))
         more = ["--synchronous"] if self._synchronous else []
         self._command = self._programs.command(
@@ -144,6 +166,7 @@ class Receiver:
             self._process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
                 self._command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
+        self._spool.note_receiver(self._process.pid)
         return ended
 
 

@@ -158,12 +158,16 @@ def _read(store: Store, number: int) -> CommitsObject:
         check_format(content, store.url + name)
         found = msgspec.json.decode(content, type=CommitsObject)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptError("commits-corrupt", f"{store.url}{name} cannot be read: {error}") from error
+        raise _corrupt(f"{store.url}{name} cannot be read: {error}") from error
     owner = owner_of(store)
     foreign = owner is not None and found.repository_id != owner.repository_id
     if not is_as_stamped(content, found.self) or found.number != number or foreign:
-        raise CorruptError("commits-corrupt", f"{store.url}{name} is not what was written")
+        raise _corrupt(f"{store.url}{name} is not what was written")
     return found
+
+
+def _corrupt(message: str) -> CorruptError:
+    return CorruptError("commits-corrupt", message, hint="Run backup --full: it records what the catalog still shows.")
 
 
 def _damaged(where: str, message: str) -> Finding:
