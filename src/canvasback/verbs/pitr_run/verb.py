@@ -99,7 +99,6 @@ def pitr_run(
     opened = open_repository(run.stores, repository)
     refuse_sealed(opened)
     facts = ask_server(name)
-    opened = open_repository(run.stores.open(repository))
     if opened.marker.lake_id not in lake_ids(name):
         raise RefusedError(
             "other-lake",
