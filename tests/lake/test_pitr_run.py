@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 import canvasback
+from canvasback.cli.commands.pitr_run import event_line
 from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.model.retention import Policy
+from canvasback.model.wal import Lsn
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.wal_object import wal_name
 from canvasback.storage.local.store import LocalStore
@@ -54,6 +56,21 @@ def receiver(lake: PitrLake) -> int:
     raise AssertionError("nobody receives the log")
 
 
+def grows(run: Running, *, answers: bool) -> None:
+    """See that the window of loss is told again and again, and grows."""
+
+    def told() -> list[canvasback.LogBehind]:
+        return [event for event in run.told(canvasback.LogBehind) if event.answers == answers]
+
+    run.wait(lambda: len(told()) >= 3)
+    first, *_, last = told()
+    assert first.behind_seconds < last.behind_seconds
+    assert f"behind for {last.behind_seconds:.1f} s" in event_line(last)
+    if answers:
+        assert last.behind_bytes
+        assert Lsn.parse(last.position) < Lsn.parse(last.written)
+
+
 def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
     folder: Path, *, every_step: bool
 ) -> None:
@@ -76,7 +93,7 @@ def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
 
 def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
     with pitr_lake(folder, 18) as lake:
-        with Running(lake) as run:
+        with Running(lake, tell_every=0.3) as run:
             run.wait_for_base()
             with Running(lake) as second:
                 second.wait(lambda: second.error is not None)
@@ -90,9 +107,11 @@ def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
             last = lake.commit("INSERT INTO lake.t SELECT i FROM range(100) r(i)")
             lake.cluster.psql("SELECT pg_switch_wal()")
             run.wait(lambda: any(event.what == "log" for event in run.told(canvasback.ArchivingHeldUp)))
+            grows(run, answers=True)
             os.rename(f"{lake.repository}-away", lake.repository)
             # The server is killed, and comes back.
             lake.cluster.kill()
+            grows(run, answers=False)
             lake.cluster.start()
             run.wait_for_snapshot(last, lake.cluster)
         assert run.error is None
