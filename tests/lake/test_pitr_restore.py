@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -151,7 +151,11 @@ def test_what_the_archive_does_not_reach_is_refused_with_what_is_possible(lake: 
 
 def test_a_missing_segment_is_named_and_no_recovery_goes_past_it(lake: PitrLake, copied: str) -> None:
     archived = log(lake, copied)
-    [window] = canvasback.pitr_list(copied).systems[0].windows
+    [system] = canvasback.pitr_list(copied).systems
+    [window] = system.windows
+    assert system.end == window.end
+    assert system.written is not None
+    assert abs(datetime.now(UTC) - system.written) < timedelta(minutes=10)
     assert (window.usable, window.last_snapshot) == (True, max(lake.truths))
     assert canvasback.pitr_verify(copied, level="checksum").findings == ()
     names = archived.held().segments
@@ -182,7 +186,9 @@ def test_the_commands_say_it_as_text_and_as_json(
     for arguments, kind, said in wanted:
         command = ["pitr", *arguments, "-r", lake.repository]
         assert cli(*command) == 0
-        assert said in capfd.readouterr().out
+        text = capfd.readouterr().out
+        assert said in text
+        assert ("archived to " in text) == (arguments == ["list"])
         assert cli(*command, "--json") == 0
         msgspec.json.decode(capfd.readouterr().out, type=kind, strict=True)
 
