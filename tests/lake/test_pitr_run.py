@@ -58,9 +58,11 @@ def receiver(lake: PitrLake) -> int:
 
 def grows(run: Running, *, answers: bool) -> None:
     """See that the window of loss is told again and again, and grows."""
+    before = len(run.events)
 
     def told() -> list[canvasback.LogBehind]:
-        return [event for event in run.told(canvasback.LogBehind) if event.answers == answers]
+        since = [event for event in run.events[before:] if isinstance(event, canvasback.LogBehind)]
+        return [event for event in since if (event.answers, event.position) == (answers, since[-1].position)]
 
     run.wait(lambda: len(told()) >= 3)
     first, *_, last = told()
@@ -310,6 +312,23 @@ def test_a_server_is_set_up(folder: Path) -> None:
         assert [item.name for item in again.items if item.state != "ok"] == []
         with pytest.raises(UsageError, match="not-postgres"):
             canvasback.pitr_setup("ducklake:x.ducklake")
+
+
+def test_tablespaces_are_refused_when_it_begins_and_told_when_one_comes(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake, base_every=0.3) as run:
+            run.wait_for_base()
+            (folder / "other-disk").mkdir()
+            give(folder / "other-disk")
+            lake.cluster.psql(f"CREATE TABLESPACE other LOCATION '{folder}/other-disk'")
+            run.wait(lambda: any(event.code == "tablespaces" for event in run.told(canvasback.ArchivingHeldUp)))
+            # The log goes on being archived.
+            run.wait_for_snapshot(lake.commit("CREATE TABLE lake.t (i INTEGER)"), lake.cluster)
+        assert run.error is None
+        with pytest.raises(RefusedError, match="tablespaces"):
+            canvasback.pitr_run(lake.attach, lake.repository, spool=f"{folder}/spool", bindir=lake.bindir)
+        states = {item.name: item.found for item in canvasback.pitr_setup(lake.attach, bindir=lake.bindir).items}
+        assert states["tablespaces"] == "other"
 
 
 def test_an_object_of_the_log_is_named_after_its_file() -> None:

@@ -28,7 +28,7 @@ from canvasback.model.results.watch import StopSign
 from canvasback.model.wal import Lsn
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.receiver import APPLICATION, Receiver, Spool, create_slot
-from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, where_is
+from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, refuse_tablespaces, where_is
 from canvasback.postgres.shown_commits import commits_after, lake_ids
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.commit_map import last_commit, record_commits
@@ -92,7 +92,8 @@ def pitr_run(
         UsageError: The request makes no sense, or PostgreSQL's programs are not here.
         LockedError: Another run has the spool (``spool-in-use``).
         RefusedError: The repository is of another lake (``other-lake``), or has another log of the same name
-            (``wal-differs``); or the server has given up keeping what the slot needs (``slot-lost``).
+            (``wal-differs``); or the server has tablespaces (``tablespaces``), or has given up keeping what the slot
+            needs (``slot-lost``).
         LakeError: The server cannot be asked when it begins.
     """
     if min(every, part_every, base_every, tell_every) <= 0 or incremental < 0:
@@ -109,6 +110,7 @@ def pitr_run(
             f"the repository is for the lake {opened.marker.lake_id}, and {name} is another one",
             hint="Name the repository of this lake.",
         )
+    refuse_tablespaces(name)
     archiving = _Archiving(
         run=run,
         lake=name,
