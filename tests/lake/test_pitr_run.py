@@ -25,6 +25,7 @@ from tests.clusters import Cluster, cluster, give, open_folder
 from tests.lake.builder import session
 from tests.lake.pitr_lake import PitrLake, Running, pitr_lake
 from tests.object_servers import Ministack
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -329,6 +330,39 @@ def test_tablespaces_are_refused_when_it_begins_and_told_when_one_comes(folder: 
             canvasback.pitr_run(lake.attach, lake.repository, spool=f"{folder}/spool", bindir=lake.bindir)
         states = {item.name: item.found for item in canvasback.pitr_setup(lake.attach, bindir=lake.bindir).items}
         assert states["tablespaces"] == "other"
+
+
+def test_full_disks_are_waited_for(folder: Path) -> None:
+    """What is not archived stays in the spool, and what the spool cannot take at the server."""
+    disks = {"log": folder / "repository", "receiver": folder / "spool"}
+    with (
+        small_disk(disks["log"], 40_000_000) as mounted,
+        small_disk(disks["receiver"], 40_000_000),
+        pitr_lake(folder, 18) as lake,
+    ):
+        assert mounted, "nobody but root can mount a disk that is soon full"
+        lake.commit("CREATE TABLE lake.t (i INTEGER)")
+        with Running(lake, tell_every=0.3) as run:
+            run.wait_for_base()
+            for what, disk in disks.items():
+                last = lake.commit("INSERT INTO lake.t SELECT i FROM range(9) r(i)")
+
+                def held_up(what: str = what, ballast: Path = disk / "ballast") -> bool:
+                    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
+                        while file.write(bytes(1 << 20)):  # it takes all there is, and what archiving set free
+                            pass
+                    lake.cluster.psql("CREATE TABLE IF NOT EXISTS t (i INTEGER); INSERT INTO t VALUES (1)")
+                    lake.cluster.psql("SELECT pg_switch_wal()")
+                    told = run.told(canvasback.ArchivingHeldUp)
+                    return ("no-space", what) in [(event.code, event.what) for event in told]
+
+                run.wait(held_up)
+                grows(run, answers=True)
+                (disk / "ballast").unlink()
+                run.wait_for_snapshot(last, lake.cluster)
+        assert run.error is None
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
 
 
 def test_an_object_of_the_log_is_named_after_its_file() -> None:
