@@ -201,7 +201,7 @@ def test_the_commands_say_it_as_text_and_as_json(
 
 def test_a_recovery_that_is_killed_leaves_no_server_and_the_next_one_cleans_up(lake: PitrLake) -> None:
     with open_folder() as folder:
-        data = folder / "new"
+        data = folder / "to" / "be" / "new"
         command = ["pitr", "restore", lake.attach, "-r", lake.repository, "--latest", "--pgdata", str(data)]
         with subprocess.Popen(
             [sys.executable, "-m", "canvasback", *command, "--bindir", lake.bindir], stdout=subprocess.DEVNULL
@@ -228,7 +228,7 @@ def test_a_recovery_that_is_killed_leaves_no_server_and_the_next_one_cleans_up(l
             again()
         (data / "postmaster.opts").write_text(options)
         assert again().snapshot_id == max(lake.truths)
-        assert [found.name for found in folder.iterdir()] == ["new"]
+        assert list(data.parent.iterdir()) == [data]
         with pytest.raises(RefusedError, match="pgdata-not-empty"):
             again()
     shutil.rmtree(lake.data)

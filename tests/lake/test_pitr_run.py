@@ -322,11 +322,11 @@ def test_tablespaces_are_refused_when_it_begins_and_told_when_one_comes(folder: 
             (folder / "other-disk").mkdir()
             give(folder / "other-disk")
             lake.cluster.psql(f"CREATE TABLESPACE other LOCATION '{folder}/other-disk'")
-            run.wait(lambda: any(event.code == "tablespaces" for event in run.told(canvasback.ArchivingHeldUp)))
+            run.wait(lambda: any(event.code == "has-tablespaces" for event in run.told(canvasback.ArchivingHeldUp)))
             # The log goes on being archived.
             run.wait_for_snapshot(lake.commit("CREATE TABLE lake.t (i INTEGER)"), lake.cluster)
         assert run.error is None
-        with pytest.raises(RefusedError, match="tablespaces"):
+        with pytest.raises(RefusedError, match="has-tablespaces"):
             canvasback.pitr_run(lake.attach, lake.repository, spool=f"{folder}/spool", bindir=lake.bindir)
         states = {item.name: item.found for item in canvasback.pitr_setup(lake.attach, bindir=lake.bindir).items}
         assert states["tablespaces"] == "other"

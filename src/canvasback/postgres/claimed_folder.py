@@ -50,6 +50,7 @@ class ClaimedFolder:
         """
         if is_left_half_done(self._data):
             _remove(self._data)
+        os.makedirs(os.path.dirname(self._mark), exist_ok=True)
         # Without the mark a killed run's folder counts as any other; a folder may be where we may write to it alone.
         with contextlib.suppress(PermissionError):
             try:

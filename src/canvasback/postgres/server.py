@@ -135,13 +135,13 @@ def refuse_tablespaces(lake: LakeName) -> None:
     """See that a server has no tablespaces of its own.
 
     Raises:
-        RefusedError: It has (``tablespaces``). A recovery would write into their folders, which on the same machine are
-            those of the server that lives.
+        RefusedError: It has (``has-tablespaces``). A recovery would write into their folders, which on the same machine
+            are those of the server that lives.
     """
     found = tablespaces(lake)
     if found:
         raise RefusedError(
-            "tablespaces",
+            "has-tablespaces",
             f"the server of {lake} has tablespaces of its own, which base backups here do not take: {', '.join(found)}",
             hint="Archive it with pgBackRest or Barman, from which canvasback pitr restore recovers too. Or move what "
             "is in them to pg_default, ALTER TABLE ALL IN TABLESPACE, and drop them.",

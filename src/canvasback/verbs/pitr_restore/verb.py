@@ -29,7 +29,7 @@ from canvasback.model.results.pitr_restore import PitrRestoreResult
 from canvasback.postgres.archive import Archive
 from canvasback.postgres.claimed_folder import ClaimedFolder, is_left_half_done, scratch_beside
 from canvasback.postgres.new_cluster import account_for
-from canvasback.postgres.programs import Programs
+from canvasback.postgres.programs import Account, Programs
 from canvasback.postgres.recovery import Recovering
 from canvasback.postgres.repository_archive import open_archive
 from canvasback.postgres.wal_feed import WalFeed
@@ -162,7 +162,9 @@ class _Restoring(msgspec.Struct, kw_only=True):
         """The commits that the log brings back, whoever noted them or not: a cluster recovers all of it, and tells."""
         with (
             temporary_folder() as ours,
-            self._recovered(goal, os.path.join(ours, "data"), ours, lasting=False) as server,
+            self._recovered(
+                goal, account_for(self.pgdata or ours), os.path.join(ours, "data"), ours, lasting=False
+            ) as server,
             open_engine(server.lake, self.run.stores).read() as image,
         ):
             after = str(server.reached())
@@ -193,9 +195,10 @@ class _Restoring(msgspec.Struct, kw_only=True):
         if not dry_run:
             with contextlib.ExitStack() as held:
                 ours = held.enter_context(temporary_folder())
-                claimed = held.enter_context(ClaimedFolder(self.pgdata, ours)) if self.pgdata else None
                 data = self.pgdata or os.path.join(ours, "data")
-                server = held.enter_context(self._recovered(goal, data, ours, lasting=claimed is not None))
+                account = account_for(data)  # by what is there before we make anything
+                claimed = held.enter_context(ClaimedFolder(data, ours)) if self.pgdata else None
+                server = held.enter_context(self._recovered(goal, account, data, ours, lasting=claimed is not None))
                 seconds = self.run.seconds
                 settled = settle_recovered(
                     server.lake,
@@ -239,9 +242,10 @@ class _Restoring(msgspec.Struct, kw_only=True):
         )
 
     @contextlib.contextmanager
-    def _recovered(self, goal: Goal, data: str, ours: str, *, lasting: bool) -> Iterator[Recovering]:
+    def _recovered(
+        self, goal: Goal, account: Account | None, data: str, ours: str, *, lasting: bool
+    ) -> Iterator[Recovering]:
         """A recovered cluster in a folder, whose server needs a temporary folder of ours too."""
-        account = account_for(self.pgdata or data)
         programs = msgspec.structs.replace(Programs.find(goal.major, self.bindir), account=account)
         if account is not None:  # a tool that root runs may be another user itself
             os.chown(ours, account.user, account.group)

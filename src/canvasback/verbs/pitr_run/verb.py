@@ -92,8 +92,8 @@ def pitr_run(
         UsageError: The request makes no sense, or PostgreSQL's programs are not here.
         LockedError: Another run has the spool (``spool-in-use``).
         RefusedError: The repository is of another lake (``other-lake``), or has another log of the same name
-            (``wal-differs``); or the server has tablespaces (``tablespaces``), or has given up keeping what the slot
-            needs (``slot-lost``).
+            (``wal-differs``); or the server has tablespaces (``has-tablespaces``), or has given up keeping what the
+            slot needs (``slot-lost``).
         LakeError: The server cannot be asked when it begins.
     """
     if min(every, part_every, base_every, tell_every) <= 0 or incremental < 0:
