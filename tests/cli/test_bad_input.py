@@ -26,7 +26,7 @@ import pytest
 from blake3 import blake3
 
 from canvasback.model.manifest import Manifest
-from canvasback.repository.layout import FORMAT
+from canvasback.repository.layout import FORMAT, NEWEST
 from canvasback.repository.leases import hold_lease
 from canvasback.storage.local.store import LocalStore
 from tests.cli.running import Place, Ran, fail, fails, finish, is_free, tree
@@ -297,7 +297,7 @@ def test_a_manifest_that_is_cut_short(place: Place) -> None:
 
 def test_a_manifest_of_a_newer_format(place: Place) -> None:
     content = manifest_of(place).read_bytes()
-    manifest_of(place).write_bytes(content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)))
+    manifest_of(place).write_bytes(content.replace(b'"format":%d' % FORMAT, b'"format":%d' % (NEWEST + 1)))
     damaged_manifest(place, "format-too-new")
 
 
@@ -327,7 +327,7 @@ def test_a_marker_that_cannot_be_read(place: Place, content: bytes) -> None:
 
 
 def test_a_repository_of_a_newer_format(place: Place) -> None:
-    (place.repo / "canvasback.json").write_text(f'{{"format": {FORMAT + 1}, "all": "different"}}')
+    (place.repo / "canvasback.json").write_text(f'{{"format": {NEWEST + 1}, "all": "different"}}')
     commands = (("list",), ("backup", place.catalog), ("restore", "--to", "new.ducklake"))
     found = fail(place, 1, "format-too-new", [(*command, "-r", "repo") for command in commands])
     assert all("newer release" in said for said in found)

@@ -582,8 +582,7 @@ def test_who_prunes_a_locked_repository_cannot_lift_locks(locked: Locked, host: 
     host.become("prune")
     assert canvasback.prune(locked.repository, stores=locked.stores, clock=Clock(days=8)).points == 1
     assert canvasback.lock(locked.repository, stores=locked.stores, clock=Clock(days=20)).points > 0
-    store = locked.stores.open(locked.repository)
-    open_repository(Stores(), store.url)
+    store = open_repository(locked.stores, locked.repository).store
     with pytest.raises(ObjectLockedError):
         store.delete(f"points/{kept}.json")
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from canvasback.errors import UsageError
+
 
 class Seal(msgspec.Struct, frozen=True):
     """What a sealed repository's marker says.
@@ -38,3 +40,12 @@ class Secrets:
 
 
 NO_SECRETS = Secrets()
+
+
+def no_recipients() -> UsageError:
+    """What to say where something is to be sealed for nobody."""
+    return UsageError(
+        "no-recipients",
+        "a repository is sealed for somebody, and nobody is named",
+        hint="Give --recipient NAME=age1… or --new-passphrase NAME=FILE, better two. A key is made by age-keygen.",
+    )

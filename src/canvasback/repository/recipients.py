@@ -163,15 +163,6 @@ def new_passphrase(passphrase: str, name: str, now: datetime) -> Recipient:
     return Recipient(age.recipient_of(identity), name, now, "", age.seal_with_passphrase(identity.encode(), passphrase))
 
 
-def no_recipients() -> UsageError:
-    """What to say where something is to be sealed for nobody."""
-    return UsageError(
-        "no-recipients",
-        "a repository is sealed for somebody, and nobody is named",
-        hint="Give --recipient NAME=age1… or --new-passphrase NAME=FILE, better two. A key is made by age-keygen.",
-    )
-
-
 def begin_recipients(store: Store, sealed: Sealed, recipients: Sequence[Recipient], now: datetime) -> Recipients:
     """Make the keys of a new repository, and let its recipients have them."""
     keyring = Keyring(sealed.repository_id, [Epoch.begin(1, now)], data=sealed.data)

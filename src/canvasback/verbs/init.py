@@ -12,8 +12,8 @@ from canvasback.model.clock import now
 from canvasback.model.lake import parse_lake
 from canvasback.model.lock import Lock, LockMode
 from canvasback.model.results.init import InitResult
-from canvasback.model.seal import Seal
-from canvasback.repository.recipients import new_passphrase, new_recipient, no_recipients
+from canvasback.model.seal import Seal, no_recipients
+from canvasback.repository.recipients import new_passphrase, new_recipient
 from canvasback.repository.repository import create_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores

@@ -13,7 +13,7 @@ from canvasback.cli.settings import read_passphrase, read_settings
 from canvasback.errors import UsageError
 from canvasback.model.plurals import many
 from canvasback.model.results.init import InitResult
-from canvasback.repository.recipients import no_recipients
+from canvasback.model.seal import no_recipients
 
 app = typer.Typer()
 
