@@ -33,6 +33,7 @@ from tests.cli.running import Place, Ran, fail, fails, finish, is_free, tree
 from tests.contract.privileges import give_up_passing
 from tests.lake.builder import connect
 from tests.oracle import load_fixture
+from tests.small_disk import small_disk
 
 USES_OF_A_POINT = [
     ("show", "-r", "repo"),
@@ -470,20 +471,6 @@ def test_a_point_that_reads_outside_of_its_repository(place: Place) -> None:
 
 
 # The machine
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[bool]:
-    """Mount a disk of so many bytes, where this machine lets us; answers whether it did."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
-    )
-    try:
-        yield mounted.returncode == 0
-    finally:
-        if mounted.returncode == 0:
-            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def big_file(place: Place, size: int) -> Path:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 import canvasback
-from canvasback.errors import CorruptError, RefusedError, UsageError
+from canvasback.errors import CorruptError, LockedError, RefusedError, UsageError
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.bases import TAR, base_name
 from canvasback.repository.commit_map import read_commits
 from canvasback.repository.wal_object import wal_name
+from canvasback.storage.local.process import started
 from canvasback.storage.local.store import LocalStore
 from tests.clusters import open_folder
 from tests.lake.answers import wrong_answers
@@ -151,7 +157,11 @@ def test_what_the_archive_does_not_reach_is_refused_with_what_is_possible(lake: 
 
 def test_a_missing_segment_is_named_and_no_recovery_goes_past_it(lake: PitrLake, copied: str) -> None:
     archived = log(lake, copied)
-    [window] = canvasback.pitr_list(copied).systems[0].windows
+    [system] = canvasback.pitr_list(copied).systems
+    [window] = system.windows
+    assert system.end == window.end
+    assert system.written is not None
+    assert abs(datetime.now(UTC) - system.written) < timedelta(minutes=10)
     assert (window.usable, window.last_snapshot) == (True, max(lake.truths))
     assert canvasback.pitr_verify(copied, level="checksum").findings == ()
     names = archived.held().segments
@@ -182,9 +192,46 @@ def test_the_commands_say_it_as_text_and_as_json(
     for arguments, kind, said in wanted:
         command = ["pitr", *arguments, "-r", lake.repository]
         assert cli(*command) == 0
-        assert said in capfd.readouterr().out
+        text = capfd.readouterr().out
+        assert said in text
+        assert ("archived to " in text) == (arguments == ["list"])
         assert cli(*command, "--json") == 0
         msgspec.json.decode(capfd.readouterr().out, type=kind, strict=True)
+
+
+def test_a_recovery_that_is_killed_leaves_no_server_and_the_next_one_cleans_up(lake: PitrLake) -> None:
+    with open_folder() as folder:
+        data = folder / "to" / "be" / "new"
+        command = ["pitr", "restore", lake.attach, "-r", lake.repository, "--latest", "--pgdata", str(data)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "canvasback", *command, "--bindir", lake.bindir], stdout=subprocess.DEVNULL
+        ) as killed:
+            while not (data / "postmaster.pid").exists():
+                assert killed.poll() is None
+                time.sleep(0.001)
+            killed.send_signal(signal.SIGSTOP)
+            again = partial(
+                canvasback.pitr_restore, lake.attach, lake.repository, pgdata=str(data), latest=True, bindir=lake.bindir
+            )
+            with pytest.raises(LockedError, match="pgdata-in-use"):
+                again()
+            server = int((data / "postmaster.pid").read_text().splitlines()[0])
+            assert started(server) is not None
+            killed.kill()
+        planned = again(dry_run=True)
+        assert f"what a killed recovery left in {data} is removed" in planned.steps
+        assert started(server) is None
+        # Whoever has started a server on it since may have written to it.
+        options = (data / "postmaster.opts").read_text()
+        (data / "postmaster.opts").write_text("postgres -D data")
+        with pytest.raises(RefusedError, match="pgdata-not-empty"):
+            again()
+        (data / "postmaster.opts").write_text(options)
+        assert again().snapshot_id == max(lake.truths)
+        assert list(data.parent.iterdir()) == [data]
+        with pytest.raises(RefusedError, match="pgdata-not-empty"):
+            again()
+    shutil.rmtree(lake.data)
 
 
 def flipped(path: Path) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 import canvasback
+from canvasback.cli.commands.pitr_run import event_line
 from canvasback.errors import LockedError, RefusedError, UsageError
 from canvasback.model.retention import Policy
+from canvasback.model.wal import Lsn
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.wal_object import wal_name
 from canvasback.storage.local.store import LocalStore
@@ -23,6 +25,7 @@ from tests.clusters import Cluster, cluster, give, open_folder
 from tests.lake.builder import session
 from tests.lake.pitr_lake import PitrLake, Running, pitr_lake
 from tests.object_servers import Ministack
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -54,6 +57,23 @@ def receiver(lake: PitrLake) -> int:
     raise AssertionError("nobody receives the log")
 
 
+def grows(run: Running, *, answers: bool) -> None:
+    """See that the window of loss is told again and again, and grows."""
+    before = len(run.events)
+
+    def told() -> list[canvasback.LogBehind]:
+        since = [event for event in run.events[before:] if isinstance(event, canvasback.LogBehind)]
+        return [event for event in since if (event.answers, event.position) == (answers, since[-1].position)]
+
+    run.wait(lambda: len(told()) >= 3)
+    first, *_, last = told()
+    assert first.behind_seconds < last.behind_seconds
+    assert f"behind for {last.behind_seconds:.1f} s" in event_line(last)
+    if answers:
+        assert last.behind_bytes
+        assert Lsn.parse(last.position) < Lsn.parse(last.written)
+
+
 def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
     folder: Path, *, every_step: bool
 ) -> None:
@@ -76,7 +96,7 @@ def test_no_acknowledged_commit_is_lost_when_the_log_is_streamed_synchronously(
 
 def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
     with pitr_lake(folder, 18) as lake:
-        with Running(lake) as run:
+        with Running(lake, tell_every=0.3) as run:
             run.wait_for_base()
             with Running(lake) as second:
                 second.wait(lambda: second.error is not None)
@@ -90,9 +110,11 @@ def test_it_goes_on_after_what_can_pass(folder: Path) -> None:
             last = lake.commit("INSERT INTO lake.t SELECT i FROM range(100) r(i)")
             lake.cluster.psql("SELECT pg_switch_wal()")
             run.wait(lambda: any(event.what == "log" for event in run.told(canvasback.ArchivingHeldUp)))
+            grows(run, answers=True)
             os.rename(f"{lake.repository}-away", lake.repository)
             # The server is killed, and comes back.
             lake.cluster.kill()
+            grows(run, answers=False)
             lake.cluster.start()
             run.wait_for_snapshot(last, lake.cluster)
         assert run.error is None
@@ -291,6 +313,56 @@ def test_a_server_is_set_up(folder: Path) -> None:
         assert [item.name for item in again.items if item.state != "ok"] == []
         with pytest.raises(UsageError, match="not-postgres"):
             canvasback.pitr_setup("ducklake:x.ducklake")
+
+
+def test_tablespaces_are_refused_when_it_begins_and_told_when_one_comes(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake, base_every=0.3) as run:
+            run.wait_for_base()
+            (folder / "other-disk").mkdir()
+            give(folder / "other-disk")
+            lake.cluster.psql(f"CREATE TABLESPACE other LOCATION '{folder}/other-disk'")
+            run.wait(lambda: any(event.code == "has-tablespaces" for event in run.told(canvasback.ArchivingHeldUp)))
+            # The log goes on being archived.
+            run.wait_for_snapshot(lake.commit("CREATE TABLE lake.t (i INTEGER)"), lake.cluster)
+        assert run.error is None
+        with pytest.raises(RefusedError, match="has-tablespaces"):
+            canvasback.pitr_run(lake.attach, lake.repository, spool=f"{folder}/spool", bindir=lake.bindir)
+        states = {item.name: item.found for item in canvasback.pitr_setup(lake.attach, bindir=lake.bindir).items}
+        assert states["tablespaces"] == "other"
+
+
+def test_full_disks_are_waited_for(folder: Path) -> None:
+    """What is not archived stays in the spool, and what the spool cannot take at the server."""
+    disks = {"log": folder / "repository", "receiver": folder / "spool"}
+    with (
+        small_disk(disks["log"], 40_000_000) as mounted,
+        small_disk(disks["receiver"], 40_000_000),
+        pitr_lake(folder, 18) as lake,
+    ):
+        assert mounted, "nobody but root can mount a disk that is soon full"
+        lake.commit("CREATE TABLE lake.t (i INTEGER)")
+        with Running(lake, tell_every=0.3) as run:
+            run.wait_for_base()
+            for what, disk in disks.items():
+                last = lake.commit("INSERT INTO lake.t SELECT i FROM range(9) r(i)")
+
+                def held_up(what: str = what, ballast: Path = disk / "ballast") -> bool:
+                    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
+                        while file.write(bytes(1 << 20)):  # it takes all there is, and what archiving set free
+                            pass
+                    lake.cluster.psql("CREATE TABLE IF NOT EXISTS t (i INTEGER); INSERT INTO t VALUES (1)")
+                    lake.cluster.psql("SELECT pg_switch_wal()")
+                    told = run.told(canvasback.ArchivingHeldUp)
+                    return ("no-space", what) in [(event.code, event.what) for event in told]
+
+                run.wait(held_up)
+                grows(run, answers=True)
+                (disk / "ballast").unlink()
+                run.wait_for_snapshot(last, lake.cluster)
+        assert run.error is None
+        assert canvasback.pitr_verify(lake.repository, level="checksum").findings == ()
+        assert newest(lake, to_snapshot=last).snapshot_id == last
 
 
 def test_an_object_of_the_log_is_named_after_its_file() -> None:

@@ -47,6 +47,8 @@ def test_a_password_is_in_a_file_that_only_we_may_read(target: str) -> None:
         (1, b"", "program-failed"),
         (-11, b"", "program-crashed"),
         (1, b"x: error: could not write: No space left on device", "no-space"),
+        (1, b"x: error: could not open: No space left on device\nx: error: disconnected\n", "no-space"),
+        (1, b"x: error: disconnected\n", "program-failed"),
     ],
 )
 def test_what_a_program_says_has_a_code(code: int, said: bytes, wanted: str) -> None:

@@ -16,26 +16,6 @@ from canvasback.repository.bases import TAR, base_name
 from canvasback.storage.store import Store
 
 
-def refuse_occupied(data: str) -> None:
-    """See that a cluster's folder is empty, or not there.
-
-    Raises:
-        RefusedError: It is neither (``pgdata-not-empty``).
-    """
-    try:
-        occupied = bool(os.listdir(data))
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        occupied = True
-    if occupied:
-        raise RefusedError(
-            "pgdata-not-empty",
-            f"{data} is not empty",
-            hint="Name a new folder: nothing is overwritten, and no cluster is mixed with another.",
-        )
-
-
 def account_for(data: str) -> Account | None:
     """Whose a new cluster is: who runs us, but for root, as whom no server runs.
 

@@ -164,7 +164,9 @@ def failed(program: str, code: int, said: bytes) -> CanvasbackError:
     lines = [without_secrets(line) for line in said.decode(errors="replace").splitlines() if line.strip()]
     # The last error is the reason; a detail or hint that follows it explains.
     errors = [line for line in lines if re.search(r"(error|fatal|FATAL|ERROR|PANIC):", line)]
-    reason = (errors or lines or [f"it ended with {code}"])[-1].strip()
+    # pg_receivewal says last that it is disconnected, whatever the reason was.
+    reasons = [line for line in errors or lines if not line.endswith("error: disconnected")]
+    reason = (reasons or errors or lines or [f"it ended with {code}"])[-1].strip()
     if "No space left on device" in reason:
         return NoSpaceError(f"what {program} makes")
     if "permission denied" in reason.lower() and "must" in reason.lower():

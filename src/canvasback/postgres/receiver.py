@@ -11,6 +11,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import Self
@@ -24,6 +25,9 @@ APPLICATION = "canvasback"
 """As what the receiver shows at the server, and what ``synchronous_standby_names`` has to name."""
 
 _LOCK, _RECEIVER = "canvasback.lock", "pg_receivewal.pid"
+_NOTE = 64
+"""Bytes of the note of who receives."""
+
 _LOOK = 0.05
 """Seconds between two looks at a process that is to end."""
 
@@ -87,14 +91,17 @@ class Spool:
 
     def note_receiver(self, pid: int) -> None:
         """Note who receives, so that the next run can end it if this one is killed."""
-        with open(self._path(_RECEIVER), "w", encoding="ascii") as file:
-            file.write(f"{pid} {started(pid) or ''}")
+        handle = os.open(self._path(_RECEIVER), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:  # in place, which a full disk lets us
+            os.pwrite(handle, f"{pid} {started(pid) or ''}".ljust(_NOTE).encode(), 0)
+        finally:
+            os.close(handle)
 
     def end_orphan(self) -> None:
         """End the receiver of a run that was killed: it would hold the slot. Only who holds the spool may ask."""
         try:
             with open(self._path(_RECEIVER), encoding="ascii") as file:
-                pid, _, since = file.read().partition(" ")
+                pid, since = (*file.read().split(), "", "")[:2]
         except FileNotFoundError:
             return
         with contextlib.suppress(ValueError, ProcessLookupError, PermissionError):
@@ -125,11 +132,12 @@ class Receiver:
         self._synchronous = synchronous
         self._process: subprocess.Popen[bytes] | None = None
         self._held = contextlib.ExitStack()
-        self._said = ""
 
     def __enter__(self) -> Self:
         """Nothing is started yet, see `keep`."""
         self._spool.end_orphan()
+        # Not in the spool: why it ends may be that there is no space left.
+        self._said = self._held.enter_context(tempfile.TemporaryFile())
         conninfo = self._held.enter_context(connection_arguments(self._target, application_name=APPLICATION))
         more = ["--synchronous"] if self._synchronous else []
         self._command = self._programs.command(
@@ -159,14 +167,21 @@ class Receiver:
             return None
         ended = None
         if self._process is not None:
-            with open(self._said, "rb") as said:
-                ended = failed("pg_receivewal", self._process.returncode, said.read())
-        self._said = os.path.join(self._spool.folder, "pg_receivewal.log")
-        with open(self._said, "wb") as said:
-            self._process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
-                self._command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-            )
-        self._spool.note_receiver(self._process.pid)
+            self._said.seek(0)
+            ended = failed("pg_receivewal", self._process.returncode, self._said.read())
+            self._process = None
+        self._said.seek(0)
+        self._said.truncate()
+        process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
+            self._command, stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True
+        )
+        try:
+            self._spool.note_receiver(process.pid)
+        except OSError:
+            process.kill()  # or nobody could end it if we were killed
+            process.wait()
+            raise
+        self._process = process
         return ended
 
 

@@ -39,6 +39,14 @@ _HANDED_DOWN = {
 """What a standby needs at least as much of as its primary, and what ``pg_controldata`` calls it."""
 
 
+_TOGETHER = (
+    'exec 3<&0 </dev/null; ( ( read -r _ <&3 || kill -QUIT $$ ) >/dev/null 2>&1 & ); exec 3<&-; exec "$@"',
+    "canvasback",
+)
+"""Becomes the server, after it has left somebody behind who ends it when our end of a pipe closes without a word: so it
+does not outlive us, however we end."""
+
+
 class Recovering:
     """A server that recovers, or has recovered. Use as a context manager, which stops it.
 
@@ -118,7 +126,7 @@ class Recovering:
         """Stop the server."""
         if self._server is not None:
             self._server.send_signal(how)
-            self._server.wait()
+            self._server.communicate(b"done\n")
             self._server = None
 
     def reached(self) -> Lsn:
@@ -164,8 +172,8 @@ class Recovering:
         with open(self._log_file, "wb") as log:
             # A session of its own: who interrupts us stops us, and we stop the server.
             self._server = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
-                [*self._programs.command("postgres"), "-D", self._data, *options],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", *_TOGETHER, *self._programs.command("postgres"), "-D", self._data, *options],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd="/",

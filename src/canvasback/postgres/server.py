@@ -10,7 +10,7 @@ import msgspec
 
 from canvasback.catalog.engines.arrow import query
 from canvasback.catalog.engines.postgres.session import connect
-from canvasback.errors import LakeError, UsageError
+from canvasback.errors import LakeError, RefusedError, UsageError
 from canvasback.model.lake import LakeName
 from canvasback.model.relation import literal
 from canvasback.model.wal import Lsn
@@ -119,6 +119,33 @@ def ask_server(lake: LakeName) -> ServerFacts:
         may_replicate=bool(replicates),
         settings=settings,
     )
+
+
+def tablespaces(lake: LakeName) -> list[str]:
+    """The names of a server's tablespaces besides those that every cluster has, sorted.
+
+    Only those begin with ``pg_``. Source: PostgreSQL's documentation, "CREATE TABLESPACE".
+    """
+    with connect(lake, read_only=True) as connection, connection.cursor() as cursor:
+        found = query(cursor, "SELECT spcname::text FROM pg_tablespace WHERE NOT starts_with(spcname, 'pg_')")
+    return sorted(name for (name,) in found)
+
+
+def refuse_tablespaces(lake: LakeName) -> None:
+    """See that a server has no tablespaces of its own.
+
+    Raises:
+        RefusedError: It has (``has-tablespaces``). A recovery would write into their folders, which on the same machine
+            are those of the server that lives.
+    """
+    found = tablespaces(lake)
+    if found:
+        raise RefusedError(
+            "has-tablespaces",
+            f"the server of {lake} has tablespaces of its own, which base backups here do not take: {', '.join(found)}",
+            hint="Archive it with pgBackRest or Barman, from which canvasback pitr restore recovers too. Or move what "
+            "is in them to pg_default, ALTER TABLE ALL IN TABLESPACE, and drop them.",
+        )
 
 
 def find_slot(lake: LakeName, name: str) -> Slot | None:

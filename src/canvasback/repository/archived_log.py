@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 
 from canvasback.errors import CorruptError, ObjectExistsError, ObjectMissingError, RefusedError
 from canvasback.model.wal import (
     SEGMENT_SIZE,
+    Lsn,
     Segment,
     TimelineHistory,
     history_timeline,
@@ -63,12 +65,25 @@ class HeldLog(msgspec.Struct, frozen=True):
         parts: Segments of which the first bytes are there, sorted.
         histories: Timelines whose history is there, sorted.
         bytes: What all of it takes in the repository.
+        written: When the newest of it was written, by the store's clock; None where there is none, or it does not say.
     """
 
     segments: tuple[str, ...]
     parts: tuple[Part, ...]
     histories: tuple[int, ...]
     bytes: int
+    written: datetime | None
+
+    def end(self, size: int) -> Lsn | None:
+        """The last position of the latest timeline up to which something is there; None where there is nothing.
+
+        Args:
+            size: The bytes of a segment.
+        """
+        whole = {Segment.parse(name, size): size for name in self.segments}
+        parts = {Segment.parse(part.segment, size): part.offset for part in self.parts}  # the last one has the most
+        last, offset = max((parts | whole).items(), default=(None, 0))
+        return Lsn(last.start.position + offset) if last is not None else None
 
 
 class ArchivedLog:
@@ -181,12 +196,13 @@ class ArchivedLog:
         segments: list[str] = []
         parts: list[Part] = []
         histories: list[int] = []
-        size = 0
+        size = written = 0
         for stat in self.store.list(wal_folder(self.system)):
             file = wal_file(stat.name)
             if wal_name(self.system, file) != stat.name:
                 continue  # somebody put it there
             size += stat.size
+            written = max(written, stat.modified_ns)
             part = _PART.fullmatch(file)
             if is_segment(file):
                 segments.append(file)
@@ -194,7 +210,13 @@ class ArchivedLog:
                 parts.append(Part(part[1], int(part[2], 16)))
             elif timeline := history_timeline(file):
                 histories.append(timeline)
-        return HeldLog(tuple(sorted(segments)), tuple(sorted(parts)), tuple(sorted(histories)), size)
+        return HeldLog(
+            tuple(sorted(segments)),
+            tuple(sorted(parts)),
+            tuple(sorted(histories)),
+            size,
+            datetime.fromtimestamp(written / 1e9, UTC) if written else None,
+        )
 
     def delete(self, file: str) -> None:
         """Delete a file of the log; no error where there is none."""

@@ -47,19 +47,27 @@ def temporary_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_left_behind(folder: str) -> bool:
+    """Whether a temporary folder, still there or not, is of a process of this machine that is certain to be over.
+
+    Args:
+        folder: Its path, as `make_folder` answered it.
+    """
+    found = _NAME.fullmatch(os.path.basename(folder))
+    return found is not None and found["boot"] == _here() and is_over(int(found["pid"]), found["started"])
+
+
 @cache
 def _sweep(place: str) -> None:
     """Remove the folders of this user's runs that are certain to be over; once in the life of a process."""
-    here = _here()
-    if not here:
-        return  # nothing tells the dead from the living
+    us = os.geteuid()
     with contextlib.suppress(OSError):
         for entry in os.scandir(place):
-            found = _NAME.fullmatch(entry.name) if entry.name.startswith(_PREFIX) else None
-            if found is None or found["boot"] != here or not is_over(int(found["pid"]), found["started"]):
+            if not is_left_behind(entry.name):
                 continue
             with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                # Those of a server that root ran belong to the account that it ran as.
+                if entry.is_dir(follow_symlinks=False) and us in {0, entry.stat(follow_symlinks=False).st_uid}:
                     shutil.rmtree(entry.path, ignore_errors=True)
 
 

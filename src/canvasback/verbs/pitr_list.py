@@ -42,6 +42,7 @@ def _system(store: Store, system: int, commits: tuple[CommitPosition, ...], find
     findings.extend(damage)
     held = ArchivedLog(store, system).held()
     archive = RepositoryArchive(store, system, bases) if bases else None
+    end = held.end(archive.segment_size) if archive is not None else None
     ours = [one for one in commits if one.system == str(system)]
     return ArchivedSystem(
         system=str(system),
@@ -49,6 +50,8 @@ def _system(store: Store, system: int, commits: tuple[CommitPosition, ...], find
         segments=len(held.segments),
         bytes=held.bytes,
         timelines=tuple(sorted({int(name[:8], 16) for name in held.segments})),
+        end=str(end or ""),
+        written=held.written,
         windows=tuple(_window(reach, ours) for reach in reaches(archive)) if archive is not None else (),
         gaps=tuple(_shown(*gap) for gap in gaps(archive)) if archive is not None else (),
     )

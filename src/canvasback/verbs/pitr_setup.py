@@ -13,7 +13,7 @@ from canvasback.model.lake import LakeName, parse_lake
 from canvasback.model.results.pitr_setup import PitrSetupResult, SetupItem
 from canvasback.postgres.programs import Programs, connection_arguments
 from canvasback.postgres.receiver import APPLICATION
-from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot
+from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, tablespaces
 from canvasback.storage.foreign_errors import translates_errors
 
 _SENDERS = 3
@@ -113,6 +113,15 @@ def _items(
             found="it follows another one",
             wanted="the primary",
             why="the writers' server has the log first",
+        )
+    others = tablespaces(lake)
+    if others:
+        yield SetupItem(
+            name="tablespaces",
+            state="missing",
+            found=", ".join(others),
+            wanted="none",
+            why="base backups here do not take them: pgBackRest and Barman do",
         )
     kept = settings.get("max_slot_wal_keep_size", "-1")
     yield _setting(

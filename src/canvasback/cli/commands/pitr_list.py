@@ -62,6 +62,9 @@ def _system(system: ArchivedSystem) -> list[str]:
             for one in system.windows
         ]
         lines.append(table(rows))
+    if system.end:
+        when = f", written {in_utc(system.written.replace(microsecond=0))} UTC" if system.written is not None else ""
+        lines.append(f"archived to {system.end}{when}")
     return lines + [f"gap: {gap}" for gap in system.gaps]
 
 

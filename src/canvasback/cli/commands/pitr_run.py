@@ -22,6 +22,7 @@ from canvasback.model.results.pitr_run import (
     ArchivingHeldUp,
     BaseMade,
     LogArchived,
+    LogBehind,
     PitrEvent,
     PitrStarted,
 )
@@ -47,6 +48,10 @@ def run(
         typer.Option("--part-every", min=0.1, max=_DAY, help="Seconds until a segment is archived that is not full."),
     ] = 60.0,
     base_every: Annotated[float, typer.Option("--base-every", min=1, help="Hours between two base backups.")] = 24.0,
+    tell_every: Annotated[
+        float,
+        typer.Option("--tell-every", min=0.1, max=_DAY, help="Seconds until it is told again what is not archived."),
+    ] = 60.0,
     incremental: Annotated[
         int, typer.Option("--incremental", min=0, help="How many incremental base backups rest on a full one.")
     ] = 6,
@@ -69,6 +74,7 @@ def run(
                 every=every,
                 part_every=part_every,
                 base_every=base_every * 3600,
+                tell_every=tell_every,
                 incremental=incremental,
                 bindir=bindir,
                 stop=stop,
@@ -95,10 +101,8 @@ def _said(event: PitrEvent) -> str:
     if isinstance(event, PitrStarted):
         how = ", synchronously" if event.synchronous else ""
         return f"archiving the log of {event.lake}{how}, by {event.spool}, for {event.repository}"
-    if isinstance(event, LogArchived):
-        behind = f"{size(event.behind_bytes)} behind for {event.behind_seconds:.1f} s" if event.behind_bytes else "all"
-        newest = f", snapshot {event.snapshot_id}" if event.snapshot_id is not None else ""
-        return f"archived to {event.position}{newest}: {behind}"
+    if isinstance(event, LogArchived | LogBehind):
+        return _log(event)
     if isinstance(event, BaseMade):
         rests = f", on {event.parent}" if event.parent else ""
         return f"base backup {event.base}{rests}: {size(event.bytes)} in {event.seconds:.1f} s"
@@ -107,3 +111,14 @@ def _said(event: PitrEvent) -> str:
     if isinstance(event, ArchivingGoesOn):
         return f"goes on, {event.what}, after {event.seconds:.1f} s"
     return f"stopped, {many(event.segments, 'segment')} archived, {many(event.bases, 'base backup')} made"
+
+
+def _log(event: LogArchived | LogBehind) -> str:
+    if isinstance(event, LogArchived):
+        behind = f"{size(event.behind_bytes)} behind for {event.behind_seconds:.1f} s" if event.behind_bytes else "all"
+        newest = f", snapshot {event.snapshot_id}" if event.snapshot_id is not None else ""
+        return f"archived to {event.position}{newest}: {behind}"
+    archived = f"archived to {event.position} still" if event.position else "nothing archived yet"
+    known = size(event.behind_bytes) if event.behind_bytes is not None else "it is not known how much"
+    more = "" if event.answers else ", and what the server has written since, which does not answer"
+    return f"{archived}: {known} behind for {event.behind_seconds:.1f} s{more}"

@@ -19,6 +19,7 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         lsn: Where its COMMIT record begins; empty for the end of the log.
         timeline: The timeline to recover along.
         pgdata: The cluster's folder; empty for one that is thrown away.
+        left: Whether that folder has what a killed recovery left.
         export: The lake that the catalog is written to; empty for none.
         aside: What is moved aside there, in words.
     """
@@ -31,6 +32,7 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
     lsn: str
     timeline: int
     pgdata: str
+    left: bool
     export: str
     aside: tuple[str, ...] = ()
 
@@ -49,7 +51,8 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         )
         read = many(self.segments, "segment")
         by = f"which is laid from {self.tool}" if self.tool else "which pg_verifybackup looks at"
-        steps = [
+        steps = [f"what a killed recovery left in {self.pgdata} is removed"] if self.left else []
+        steps += [
             f"{what} ({self.bytes:,} bytes) becomes a cluster in {where}, {by}",
             f"PostgreSQL recovers it along timeline {self.timeline} to {target}, from at least {read} of the log",
             f"{proof}, and nothing after it",
@@ -57,8 +60,8 @@ class PitrRestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         ]
         steps += self.aside
         if self.export:
-            steps.append(f"the catalog is written to {self.export}, and the cluster is thrown away")
-        else:
+            steps.append(f"the catalog is written to {self.export}")
+        if self.pgdata:
             steps.append("the recovery ends, so that the cluster begins a timeline of its own; its server is stopped")
         steps.append("it names the lake's own files: if another catalog of them is alive, let one only be cleaned up")
         return tuple(steps)

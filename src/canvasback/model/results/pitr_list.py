@@ -50,6 +50,10 @@ class ArchivedSystem(msgspec.Struct, frozen=True, kw_only=True):
         segments: Segments of its log.
         bytes: Their bytes in the repository, with those of histories and parts.
         timelines: The timelines that there are segments of.
+        end: The position up to which there is something of the latest timeline; empty where nobody knows how large a
+            segment is, without a base backup.
+        written: When the newest of it was written, by the storage's clock: what the server wrote since is not there.
+            Null where there is none, or the storage does not say.
         windows: The base backups, the oldest first.
         gaps: Segments that are missing between others, as ``first`` or ``first to last``.
     """
@@ -59,6 +63,8 @@ class ArchivedSystem(msgspec.Struct, frozen=True, kw_only=True):
     segments: int
     bytes: int
     timelines: tuple[int, ...]
+    end: str
+    written: datetime | None
     windows: tuple[RecoveryWindow, ...]
     gaps: tuple[str, ...]
 

@@ -43,7 +43,7 @@ class LogArchived(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
         written: The position up to which the server had it then.
         segments: How many segments have been archived since the run began.
         behind_bytes: How much of the log would be lost with the server and the spool, just now.
-        behind_seconds: For how long the repository has not had all of it; 0 where it has.
+        behind_seconds: The repository has all that there was so long ago, or later; 0 for all that there is.
         snapshot_id: The newest snapshot that was noted; null where there is none.
     """
 
@@ -52,6 +52,30 @@ class LogArchived(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
     written: str
     segments: int
     behind_bytes: int
+    behind_seconds: float
+    snapshot_id: int | None
+    schema: Schema = _SCHEMA
+
+
+class LogBehind(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="behind"):
+    """The repository still lacks some of the log: told every so often, as long as it does.
+
+    Attributes:
+        at: When.
+        position: The position up to which the repository has it; empty where that is not known yet.
+        written: The position up to which the server had it when it was asked last; empty where it never was.
+        answers: Whether the server was asked just now. Else it may have written more since, or be gone.
+        behind_bytes: How much of the log would be lost with the server and the spool, as far as is known; null where
+            that is not known yet.
+        behind_seconds: The repository is known to have all that there was so long ago.
+        snapshot_id: The newest snapshot that was noted; null where there is none.
+    """
+
+    at: datetime
+    position: str
+    written: str
+    answers: bool
+    behind_bytes: int | None
     behind_seconds: float
     snapshot_id: int | None
     schema: Schema = _SCHEMA
@@ -129,4 +153,4 @@ class PitrStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
     schema: Schema = _SCHEMA
 
 
-PitrEvent = PitrStarted | LogArchived | BaseMade | ArchivingHeldUp | ArchivingGoesOn | PitrStopped
+PitrEvent = PitrStarted | LogArchived | LogBehind | BaseMade | ArchivingHeldUp | ArchivingGoesOn | PitrStopped

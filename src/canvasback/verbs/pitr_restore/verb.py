@@ -27,8 +27,9 @@ from canvasback.model.plans.pitr_restore import PitrRestorePlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.pitr_restore import PitrRestoreResult
 from canvasback.postgres.archive import Archive
-from canvasback.postgres.new_cluster import account_for, refuse_occupied
-from canvasback.postgres.programs import Programs
+from canvasback.postgres.claimed_folder import ClaimedFolder, is_left_half_done, scratch_beside
+from canvasback.postgres.new_cluster import account_for
+from canvasback.postgres.programs import Account, Programs
 from canvasback.postgres.recovery import Recovering
 from canvasback.postgres.repository_archive import open_archive
 from canvasback.postgres.wal_feed import WalFeed
@@ -97,6 +98,7 @@ def pitr_restore(
         UsageError: The request makes no sense, or PostgreSQL's programs are not here (``programs-missing``).
         RefusedError: There is something where the cluster should go (``pgdata-not-empty``), or the archive does not
             reach the commit; nothing was changed.
+        LockedError: Another recovery makes a cluster there (``pgdata-in-use``).
         CorruptError: A base backup or a segment is damaged.
         LakeError: PostgreSQL could not recover it (``recovery-failed``), or what it recovered is not what was meant
             (``recovered-elsewhere``).
@@ -109,13 +111,13 @@ def pitr_restore(
         )
     if pgdata is None and export is None:
         raise UsageError("no-place", "no place is named for what comes back", hint="Add --pgdata or --export.")
-    if pgdata is not None:
-        refuse_occupied(pgdata)
+    pgdata = os.path.abspath(pgdata) if pgdata is not None else ""
     restoring = _Restoring(
         run=run,
         lake=parse_lake(lake),
         repository=open_repository(run.stores, repository),
-        pgdata=os.path.abspath(pgdata) if pgdata is not None else "",
+        pgdata=pgdata,
+        left=bool(pgdata) and is_left_half_done(pgdata),
         export=parse_lake(export) if export is not None else None,
         replace=replace,
         data_path=data_path,
@@ -148,6 +150,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
     lake: LakeName
     repository: Repository
     pgdata: str
+    left: bool
     export: LakeName | None
     replace: bool
     data_path: str | None
@@ -157,15 +160,16 @@ class _Restoring(msgspec.Struct, kw_only=True):
 
     def all_commits(self, goal: Goal) -> CommitMap:
         """The commits that the log brings back, whoever noted them or not: a cluster recovers all of it, and tells."""
-        with temporary_folder() as folder:
-            data = os.path.join(folder, "data")
-            with (
-                self._recovered(goal, data, lasting=False) as server,
-                open_engine(server.lake, self.run.stores).read() as image,
-            ):
-                after = str(server.reached())
-                found = commit_positions(image, None, MOST)
-                timeline = goal.timeline
+        with (
+            temporary_folder() as ours,
+            self._recovered(
+                goal, account_for(self.pgdata or ours), os.path.join(ours, "data"), ours, lasting=False
+            ) as server,
+            open_engine(server.lake, self.run.stores).read() as image,
+        ):
+            after = str(server.reached())
+            found = commit_positions(image, None, MOST)
+            timeline = goal.timeline
         # A server that stands still does not say how far its log goes: it is us who know.
         return CommitMap(tuple(msgspec.structs.replace(one, after=after, timeline=timeline) for one in found))
 
@@ -181,6 +185,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
             lsn=goal.commit.lsn if goal.commit is not None else "",
             timeline=goal.timeline,
             pgdata=self.pgdata,
+            left=self.left,
             export=str(self.export) if self.export is not None else "",
             aside=engine.prepare(replace=self.replace) if engine is not None else (),
         )
@@ -188,7 +193,12 @@ class _Restoring(msgspec.Struct, kw_only=True):
         remarks: tuple[str, ...] = ()
         seconds = 0.0
         if not dry_run:
-            with self._place() as data, self._recovered(goal, data, lasting=bool(self.pgdata)) as server:
+            with contextlib.ExitStack() as held:
+                ours = held.enter_context(temporary_folder())
+                data = self.pgdata or os.path.join(ours, "data")
+                account = account_for(data)  # by what is there before we make anything
+                claimed = held.enter_context(ClaimedFolder(data, ours)) if self.pgdata else None
+                server = held.enter_context(self._recovered(goal, account, data, ours, lasting=claimed is not None))
                 seconds = self.run.seconds
                 settled = settle_recovered(
                     server.lake,
@@ -205,7 +215,8 @@ class _Restoring(msgspec.Struct, kw_only=True):
                             fitting(in_dialect(image, "duckdb"), self.export.engine), self.export.engine
                         )
                         remarks = engine.write(written, self.run.now(), replace=self.replace)
-                if self.pgdata:
+                if claimed is not None:
+                    claimed.settle()
                     server.promote()
         return PitrRestoreResult(
             lake=str(self.lake),
@@ -231,38 +242,22 @@ class _Restoring(msgspec.Struct, kw_only=True):
         )
 
     @contextlib.contextmanager
-    def _place(self) -> Iterator[str]:
-        """Where the cluster goes: what comes to nothing is removed again, as it was empty or not there."""
-        if not self.pgdata:
-            with temporary_folder() as folder:
-                yield os.path.join(folder, "data")
-            return
+    def _recovered(
+        self, goal: Goal, account: Account | None, data: str, ours: str, *, lasting: bool
+    ) -> Iterator[Recovering]:
+        """A recovered cluster in a folder, whose server needs a temporary folder of ours too."""
+        programs = msgspec.structs.replace(Programs.find(goal.major, self.bindir), account=account)
+        if account is not None:  # a tool that root runs may be another user itself
+            os.chown(ours, account.user, account.group)
         try:
-            yield self.pgdata
-        except BaseException:
-            shutil.rmtree(self.pgdata, ignore_errors=True)
-            raise
-
-    @contextlib.contextmanager
-    def _recovered(self, goal: Goal, data: str, *, lasting: bool) -> Iterator[Recovering]:
-        account = account_for(self.pgdata or data)
-        programs = Programs.find(goal.major, self.bindir)
-        programs = msgspec.structs.replace(programs, account=account)
-        with temporary_folder() as ours:
-            if account is not None and data != self.pgdata:  # a tool that root runs may be another user itself
-                os.chown(os.path.dirname(data), account.user, account.group)
-            scratch = f"{data}.canvasback-bases"
-            try:
-                goal.build(programs, data, scratch)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-            feeding = os.path.join(ours, "feed")
-            os.mkdir(feeding, 0o700)
-            if account is not None:
-                os.chown(ours, account.user, account.group)
-            with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
-                recovering = Recovering(
-                    programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
-                )
-                with recovering as server:
-                    yield server
+            goal.build(programs, data, scratch_beside(data))
+        finally:
+            shutil.rmtree(scratch_beside(data), ignore_errors=True)
+        feeding = os.path.join(ours, "feed")
+        os.mkdir(feeding, 0o700)
+        with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
+            recovering = Recovering(
+                programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
+            )
+            with recovering as server:
+                yield server

@@ -15,7 +15,7 @@ from canvasback.model.results.pitr_run import BaseMade
 from canvasback.model.wal import Lsn
 from canvasback.postgres.packed_base import check_base, store_base
 from canvasback.postgres.programs import Programs, connection_arguments
-from canvasback.postgres.server import ServerFacts
+from canvasback.postgres.server import ServerFacts, refuse_tablespaces
 from canvasback.repository.bases import SUMS, TAR, base_id, base_name, publish_base, read_bases
 from canvasback.repository.repository import Repository
 from canvasback.storage.run import Run
@@ -99,6 +99,7 @@ class Bases:
 
     def _make(self) -> BaseMade:
         run, store, system = self._run.again(), self._repository.store, self._facts.system
+        refuse_tablespaces(self._lake)  # one may have come since the run began
         began = run.now()
         id_ = base_id(began)
         parent = self._parent()

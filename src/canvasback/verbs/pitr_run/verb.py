@@ -19,6 +19,7 @@ from canvasback.model.results.pitr_run import (
     ArchivingHeldUp,
     BaseMade,
     LogArchived,
+    LogBehind,
     PitrEvent,
     PitrStarted,
     PitrStopped,
@@ -27,7 +28,7 @@ from canvasback.model.results.watch import StopSign
 from canvasback.model.wal import Lsn
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.receiver import APPLICATION, Receiver, Spool, create_slot
-from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, where_is
+from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, refuse_tablespaces, where_is
 from canvasback.postgres.shown_commits import commits_after, lake_ids
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.commit_map import last_commit, record_commits
@@ -37,6 +38,7 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.verbs.pitr_run.bases import Bases
 from canvasback.verbs.pitr_run.moving import Moving
+from canvasback.verbs.pitr_run.window import Window
 
 _FATAL = frozenset({"wal-differs", "slot-lost"})
 """What does not pass by itself: to go on would be to archive something else than what is asked for."""
@@ -55,6 +57,7 @@ def pitr_run(
     every: float = 1.0,
     part_every: float = 60.0,
     base_every: float = 86_400.0,
+    tell_every: float = 60.0,
     incremental: int = 6,
     bindir: str | None = None,
     stop: StopSign | None = None,
@@ -77,6 +80,7 @@ def pitr_run(
         every: Seconds between two looks.
         part_every: Seconds after which the segment that is being filled is archived as far as it is there.
         base_every: Seconds after which another base backup is made; the first one at the beginning.
+        tell_every: Seconds after which it is told again how much of the log the repository lacks, while it does.
         incremental: How many incremental base backups rest on a full one at most, with PostgreSQL 17 and
             ``summarize_wal``.
         bindir: Where PostgreSQL's programs are, if not in the usual places.
@@ -88,10 +92,11 @@ def pitr_run(
         UsageError: The request makes no sense, or PostgreSQL's programs are not here.
         LockedError: Another run has the spool (``spool-in-use``).
         RefusedError: The repository is of another lake (``other-lake``), or has another log of the same name
-            (``wal-differs``); or the server has given up keeping what the slot needs (``slot-lost``).
+            (``wal-differs``); or the server has tablespaces (``has-tablespaces``), or has given up keeping what the
+            slot needs (``slot-lost``).
         LakeError: The server cannot be asked when it begins.
     """
-    if min(every, part_every, base_every) <= 0 or incremental < 0:
+    if min(every, part_every, base_every, tell_every) <= 0 or incremental < 0:
         raise UsageError("not-positive", "a time to wait has to be more than 0", hint="Give seconds, such as 60.")
     run = Run.begin(stores=stores, clock=clock)
     name = parse_lake(lake)
@@ -105,6 +110,7 @@ def pitr_run(
             f"the repository is for the lake {opened.marker.lake_id}, and {name} is another one",
             hint="Name the repository of this lake.",
         )
+    refuse_tablespaces(name)
     archiving = _Archiving(
         run=run,
         lake=name,
@@ -117,6 +123,7 @@ def pitr_run(
         every=every,
         part_every=part_every,
         stop=stop or threading.Event(),
+        window=Window(run.now(), tell_every),
     )
     return archiving.events(timedelta(seconds=base_every), incremental)
 
@@ -144,10 +151,9 @@ class _Archiving(msgspec.Struct, kw_only=True):
     every: float
     part_every: float
     stop: StopSign
+    window: Window
     held_up: dict[str, _HeldUp] = msgspec.field(default_factory=dict)
     last: CommitPosition | None = None
-    told: str = ""
-    behind_since: datetime | None = None
     part_at: float = 0.0
     streams: bool = False
 
@@ -261,25 +267,12 @@ class _Archiving(msgspec.Struct, kw_only=True):
             return where_is(self.lake, APPLICATION).received
         return None
 
-    def _told(self, moving: Moving) -> Iterator[LogArchived]:
-        """Tell how far the archive is, when that has changed."""
-        try:
+    def _told(self, moving: Moving) -> Iterator[LogArchived | LogBehind]:
+        """Tell how far the archive is, when that has changed; and that it has not, every so often."""
+        written = None
+        with contextlib.suppress(CanvasbackError):  # of which the archiving itself tells
             written = where_is(self.lake).written
-        except CanvasbackError:
-            return  # of which the archiving itself tells
-        position = moving.position
-        behind = max(written.position - position.position, 0) if position is not None else 0
-        at = self.run.now()
-        self.behind_since = (self.behind_since or at) if behind else None
-        if position is None or str(position) == self.told:
-            return
-        self.told = str(position)
-        yield LogArchived(
-            at=at,
-            position=str(position),
-            written=str(written),
-            segments=moving.segments,
-            behind_bytes=behind,
-            behind_seconds=round((at - self.behind_since).total_seconds(), 3) if self.behind_since else 0.0,
-            snapshot_id=self.last.snapshot_id if self.last is not None else None,
-        )
+        snapshot = self.last.snapshot_id if self.last is not None else None
+        told = self.window.look(self.run.now(), moving.position, written, moving.segments, snapshot)
+        if told is not None:
+            yield told
