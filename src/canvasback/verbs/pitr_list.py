@@ -44,12 +44,13 @@ def _system(store: Store, system: int, commits: tuple[CommitPosition, ...], find
     archive = RepositoryArchive(store, system, bases) if bases else None
     end = held.end(archive.segment_size) if archive is not None else None
     ours = [one for one in commits if one.system == str(system)]
+    names = (*held.segments, *(part.segment for part in held.parts))
     return ArchivedSystem(
         system=str(system),
         postgres=bases[-1].major if bases else 0,
         segments=len(held.segments),
         bytes=held.bytes,
-        timelines=tuple(sorted({int(name[:8], 16) for name in held.segments})),
+        timelines=tuple(sorted({int(name[:8], 16) for name in names})),
         end=str(end or ""),
         written=held.written,
         windows=tuple(_window(reach, ours) for reach in reaches(archive)) if archive is not None else (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,10 @@ _ATTEMPTS = 5
 _TEXTS = frozenset({"character varying", "text"})
 _INLINED = "ducklake_inlined_"
 _ASIDE = re.compile(r"_replaced_\d{8}T\d+Z$")
+
+
+_LEAVING = (0.05, 0.2)
+"""Seconds to wait for a session to end, and again."""
 
 
 class _Vanished(Exception):  # noqa: N818 - never leaves this module
@@ -106,7 +111,19 @@ class PostgresEngine:
         return tuple(remarks)
 
     def clients(self) -> tuple[str, ...]:
-        """See `Engine.clients`. A session that remembers the catalog cannot be told from others; a watch's does not."""
+        """See `Engine.clients`. A session that remembers the catalog cannot be told from others; a watch's does not.
+
+        A server process outlives its client by a moment: who is only about to go is no client.
+        """
+        found = self._sessions()
+        for pause in _LEAVING:
+            if not found:
+                break
+            time.sleep(pause)
+            found = tuple(session for session in self._sessions() if session in found)
+        return found
+
+    def _sessions(self) -> tuple[str, ...]:
         with connect(self.lake, read_only=True) as connection, connection.cursor() as cursor:
             found = query(
                 cursor,
