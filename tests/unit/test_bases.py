@@ -121,9 +121,11 @@ def test_a_recovery_in_words() -> None:
         lsn="0/6008EB8",
         timeline=1,
         pgdata="/srv/pg",
+        left=True,
         export="",
     )
-    steps = plan.steps
+    removed, *steps = plan.steps
+    assert removed == "what a killed recovery left in /srv/pg is removed"
     assert steps[0] == (
         "base backup incremental, with 1 other that it rests on, (1,200 bytes) becomes a cluster in /srv/pg, which "
         "pg_verifybackup looks at"
@@ -131,9 +133,9 @@ def test_a_recovery_in_words() -> None:
     assert "to the commit at 0/6008EB8, from at least 3 segments" in steps[1]
     assert "has to be 4711" in steps[2]
     other = msgspec.structs.replace(
-        plan, tool="Barman", bases=("b",), snapshot_id=None, lsn="", pgdata="", export="x.db"
+        plan, tool="Barman", bases=("b",), snapshot_id=None, lsn="", pgdata="", left=False, export="x.db"
     )
     assert "laid from Barman" in other.steps[0]
     assert "thrown away" in other.steps[0]
     assert "to its end" in other.steps[1]
-    assert other.steps[-2] == "the catalog is written to x.db, and the cluster is thrown away"
+    assert other.steps[-2] == "the catalog is written to x.db"
