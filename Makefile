@@ -77,7 +77,7 @@ coverage-quick: $(VENV)  ## The same of the tests that `make quick` runs
 	.venv/bin/coverage run -m pytest tests/unit tests/contract/test_store.py -k "unit or memory" --numprocesses=$(JOBS)
 	.venv/bin/coverage combine --quiet
 	.venv/bin/python tools/coverage_by_package.py
-	.venv/bin/coverage report --format=total --fail-under=94 --include='$(SRC)/model/*,$(SRC)/repository/*'
+	.venv/bin/coverage report --format=total --fail-under=93 --include='$(SRC)/model/*,$(SRC)/repository/*'
 
 # pyenv hides its interpreters but the one that is chosen: choose all.
 pythons: $(VENV_TOOLS)  ## Run the quick tests and the demo with each Python that is supported and here
