@@ -49,6 +49,13 @@ def test_a_sealed_repository_from_its_making_to_a_restore(place: Place) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert read_lake(f"ducklake:{place.folder}/new.ducklake") == read_lake(f"ducklake:{place.catalog}", cwd=place.lake)
 
+    # What the environment names goes before the file's, and may be nothing.
+    fails(place, 4, "key-missing", "list", CANVASBACK_IDENTITY="")
+    assert place.run("list", "-r", "repo", CANVASBACK_IDENTITY="").code == 0
+    assert "CANVASBACK_IDENTITY= " in fails(place, 4, "not-sealed", "list", "-r", "repo")
+    gone = str(place.folder / "gone")
+    assert "gone cannot be read" in fails(place, 2, "secret-file", "list", CANVASBACK_PASSPHRASE_FILE=gone)
+
     fails(place, 4, "data-sealed", "attach", "--out", "a.ducklake")
     added = place.run("key", "add", "deputy", "--recipient", deputy.key, "--json").document
     assert [(one["name"], one["present"]) for one in added["recipients"]] == [("ops", True), ("deputy", False)]

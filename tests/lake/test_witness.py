@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,31 @@ def test_a_witness_that_knows_nothing_says_so(tmp_path: Path) -> None:
     [told] = witness.rglob("*.json")
     told.write_bytes(told.read_bytes()[:9])
     assert dict(canvasback.verify(lake.repository, witness=str(witness)).finding_counts) == {"witness-unreadable": 1}
+
+
+def test_a_witness_that_is_out_of_reach_keeps_no_point_away(tmp_path: Path) -> None:
+    lake, nowhere = Lake(tmp_path / "lake"), tmp_path / "nowhere"
+    grow(lake)
+    canvasback.init(lake.attach, lake.repository)
+    nowhere.write_bytes(b"no folder")
+    made = canvasback.backup(lake.attach, lake.repository, witness=f"{nowhere}/w")
+    assert (made.made, dict(made.finding_counts)) == (True, {"witness-unreached": 1})
+    assert [one.point for one in canvasback.list_points(lake.repository).points] == [made.point]
+    assert dict(canvasback.verify(lake.repository, witness=f"{nowhere}/w").finding_counts) == {"witness-unreached": 1}
+    nowhere.unlink()
+    assert canvasback.backup(lake.attach, lake.repository, only_new=True, witness=f"{nowhere}/w").findings == ()
+    assert canvasback.verify(lake.repository, witness=f"{nowhere}/w").findings == ()
+
+
+def test_a_watch_tells_it_of_each_point(tmp_path: Path) -> None:
+    lake, witness, stop = Lake(tmp_path / "lake"), tmp_path / "witness", threading.Event()
+    grow(lake)
+    canvasback.init(lake.attach, lake.repository)
+    for event in canvasback.watch(lake.attach, lake.repository, witness=str(witness), every=0.1, stop=stop):
+        if isinstance(event, canvasback.PointMade):
+            [told] = witness.rglob("*.json")
+            assert told.stem == event.point
+            stop.set()
 
 
 def test_all_of_it_may_be_in_buckets(

@@ -18,6 +18,10 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.rate import RateLimit
 
 _NAME = "canvasback.toml"
+_FROM_FILES = (
+    "It is named by CANVASBACK_IDENTITY or CANVASBACK_PASSPHRASE_FILE, else in canvasback.toml. If it is lost, name "
+    "another recipient's."
+)
 _FASTEST = 1 << 62
 
 
@@ -76,11 +80,17 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
         return Stores(self.storage, None if limit_rate is None else RateLimit(_bytes(limit_rate)), self._secrets())
 
     def _secrets(self) -> Secrets:
-        identity = os.environ.get("CANVASBACK_IDENTITY") or self.identity
-        passphrase = os.environ.get("CANVASBACK_PASSPHRASE_FILE") or self.passphrase_file
+        """What opens sealed repositories: all that the environment names, even if that is nothing; else the file's."""
+        given = [os.environ.get(name) for name in ("CANVASBACK_IDENTITY", "CANVASBACK_PASSPHRASE_FILE")]
+        named = any(path is not None for path in given)
+        identity, passphrase = given if named else (self.identity, self.passphrase_file)
         return Secrets(
             read_identities(identity) if identity else (), (read_passphrase(passphrase),) if passphrase else ()
         )
+
+    def find_witness(self, given: str | None) -> str | None:
+        """The place that knows which point was the newest: the option, else the file's."""
+        return self.witness if given is None else given
 
     def lake(self, name: str) -> LakeSettings:
         """What a LAKE argument stands for: a name of the file, else an attach string."""
@@ -171,11 +181,9 @@ def _read_secret(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise UsageError("secret-file", f"{path} is no text", hint="Name the file with the secret.") from None
+        raise UsageError("secret-file", f"{path} is no text", hint=_FROM_FILES) from None
     except OSError as error:
-        raise UsageError(
-            "secret-file", f"{path} cannot be read: {error.strerror}", hint="Name the file with the secret."
-        ) from error
+        raise UsageError("secret-file", f"{path} cannot be read: {error.strerror}", hint=_FROM_FILES) from error
 
 
 def read_settings() -> Settings:

@@ -117,7 +117,8 @@ def open_repository(stores: Stores, spelled: str) -> Repository:
         raise RefusedError(
             "not-sealed",
             f"there is a key for {store.url}, and its marker says that it is not sealed",
-            hint="Give no key for this one, if it never was. If it was, somebody changed it: write nothing there.",
+            hint="If it never was, say that there is no key: CANVASBACK_IDENTITY= in front of the command. If it was, "
+            "somebody changed it: write nothing there.",
         )
     store.be_as_open_as(layout.MARKER)
     recipients = None if marker.sealed is None else find_recipients(store, marker.sealed, stores.secrets)

@@ -11,7 +11,7 @@ import contextlib
 
 import msgspec
 
-from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectLockedError
+from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectLockedError, StorageError
 from canvasback.model.finding import Finding
 from canvasback.repository import layout
 from canvasback.repository.points import stored_points
@@ -20,6 +20,7 @@ from canvasback.storage.store import Store
 
 _KEPT = 3
 _SILENT_CURE = "Give the one that backup tells of new points: backup --witness."
+_UNREACHED_CURE = "Check the place and the permissions; the next backup with it tells it what it missed."
 _UNREADABLE_CURE = "Remove that object once you know why, and run backup with this witness again."
 _CURE = (
     "Find out who wrote to the repository's place, and make no point there until you know. Look for the missing points "
@@ -53,17 +54,41 @@ class Witness(msgspec.Struct, frozen=True):
     place: Store
     repository: Repository
 
-    def tell(self, point: str) -> None:
-        """Let it know of a point that was just made. Creates an object, and removes old ones if that is allowed."""
+    def tell(self, point: str) -> tuple[Finding, ...]:
+        """Let it know of a point that was just made. Creates an object, and removes old ones if that is allowed.
+
+        Returns:
+            That it could not be told.
+        """
         testimony = Testimony(self.repository.marker.repository_id, point, _fingerprint(self.repository))
-        with contextlib.suppress(ObjectExistsError):
-            self.place.put_new(self._name(point), msgspec.json.encode(testimony))
-        with contextlib.suppress(AccessDeniedError, ObjectLockedError):
-            for id_ in self._known()[:-_KEPT]:
-                self.place.delete(self._name(id_))
+        try:
+            with contextlib.suppress(ObjectExistsError):
+                self.place.put_new(self._name(point), msgspec.json.encode(testimony))
+            with contextlib.suppress(AccessDeniedError, ObjectLockedError):
+                for id_ in self._known()[:-_KEPT]:
+                    self.place.delete(self._name(id_))
+        except StorageError as error:
+            return (self._unreached(f"it could not be told of point {point}", error),)
+        return ()
 
     def doubts(self) -> tuple[Finding, ...]:
         """What it says against the repository: nothing where it knows none."""
+        try:
+            return self._doubts()
+        except StorageError as error:
+            return (self._unreached("it could not be asked", error),)
+
+    def asked(self) -> tuple[Finding, ...]:
+        """The same for who relies on its word; a finding also where it knows nothing of the repository."""
+        try:
+            if self._known():
+                return self._doubts()
+        except StorageError as error:
+            return (self._unreached("it could not be asked", error),)
+        message = f"the witness knows nothing of this repository ({self.repository.marker.repository_id})"
+        return (Finding("witness-silent", "warning", self.place.url, message, _SILENT_CURE),)
+
+    def _doubts(self) -> tuple[Finding, ...]:
         known = self._known()
         if not known:
             return ()
@@ -87,12 +112,8 @@ class Witness(msgspec.Struct, frozen=True):
             found.append(Finding("keys-differ", "error", store.url, message, _CURE))
         return tuple(found)
 
-    def asked(self) -> tuple[Finding, ...]:
-        """The same for who relies on its word; a finding also where it knows nothing of the repository."""
-        if self._known():
-            return self.doubts()
-        message = f"the witness knows nothing of this repository ({self.repository.marker.repository_id})"
-        return (Finding("witness-silent", "warning", self.place.url, message, _SILENT_CURE),)
+    def _unreached(self, what: str, error: StorageError) -> Finding:
+        return Finding("witness-unreached", "error", self.place.url, f"{what}: {error.message}", _UNREACHED_CURE)
 
     def _known(self) -> list[str]:
         """The ids of the points that it knows of, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from canvasback.repository.points import known_to_leases, publish_point
 from canvasback.repository.register import change_register, find_register
 from canvasback.repository.repository import open_repository
 from canvasback.repository.rows import rows_json, rows_select
+from canvasback.repository.witness import Witness
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
 from canvasback.transfer.arrivals import Arrivals
@@ -52,6 +54,7 @@ def back_up(
     full: bool = False,
     dry_run: bool = False,
     also: str | None = None,
+    witness: str | None = None,
     tags: tuple[str, ...] = (),
     note: str = "",
 ) -> BackupResult:
@@ -70,13 +73,20 @@ def back_up(
         ),
         dry_run=dry_run,
         also=also,
+        witness=witness,
         tags=tags,
         note=note,
     )
 
 
 def carry_out(
-    request: Request, *, dry_run: bool, also: str | None = None, tags: tuple[str, ...] = (), note: str = ""
+    request: Request,
+    *,
+    dry_run: bool,
+    also: str | None = None,
+    witness: str | None = None,
+    tags: tuple[str, ...] = (),
+    note: str = "",
 ) -> BackupResult:
     """Do what is asked for, or say what would be done.
 
@@ -84,6 +94,7 @@ def carry_out(
         request: What is asked for.
         dry_run: Write nothing.
         also: A second place of the repository, which gets the point too.
+        witness: A second place that is asked about the repository, and told of the point.
         tags: Names to give to the point.
         note: What to note of it; nothing if it is empty.
     """
@@ -98,9 +109,11 @@ def carry_out(
     beside = PlaceBeside(run, repository, also) if also is not None else None
     if beside is not None:
         beside.refuse_another()
+    observer = Witness(run.stores.open(witness), repository) if witness is not None else None
+    doubts = observer.doubts() if observer is not None else ()
     backup = Backup(request, trust=not request.full)
     if dry_run:
-        foretold = backup.plan_and(known_to_leases(store), backup.foretell)
+        foretold = _with(doubts, backup.plan_and(known_to_leases(store), backup.foretell))
         return msgspec.structs.replace(foretold, also=beside.foresee() if beside is not None else None)
     with hold_lease(store, "backup", run.clock) as lease:
         made = backup.plan_and(lease.latest, lambda planned: backup.make(planned, lease))
@@ -113,7 +126,17 @@ def carry_out(
     if marking is not None:
         change_register(store, run.clock, marking)
     there = beside.bring(made.point, marking) if beside is not None else None
-    return msgspec.structs.replace(made, tags=tuple(sorted(set(tags))), note=note, also=there)
+    if observer is not None and not doubts:  # a newer point would hide that the repository is not what it was
+        doubts = observer.tell(made.point)
+    return msgspec.structs.replace(_with(doubts, made), tags=tuple(sorted(set(tags))), note=note, also=there)
+
+
+def _with(findings: tuple[Finding, ...], result: BackupResult) -> BackupResult:
+    """A result with findings in front that are not of the point."""
+    if not findings:
+        return result
+    counts = {**Counter(finding.code for finding in findings), **result.finding_counts}
+    return msgspec.structs.replace(result, findings=(*findings, *result.findings), finding_counts=counts)
 
 
 class Backup(msgspec.Struct):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-
-import msgspec
 
 from canvasback.model.clock import now
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.backup import BackupResult
-from canvasback.repository.repository import open_repository
-from canvasback.repository.witness import Witness
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
@@ -58,7 +53,8 @@ def backup(
         tags: Names to give to the point, or to the newest one where none is made; see `canvasback.tag`.
         note: What to note of it; see `canvasback.note`.
         witness: A second folder or URL, where others cannot write: it is asked whether the repository is what it was,
-            and told of the new point. What it says against it is a finding (``rolled-back``, ``keys-differ``).
+            and told of the new point. What it says against it is a finding (``rolled-back``, ``keys-differ``), as is
+            that it cannot be reached.
         dry_run: Only say what the lake has that is not protected yet. Nothing is written, and no lease is taken.
         jobs: How many files are copied at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -72,11 +68,7 @@ def backup(
         CanvasbackError: No point was made; every older one is as it was.
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    told: Witness | None = None
-    if witness is not None:
-        told = Witness(run.stores.open(witness), open_repository(run.stores, repository))
-    doubts = () if told is None else told.doubts()
-    made = back_up(
+    return back_up(
         lake,
         repository,
         run,
@@ -85,14 +77,8 @@ def backup(
         full=full,
         only_new=only_new,
         also=also,
+        witness=witness,
         tags=tuple(tags),
         note=note,
         dry_run=dry_run,
-    )
-    if told is not None and not doubts and not dry_run:  # a newer point would hide that it is not what it was
-        told.tell(made.point)
-    return msgspec.structs.replace(
-        made,
-        findings=(*doubts, *made.findings),
-        finding_counts={**Counter(doubt.code for doubt in doubts), **made.finding_counts},
     )

@@ -31,6 +31,7 @@ def backup_attached(
     full: bool = False,
     only_new: bool = False,
     also: str | None = None,
+    witness: str | None = None,
     tags: Sequence[str] = (),
     note: str = "",
     dry_run: bool = False,
@@ -54,6 +55,7 @@ def backup_attached(
         full: See `canvasback.backup`.
         only_new: See `canvasback.backup`.
         also: See `canvasback.backup`.
+        witness: See `canvasback.backup`.
         tags: See `canvasback.backup`.
         note: See `canvasback.backup`.
         dry_run: See `canvasback.backup`.
@@ -81,4 +83,4 @@ def backup_attached(
         full=full,
         only_new=only_new,
     )
-    return carry_out(request, dry_run=dry_run, also=also, tags=tuple(tags), note=note)
+    return carry_out(request, dry_run=dry_run, also=also, witness=witness, tags=tuple(tags), note=note)

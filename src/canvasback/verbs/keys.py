@@ -76,7 +76,7 @@ def key_add(
         raise UsageError(
             "key-not-understood",
             "who is added has either a public key or a passphrase",
-            hint="Give one of the two.",
+            hint="Give --recipient with an age1… key, or --new-passphrase with a file.",
         )
     if recipient is not None:
         added = new_recipient(recipient, name, clock())

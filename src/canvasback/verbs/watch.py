@@ -40,6 +40,7 @@ def watch(
     repository: str,
     *,
     also: str | None = None,
+    witness: str | None = None,
     every: float = 1.0,
     stop: StopSign | None = None,
     data_path: str | None = None,
@@ -61,6 +62,7 @@ def watch(
         lake: The lake, as in ATTACH.
         repository: The repository, a folder or a URL.
         also: A second place of the repository, which gets each point too; see `canvasback.backup`.
+        witness: A second place that is asked about the repository, and told of each point; see `canvasback.backup`.
         every: How many seconds to wait between two looks, which cost next to nothing where nothing was committed.
         stop: Asks it to stop, which it does at once when it waits, else once the backup at hand is done.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
@@ -82,7 +84,7 @@ def watch(
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
 
     def make_point() -> BackupResult:
-        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True, also=also)
+        return back_up(lake, repository, run.again(), data_path=data_path, only_new=True, also=also, witness=witness)
 
     begun = WatchStarted(
         at=run.now(),

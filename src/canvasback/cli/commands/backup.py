@@ -71,7 +71,7 @@ def backup(
             jobs=jobs,
             recheck=recheck,
             full=full,
-            witness=settings.witness if witness is None else witness,
+            witness=settings.find_witness(witness),
             only_new=only_new,
             also=named.find_also(also),
             tags=tag or (),

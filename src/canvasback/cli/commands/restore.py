@@ -109,7 +109,7 @@ def restore(
             level=level or RestoreLevel.EXISTS,
             replace=replace,
             shares_files=shares_files,
-            witness=settings.witness if witness is None else witness,
+            witness=settings.find_witness(witness),
             dry_run=dry_run,
             jobs=jobs,
             stores=settings.stores(limit_rate),

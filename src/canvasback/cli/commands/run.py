@@ -11,7 +11,7 @@ import canvasback
 from canvasback.cli.batch import BatchCommand, run_batch
 from canvasback.cli.commands.backup import backup_text
 from canvasback.cli.exit_codes import WITH_FINDINGS, exit_code_of, has_findings
-from canvasback.cli.options import Also, AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt
+from canvasback.cli.options import Also, AsJson, DataPath, Jobs, Lake, LimitRate, NoteIt, Quiet, Repo, TagIt, WitnessOf
 from canvasback.cli.output import show_answer
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
@@ -32,6 +32,7 @@ def run(
     data_path: DataPath = None,
     tag: TagIt = None,
     note: NoteIt = "",
+    witness: WitnessOf = None,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
@@ -58,6 +59,7 @@ def run(
             data_path=named.find_data_path(data_path),
             jobs=jobs,
             also=second,
+            witness=settings.find_witness(witness),
             tags=tag or (),
             note=note,
             stores=stores,

@@ -43,7 +43,7 @@ def verify(
             point,
             all_points=all_points,
             level=level,
-            witness=settings.witness if witness is None else witness,
+            witness=settings.find_witness(witness),
             jobs=jobs,
             stores=settings.stores(),
             progress=progress_for(quiet=quiet),

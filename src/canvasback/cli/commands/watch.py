@@ -9,7 +9,7 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import INTERRUPTED, exit_code_of
-from canvasback.cli.options import Also, DataPath, Jobs, Lake, LimitRate, Quiet, Repo
+from canvasback.cli.options import Also, DataPath, Jobs, Lake, LimitRate, Quiet, Repo, WitnessOf
 from canvasback.cli.output import show_answer
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
@@ -27,6 +27,7 @@ def watch(
     lake: Lake,
     repo: Repo = None,
     also: Also = None,
+    witness: WitnessOf = None,
     every: Annotated[
         float, typer.Option("--every", min=0.05, max=86_400, help="Seconds between two looks for commits.")
     ] = 1.0,
@@ -46,6 +47,7 @@ def watch(
                 named.lake,
                 settings.find_repository(repo, named),
                 also=named.find_also(also),
+                witness=settings.find_witness(witness),
                 every=every,
                 stop=stop,
                 data_path=named.find_data_path(data_path),
