@@ -140,6 +140,15 @@ def test_commits_that_nobody_noted_are_found_in_the_log(lake: PitrLake, copied: 
         plan(lake, copied, to_snapshot=max(lake.truths) + 1)
 
 
+def test_nothing_is_not_sound(copied: str) -> None:
+    [system] = (path for path in Path(copied, "pitr").iterdir() if path.name.isdecimal())
+    shutil.rmtree(system / "base")
+    assert dict(canvasback.pitr_verify(copied).finding_counts) == {"log-without-base": 1}
+    shutil.rmtree(system)
+    with pytest.raises(RefusedError, match="no-archive"):
+        canvasback.pitr_verify(copied)
+
+
 def test_what_the_archive_does_not_reach_is_refused_with_what_is_possible(lake: PitrLake, copied: str) -> None:
     with pytest.raises(RefusedError, match="target-before-base") as refused:
         plan(lake, to_snapshot=0)

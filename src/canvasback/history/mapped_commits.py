@@ -24,7 +24,12 @@ def commit_at(commits: CommitMap, moment: Moment) -> CommitPosition:
         found = sorted((commit for commit in commits.commits if commit.time <= time), key=lambda commit: commit.time)
     if found:
         return found[-1]
-    raise RefusedError("commit-not-mapped", f"nobody noted which transaction made {moment}", hint=_possible(commits))
+    unknown = (
+        f"nobody noted which transaction made {moment}"
+        if moment.time is None
+        else f"nobody noted a commit at or before {moment}"
+    )
+    raise RefusedError("commit-not-mapped", unknown, hint=_possible(commits))
 
 
 def commit_after(commits: CommitMap, commit: CommitPosition) -> CommitPosition | None:

@@ -68,6 +68,15 @@ class RepositoryArchive:
         return content
 
 
+def no_archive(store: Store, system: int | None = None) -> RefusedError:
+    """What to say where a repository has nothing of a cluster, or of any."""
+    return RefusedError(
+        "no-archive",
+        f"{store.url} has no archive of {'any cluster' if system is None else f'the system {system}'}",
+        hint="Archive the log of the catalog's server: canvasback pitr run.",
+    )
+
+
 def open_archive(store: Store, system: int | None) -> tuple[RepositoryArchive, tuple[Finding, ...]]:
     """The archive to recover from, and what is wrong with its base backups.
 
@@ -88,11 +97,7 @@ def open_archive(store: Store, system: int | None) -> tuple[RepositoryArchive, t
         )
     wanted = system if system is not None else next(iter(found), 0)
     if wanted not in found:
-        raise RefusedError(
-            "no-archive",
-            f"{store.url} has no archive of {'any cluster' if system is None else f'the system {system}'}",
-            hint="Archive the log of the catalog's server: canvasback pitr run.",
-        )
+        raise no_archive(store, system)
     bases, damage = read_bases(store, wanted)
     if not bases:
         raise RefusedError(

@@ -15,11 +15,11 @@ from canvasback.model.results.pitr_verify import PitrVerifyResult
 from canvasback.model.wal import history_name
 from canvasback.postgres.packed_base import check_base
 from canvasback.postgres.reach import gaps, reaches
-from canvasback.postgres.repository_archive import RepositoryArchive
+from canvasback.postgres.repository_archive import RepositoryArchive, no_archive
 from canvasback.repository.archived_log import ArchivedLog, systems
 from canvasback.repository.bases import TAR, base_name, read_bases
 from canvasback.repository.repository import open_repository
-from canvasback.repository.wal_object import wal_name
+from canvasback.repository.wal_object import wal_folder, wal_name
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop, each
@@ -52,12 +52,15 @@ def pitr_verify(
     Raises:
         UsageError: There is no such level (``unknown-level``).
         RepositoryError: There is no repository.
+        RefusedError: There is no archive in it (``no-archive``).
     """
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
     level = RestoreLevel.of(level)
     store = open_repository(run.stores, repository).store
     findings = Findings()
     found = systems(store)
+    if not found:
+        raise no_archive(store)  # nothing is not sound
     bases_seen = segments = 0
     for system in found:
         bases, damage = read_bases(store, system)
@@ -68,6 +71,16 @@ def pitr_verify(
         segments += len(held.segments)
         if bases:
             findings.extend(_holes(RepositoryArchive(store, system, bases)))
+        elif not damage:
+            findings.add(
+                Finding(
+                    "log-without-base",
+                    "warning",
+                    wal_folder(system),
+                    "there is a log and no base backup, without which no log is of use",
+                    "Let pitr run make one: it does when it begins.",
+                )
+            )
         if level is RestoreLevel.CHECKSUM:
             others = [*(part.file for part in held.parts), *map(history_name, held.histories)]
             findings.extend(_damaged_files(run, log, [*held.segments, *others]))
