@@ -47,6 +47,23 @@ def newest(lake: PitrLake, **target: object) -> canvasback.PitrRestoreResult:
     return canvasback.pitr_restore(lake.attach, lake.repository, **settings)  # type: ignore[arg-type]
 
 
+def exported_rows(lake: PitrLake) -> list[tuple[int]]:
+    """What the real extension reads in the table of the catalog that came last."""
+    with session(f"ducklake:{lake.folder}/exported.ducklake") as connection:
+        return connection.execute("FROM lake.t ORDER BY i").fetchall()
+
+
+def fail_over(lake: PitrLake, snapshot: int) -> None:
+    """The server is gone; one takes over as of a snapshot, on a new timeline, and so does another machine."""
+    lake.cluster.stop()
+    result = newest(lake, to_snapshot=snapshot, pgdata=f"{lake.folder}/second", export=None)
+    assert (result.snapshot_id, result.timeline) == (snapshot, 1)
+    give(lake.folder / "second")
+    lake.cluster = Cluster(lake.folder, lake.cluster.version, name="second")
+    lake.cluster.start()
+    shutil.rmtree(f"{lake.folder}/spool")
+
+
 def receiver(lake: PitrLake) -> int:
     """The process that receives the log."""
     mark = f"--directory={lake.folder}/spool".encode()
@@ -208,24 +225,70 @@ def test_a_failover_begins_a_timeline_and_both_can_be_recovered(folder: Path) ->
             first = lake.commit("CREATE TABLE lake.t (i INTEGER)")
             lost = lake.commit("INSERT INTO lake.t VALUES (1)")
             run.wait_for_snapshot(lost, lake.cluster)
-        lake.cluster.stop()
-        result = newest(lake, to_snapshot=first, pgdata=str(folder / "second"), export=None)
-        assert (result.snapshot_id, result.timeline) == (first, 1)
-        give(folder / "second")
-        lake.cluster = Cluster(folder, 18, name="second")
-        lake.cluster.start()
-        shutil.rmtree(f"{lake.folder}/spool")  # another machine
+        fail_over(lake, first)
         with Running(lake) as run:
+            run.wait(lambda: bool(run.told(canvasback.LogArchived)))
             again = lake.commit("INSERT INTO lake.t VALUES (2)")
             assert again == lost  # the same number, on another line of history
             run.wait_for_snapshot(again, lake.cluster)
+            last = lake.commit("INSERT INTO lake.t VALUES (3)")
+            run.wait_for_snapshot(last, lake.cluster)
+        assert run.told(canvasback.BaseMade) == []  # the log leads on from the one before
         [system] = canvasback.pitr_list(lake.repository).systems
         assert system.timelines == (1, 2)
         assert canvasback.pitr_verify(lake.repository).findings == ()
         found = newest(lake)
-        assert (found.snapshot_id, found.timeline) == (again, 2)
-        with session(f"ducklake:{folder}/exported.ducklake") as connection:
-            assert connection.execute("FROM lake.t").fetchall() == [(2,)]
+        assert (found.snapshot_id, found.timeline, found.findings) == (last, 2, ())
+        assert exported_rows(lake) == [(2,), (3,)]
+        # The first segment of the new timeline is lost. That of the old one has a commit behind where it was left.
+        [shared, *_] = [name for name in log(lake).held().segments if int(name[:8], 16) == 2]
+        assert f"00000001{shared[8:]}" in log(lake).held().segments
+        log(lake).delete(shared)
+        assert [one.code for one in canvasback.pitr_verify(lake.repository).findings] == ["log-gap"]
+        [system] = canvasback.pitr_list(lake.repository).systems
+        assert system.gaps == (shared,)
+        [window] = system.windows
+        assert window.last_snapshot in {None, first}  # where a commit is, is known by a position behind it
+        with pytest.raises(RefusedError, match=r"log-gap|commit-not-archived"):
+            newest(lake, to_snapshot=again)
+        found = newest(lake)
+        assert (found.snapshot_id, [one.code for one in found.findings]) == (first, ["log-gap"])
+        assert exported_rows(lake) == []
+
+
+def test_a_run_that_begins_behind_a_gap_makes_a_base_backup_at_once(folder: Path) -> None:
+    with pitr_lake(folder, 18) as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+            first = lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            lost = lake.commit("INSERT INTO lake.t VALUES (1)")
+            run.wait_for_snapshot(lost, lake.cluster)
+        fail_over(lake, first)
+        unseen = lake.commit("INSERT INTO lake.t VALUES (2)")
+        assert unseen == lost
+        lake.cluster.psql("SELECT pg_switch_wal()")
+        with Running(lake) as run:
+            run.wait_for_base()
+            last = lake.commit("INSERT INTO lake.t VALUES (3)")
+            run.wait_for_snapshot(last, lake.cluster)
+        assert [one.code for one in canvasback.pitr_verify(lake.repository).findings] == ["log-gap"]
+        found = newest(lake)
+        assert (found.snapshot_id, found.timeline, found.findings) == (last, 2, ())
+        assert exported_rows(lake) == [(2,), (3,)]
+        with pytest.raises(RefusedError):
+            newest(lake, to_snapshot=unseen)
+        # The slot and the spool are lost: the next run begins behind another gap.
+        lake.cluster.psql("SELECT pg_drop_replication_slot('canvasback')")
+        shutil.rmtree(f"{lake.folder}/spool")
+        lake.cluster.psql("CREATE TABLE t (i INTEGER)")
+        lake.cluster.psql("SELECT pg_switch_wal()")
+        lake.cluster.psql("CREATE TABLE u (i INTEGER)")
+        with Running(lake) as run:
+            run.wait_for_base()
+            last = lake.commit("INSERT INTO lake.t VALUES (4)")
+            run.wait_for_snapshot(last, lake.cluster)
+        assert newest(lake).snapshot_id == last
+        assert exported_rows(lake) == [(2,), (3,), (4,)]
 
 
 def test_a_bucket_holds_it_all(folder: Path, s3_server: Ministack, monkeypatch: pytest.MonkeyPatch) -> None:

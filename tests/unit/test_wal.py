@@ -20,6 +20,7 @@ from canvasback.model.wal import (
     is_segment,
     timeline_of,
 )
+from canvasback.postgres.archive import along
 
 SIZES = st.integers(20, 30).map(lambda power: 1 << power)
 POSITIONS = st.integers(0, (1 << 64) - 1)
@@ -82,7 +83,7 @@ def test_a_history_is_read_as_it_is_written(switches: list[tuple[int, int]]) -> 
     text = "# from a server\n\n" + "\n".join(f"{one.timeline}\t{one.end}\tno recovery target" for one in written)
     history = TimelineHistory.parse(history_name(own), text.encode())
     assert history == TimelineHistory(own, written)
-    assert all(history.leads_from(timeline) for timeline in [*timelines, own])
+    assert [history.end_of(one.timeline) for one in written] == [one.end for one in written]
     for one in written:
         later = [other.timeline for other in written if one.end < other.end]
         assert history.timeline_at(one.end) == (later[0] if later else own)
@@ -109,8 +110,37 @@ def test_a_history_that_cannot_be_is_refused(text: str) -> None:
 def test_a_history_that_does_not_lead_there_says_so() -> None:
     history = TimelineHistory(5, (Switch(1, Lsn(100)), Switch(3, Lsn(200))))
     assert [history.timeline_at(Lsn(at)) for at in (0, 99, 100, 199, 200)] == [1, 1, 3, 3, 5]
-    assert not history.leads_from(2)
     assert history.end_of(2) is None
+
+
+def test_only_a_file_that_has_all_that_is_wanted_of_a_segment_will_do() -> None:
+    size = 1 << 20
+    history = TimelineHistory(2, (Switch(1, Lsn(size + 100)),))  # the second segment is on both
+    assert [one.timeline for one in history.choices(1, size)] == [2, 1]
+    wanted = {
+        end: [[one.timeline for one in files] for files in history.files(Lsn(0), Lsn(end), size)]
+        for end in (size, size + 100, size + 101, 2 * size, 3 * size)
+    }
+    assert wanted == {
+        size: [[1]],
+        size + 100: [[1], [2, 1]],
+        size + 101: [[1], [2]],
+        2 * size: [[1], [2]],
+        3 * size: [[1], [2], [2]],
+    }
+
+
+def test_what_a_timeline_left_behind_is_not_given_along_a_later_one() -> None:
+    size = 1 << 20
+    history = TimelineHistory(2, (Switch(1, Lsn(size + 100)),))
+    content = b"x" * size
+    given = along(lambda name: content if name != Segment(2, 1, size).name else None, history, size)
+    assert given(Segment(1, 0, size).name) == content
+    assert given(Segment(1, 1, size).name) == b"x" * 100 + bytes(size - 100)
+    assert given(Segment(1, 2, size).name) is None
+    assert given(Segment(2, 1, size).name) is None
+    assert given(Segment(2, 2, size).name) == content
+    assert given(history_name(2)) == content
 
 
 def test_names_of_what_is_no_segment() -> None:

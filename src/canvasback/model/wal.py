@@ -178,21 +178,22 @@ class TimelineHistory(msgspec.Struct, frozen=True):
     def files(self, start: Lsn, end: Lsn, size: int = SEGMENT_SIZE) -> Iterator[tuple[Segment, ...]]:
         """The segments that have the log from one position up to another, in order.
 
-        The one in which a timeline began is there on the one before too, as far as that went: either will do where the
-        log is read, so each is given with its choices, the later timeline first.
+        Each is given with all files that will do, see `choices`.
         """
         for number in range(start.position // size, -(-end.position // size)):
-            yield self.choices(number, size)
+            last = Lsn(min((number + 1) * size, end.position) - 1)
+            needed = self.timeline_at(last)
+            yield tuple(one for one in self.choices(number, size) if one.timeline >= needed)
 
     def choices(self, number: int, size: int = SEGMENT_SIZE) -> tuple[Segment, ...]:
-        """The files that can have a segment on the way to this timeline, see `files`."""
+        """The files that can have a segment on the way to this timeline, or a part of it; the latest timeline first.
+
+        The one in which a timeline began has all that was before too. On the timeline before there may be one of the
+        same number: up to the end of that timeline it has the same log, and behind that what this one does not share.
+        """
         one = Segment(self.timeline, number, size)
         timelines = {self.timeline_at(one.start), self.timeline_at(Lsn(one.end.position - 1))}
         return tuple(Segment(timeline, number, size) for timeline in sorted(timelines, reverse=True))
-
-    def leads_from(self, timeline: int) -> bool:
-        """Whether that timeline is this one, or leads to it."""
-        return timeline == self.timeline or self.end_of(timeline) is not None
 
 
 class BackupLabel(msgspec.Struct, frozen=True):

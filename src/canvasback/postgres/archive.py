@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from canvasback.model.wal import Segment, TimelineHistory, is_segment
 from canvasback.model.wal_archive import WalArchive
 
 
@@ -26,3 +28,32 @@ class Archive(Protocol):
             CorruptError: It cannot be unpacked (``segment-corrupt``).
             LakeError: Its tool failed (``archive-tool-failed``).
         """
+
+
+def along(
+    fetch: Callable[[str], bytes | None], history: TimelineHistory, segment_size: int
+) -> Callable[[str], bytes | None]:
+    """What an archive gives, without the log that was written on an earlier timeline after it had been left.
+
+    Where the first segment of a timeline is not there, PostgreSQL takes that of the timeline before, and does not stop
+    where that was left: commits would come back that the timeline never had. Source: XLogFileReadAnyTLI of PostgreSQL's
+    src/backend/access/transam/xlogrecovery.c.
+
+    Args:
+        fetch: Gives a file of the log, see `Archive.fetch`.
+        history: The timeline along which the log is read.
+        segment_size: The bytes of a segment.
+    """
+
+    def shared(name: str) -> bytes | None:
+        content = fetch(name)
+        if content is None or not is_segment(name):
+            return content
+        segment = Segment.parse(name, segment_size)
+        end = history.end_of(segment.timeline)
+        if end is None or end >= segment.end:
+            return content
+        kept = end.position - segment.start.position
+        return content[:kept] + bytes(len(content) - kept) if kept > 0 else None
+
+    return shared

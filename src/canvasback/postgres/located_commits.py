@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from canvasback.model.commit_position import CommitPosition
 from canvasback.model.wal import Segment
 from canvasback.model.wal_archive import WalArchive, position_of
-from canvasback.postgres.archive import Archive
+from canvasback.postgres.archive import Archive, along
 from canvasback.postgres.commits_in_wal import LoggedTransaction, transaction_of, transactions_in
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.segment_header import SegmentHeader
@@ -51,9 +51,12 @@ def locate_commit(archive: Archive, known: WalArchive, commit: CommitPosition, b
     """
     programs: Programs | None = None
     missing: list[str] = []
+    if known.first is None:
+        return Located(None, ())
+    fetch = along(archive.fetch, known.history(commit.timeline), known.first.size)
     with temporary_folder() as folder:
         for choices in _segments(known, commit):
-            segment = next((one for one in choices if _unpack(archive, one, folder)), None)
+            segment = next((one for one in choices if _unpack(fetch, one, folder)), None)
             if segment is None:
                 missing.append(choices[0].name)
                 continue
@@ -89,11 +92,11 @@ def _segments(known: WalArchive, commit: CommitPosition) -> Iterator[tuple[Segme
         yield history.choices(one, newest.size)
 
 
-def _unpack(archive: Archive, segment: Segment, folder: str) -> bool:
+def _unpack(fetch: Callable[[str], bytes | None], segment: Segment, folder: str) -> bool:
     path = os.path.join(folder, segment.name)
     if os.path.exists(path):
         return True
-    content = archive.fetch(segment.name)
+    content = fetch(segment.name)
     if content is None:
         return False
     with open(path, "wb") as file:

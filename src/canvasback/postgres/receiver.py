@@ -69,6 +69,11 @@ class Spool:
         names = [name for name in os.listdir(self.folder) if is_segment(name) or history_timeline(name)]
         return sorted(names, key=lambda name: (name[:8], is_segment(name), name))
 
+    def first(self, size: int) -> Segment | None:
+        """The first segment that is there, whole or not; None where there is none."""
+        names = (name.removesuffix(".partial") for name in os.listdir(self.folder))
+        return min((Segment.parse(name, size) for name in names if is_segment(name)), default=None)
+
     def growing(self, size: int) -> tuple[Segment, bytes] | None:
         """The segment that is being received, and its bytes; what is not received yet are zeros. None where none is."""
         parts = sorted(name for name in os.listdir(self.folder) if is_partial(name))

@@ -25,22 +25,14 @@ class RepositoryArchive:
         store: The repository.
         system: The cluster's system identifier.
         bases: Its base backups that can be read, the oldest first; one at least.
-        along: The timeline along which the log is read: where a segment of it is there in part only, the part counts.
-            None for whichever it is.
     """
 
-    def __init__(self, store: Store, system: int, bases: tuple[StoredBase, ...], along: int | None = None) -> None:
+    def __init__(self, store: Store, system: int, bases: tuple[StoredBase, ...]) -> None:
         self.log = ArchivedLog(store, system)
         self.held: HeldLog = self.log.held()
         self.bases = bases
         self.segment_size = bases[-1].segment_size
-        self._along = along
         self._where = store.url
-
-    def along(self, timeline: int) -> RepositoryArchive:
-        """The same, read along a timeline."""
-        self._along = timeline
-        return self
 
     def read(self) -> WalArchive:
         """See `Archive.read`."""
@@ -62,7 +54,7 @@ class RepositoryArchive:
     def fetch(self, name: str) -> bytes | None:
         """See `Archive.fetch`."""
         content = self.log.get(name)
-        if content is None and is_segment(name) and self._along in {None, int(name[:8], 16)}:
+        if content is None and is_segment(name):
             parts = [part for part in self.held.parts if part.segment == name]
             return self.log.get(parts[-1].file) if parts else None
         return content

@@ -40,7 +40,8 @@ class WalFeed:
     Attributes:
         error: What went wrong when a file was fetched; the recovery has failed then.
         lacking: The last segment that it asked for and that is not there; empty if it got the last one.
-        repeated: How often it has asked again for the last segment, which it does where the log ends.
+        repeated: How often it has asked again for the last segment, on whichever timeline, which it does where the log
+            ends.
 
     Args:
         folder: An empty folder for the pipes and the file that is handed over.
@@ -105,8 +106,9 @@ class WalFeed:
 
     def _prepare(self, name: str) -> bytes:
         if is_segment(name):
-            self.repeated = self.repeated + 1 if name == self._asked else 0
-            self._asked = name
+            number = name[8:]
+            self.repeated = self.repeated + 1 if number == self._asked else 0
+            self._asked = number
         try:
             waiting = self._ahead.pop(name, None)
             there = self._lay(name) if waiting is None else waiting.result()

@@ -6,14 +6,12 @@ Nothing is overwritten. The same content under a name again is fine, and other c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
 from canvasback.errors import CorruptError, ObjectExistsError, ObjectMissingError, RefusedError
 from canvasback.model.wal import (
-    SEGMENT_SIZE,
     Lsn,
     Segment,
     TimelineHistory,
@@ -221,31 +219,6 @@ class ArchivedLog:
     def delete(self, file: str) -> None:
         """Delete a file of the log; no error where there is none."""
         self.store.delete(wal_name(self.system, file))
-
-
-class Stretch(msgspec.Struct, frozen=True):
-    """Segments of one timeline that follow each other.
-
-    Attributes:
-        first: The first one.
-        last: The last one.
-    """
-
-    first: Segment
-    last: Segment
-
-
-def stretches(held: HeldLog, size: int = SEGMENT_SIZE) -> Iterator[Stretch]:
-    """The segments that are there, as few stretches as there are; between two of one timeline there is a gap."""
-    first: Segment | None = None
-    last: Segment | None = None
-    for segment in sorted(Segment.parse(name, size) for name in held.segments):
-        if first is not None and last is not None and segment != last.following:
-            yield Stretch(first, last)
-            first = None
-        first, last = first or segment, segment
-    if first is not None and last is not None:
-        yield Stretch(first, last)
 
 
 def systems(store: Store) -> list[int]:

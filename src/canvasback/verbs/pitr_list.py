@@ -61,7 +61,12 @@ def _system(store: Store, system: int, commits: tuple[CommitPosition, ...], find
 def _window(reach: Reach, commits: list[CommitPosition]) -> RecoveryWindow:
     base = reach.base
     begin = Lsn.parse(base.end)
-    within = [one for one in commits if (at := position_of(one)) is not None and begin < at <= reach.end]
+    within = [
+        one
+        for one in commits
+        if (at := position_of(one)) is not None and begin < at <= reach.end
+        if reach.history.timeline_at(at) == one.timeline  # or it is on a timeline that was left before
+    ]
     return RecoveryWindow(
         base=base.id,
         parent=base.parent,
@@ -70,7 +75,7 @@ def _window(reach: Reach, commits: list[CommitPosition]) -> RecoveryWindow:
         bytes=base.bytes,
         begin=base.end,
         end=str(reach.end),
-        last_timeline=reach.timeline,
+        last_timeline=reach.history.timeline,
         usable=reach.whole,
         first_snapshot=min((one.snapshot_id for one in within), default=None),
         last_snapshot=max((one.snapshot_id for one in within), default=None),

@@ -7,11 +7,15 @@ from functools import partial
 from canvasback.errors import RefusedError
 from canvasback.model.base_backup import BaseBackup, chain
 from canvasback.model.commit_position import CommitPosition
+from canvasback.model.finding import Finding
 from canvasback.model.plurals import many
 from canvasback.model.wal import Lsn, Segment, TimelineHistory
+from canvasback.postgres.archive import along
 from canvasback.postgres.new_cluster import build_cluster
 from canvasback.postgres.programs import Programs
+from canvasback.postgres.reach import reaches
 from canvasback.postgres.repository_archive import RepositoryArchive
+from canvasback.repository.wal_object import wal_folder
 from canvasback.verbs.pitr_restore.goal import Goal
 
 
@@ -50,7 +54,8 @@ def goal_in_repository(archive: RepositoryArchive, commit: CommitPosition | None
         timeline=history.timeline,
         segments=_log_for(archive, base, history, end),
         build=partial(_build, archive, bases),
-        fetch=archive.along(history.timeline).fetch,
+        fetch=along(archive.fetch, history, archive.segment_size),
+        findings=_ends_early(archive) if commit is None else (),
     )
 
 
@@ -64,6 +69,22 @@ def _continues(history: TimelineHistory, base: BaseBackup) -> bool:
     """Whether a timeline leads on from where a base backup ended."""
     end = history.end_of(base.timeline)
     return end is not None and Lsn.parse(base.end) <= end
+
+
+def _ends_early(archive: RepositoryArchive) -> tuple[Finding, ...]:
+    """Whether a recovery of all that there is ends before the archive does, as some of the log is missing."""
+    reach, end = reaches(archive)[-1], archive.held.end(archive.segment_size)
+    if end is None or end <= reach.end:
+        return ()
+    return (
+        Finding(
+            "log-gap",
+            "warning",
+            wal_folder(archive.log.system),
+            f"the log has a gap at {reach.end}: what was committed behind it, up to {end}, is not in what comes back",
+            "If the server still has the segments in pg_wal, archive them: canvasback-wal-push. pitr list shows them.",
+        ),
+    )
 
 
 def _log_for(archive: RepositoryArchive, base: BaseBackup, history: TimelineHistory, end: Lsn) -> int:

@@ -6,6 +6,7 @@ from canvasback.errors import RefusedError, UsageError
 from canvasback.model.commit_position import CommitPosition
 from canvasback.model.wal import Lsn
 from canvasback.model.wal_archive import ArchivedBase, WalArchive
+from canvasback.postgres.archive import along
 from canvasback.postgres.barman import Barman
 from canvasback.postgres.new_cluster import give_cluster
 from canvasback.postgres.pgbackrest import PgBackRest
@@ -66,7 +67,7 @@ def goal_of_tool(archive: PgBackRest | Barman, known: WalArchive, commit: Commit
         timeline=timeline,
         segments=end.position // size - base.stop.position // size + 1,
         build=build,
-        fetch=archive.fetch,
+        fetch=along(archive.fetch, known.history(timeline), size),
     )
 
 

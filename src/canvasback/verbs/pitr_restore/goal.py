@@ -9,6 +9,7 @@ import msgspec
 from canvasback.errors import RefusedError
 from canvasback.history.mapped_commits import commit_at
 from canvasback.model.commit_position import CommitMap, CommitPosition
+from canvasback.model.finding import Finding
 from canvasback.model.moment import Moment
 from canvasback.model.wal import Lsn
 from canvasback.model.wal_archive import WalArchive
@@ -32,6 +33,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         segments: How many segments are read at least.
         build: Makes a cluster's folder of the base backup, with programs, and a folder for what it needs on the way.
         fetch: Gives a file of the log.
+        findings: What is wrong with the log.
     """
 
     commit: CommitPosition | None
@@ -45,6 +47,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     segments: int
     build: Callable[[Programs, str, str], None]
     fetch: Callable[[str], bytes | None]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def lsn(self) -> Lsn | None:

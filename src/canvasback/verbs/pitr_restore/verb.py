@@ -175,6 +175,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
 
     def restore(self, goal: Goal, *, dry_run: bool) -> PitrRestoreResult:
         """Carry it out, unless it is only to be told."""
+        self.findings.extend(goal.findings)
         engine = open_engine(self.export, self.run.stores) if self.export is not None else None
         plan = PitrRestorePlan(
             tool=goal.tool,

@@ -12,9 +12,11 @@ import zstandard
 from canvasback.model.base_backup import BaseBackup, chain
 from canvasback.model.lake import LakeName
 from canvasback.model.results.pitr_run import BaseMade
-from canvasback.model.wal import Lsn
+from canvasback.model.wal import Lsn, Segment
 from canvasback.postgres.packed_base import check_base, store_base
 from canvasback.postgres.programs import Programs, connection_arguments
+from canvasback.postgres.reach import leads_to
+from canvasback.postgres.repository_archive import RepositoryArchive
 from canvasback.postgres.server import ServerFacts, refuse_tablespaces
 from canvasback.repository.bases import SUMS, TAR, base_id, base_name, publish_base, read_bases
 from canvasback.repository.repository import Repository
@@ -58,7 +60,7 @@ class Bases:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="canvasback-base")
         self._making: Future[BaseMade] | None = None
         self._last: datetime | None = None
-        self._looked = False
+        self._looked: tuple[BaseBackup, ...] | None = None  # what was there when the run began, until that is judged
 
     def __enter__(self) -> Self:
         """Nothing is made yet, see `turn`."""
@@ -68,11 +70,15 @@ class Bases:
         """Wait for the one that is being made."""
         self._pool.shutdown()
 
-    def turn(self, archived: Lsn | None) -> BaseMade | None:
+    def turn(self, archived: Lsn | None, began: Segment | None) -> BaseMade | None:
         """Begin one if it is due, and answer the one that has been made meanwhile.
+
+        One is due at once where no log leads from the last one to what is archived now: the slot is a new one, as after
+        a failover, or the spool was lost.
 
         Args:
             archived: The position up to which the log is archived: one that needs more of it is not told yet.
+            began: The first segment of what is archived now; None where that is not known yet.
 
         Raises:
             CanvasbackError: It could not be made; it is tried again at the next turn.
@@ -89,13 +95,20 @@ class Bases:
                 return None
             self._making, self._last = None, made.at
             return made
-        if not self._looked:
-            bases, _ = read_bases(self._repository.store, self._facts.system)
-            self._last = bases[-1].ended if bases else None
-            self._looked = True
+        self._look(began)
         if self._last is None or self._run.now() - self._last >= self._every:
             self._making = self._pool.submit(self._make)
         return None
+
+    def _look(self, began: Segment | None) -> None:
+        """See when the last one was made, and, once it is known what is archived now, whether it is of use for that."""
+        if self._looked is None:
+            self._looked, _ = read_bases(self._repository.store, self._facts.system)
+            self._last = self._looked[-1].ended if self._looked else None
+        if self._looked and began is not None:
+            if not leads_to(RepositoryArchive(self._repository.store, self._facts.system, self._looked), began):
+                self._last = None
+            self._looked = ()
 
     def _make(self) -> BaseMade:
         run, store, system = self._run.again(), self._repository.store, self._facts.system

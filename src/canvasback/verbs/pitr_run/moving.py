@@ -25,6 +25,7 @@ class Moving:
     Attributes:
         segments: How many segments it has moved.
         position: The position up to which the repository has the log; None where that is not known yet.
+        began: The first segment that there was in the spool; None where there was none yet.
 
     Args:
         spool: Where they are.
@@ -35,6 +36,7 @@ class Moving:
     def __init__(self, spool: Spool, log: ArchivedLog, size: int) -> None:
         self.segments = 0
         self.position: Lsn | None = None
+        self.began: Segment | None = None
         self._spool = spool
         self._log = log
         self._size = size
@@ -49,6 +51,7 @@ class Moving:
             RefusedError: The repository has one of them with other content (``wal-differs``).
             StorageError: The repository cannot be written to; what is not archived stays.
         """
+        self.began = self.began or self._spool.first(self._size)
         names = self._spool.finished()
         newest = max((name for name in names if is_segment(name)), default="")
         if newest and self.position is not None and self.position >= Segment.parse(newest, self._size).end:

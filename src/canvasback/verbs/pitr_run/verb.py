@@ -248,7 +248,7 @@ class _Archiving(msgspec.Struct, kw_only=True):
         if not self.streams:
             slot = find_slot(self.lake, self.slot)
             self.streams = slot is not None and slot.kept_from is not None
-        return bases.turn(moving.position) if self.streams else None
+        return bases.turn(moving.position, moving.began) if self.streams else None
 
     def _archive(self, moving: Moving, *, last: bool = False) -> None:
         moving.move(self.run.now())
