@@ -8,6 +8,7 @@ PostgreSQL server, which is nobody's child. Unlike time, it is the same on a mac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import time
@@ -88,4 +89,5 @@ def _of_living(process: int) -> float:
 
 def _children(process: int) -> Iterator[int]:
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
-        yield from map(int, listed.read_text().split())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            yield from map(int, listed.read_text().split())
