@@ -68,3 +68,12 @@ CheckDepth = Annotated[CheckLevel, typer.Option(help="How deeply to look.")]
 LiveLake = Annotated[
     str | None, typer.Option("--lake", help="Look into the live lake: as in ATTACH, or a name from canvasback.toml.")
 ]
+KeepLast = Annotated[int, typer.Option("--keep-last", min=0, help="Keep the newest so many.")]
+KeepHourly = Annotated[
+    int, typer.Option("--keep-hourly", min=0, help="Keep the newest of each of the last so many hours.")
+]
+KeepDaily = Annotated[int, typer.Option("--keep-daily", min=0, help="The same for days.")]
+KeepWeekly = Annotated[int, typer.Option("--keep-weekly", min=0, help="The same for weeks.")]
+KeepMonthly = Annotated[int, typer.Option("--keep-monthly", min=0, help="The same for months.")]
+KeepYearly = Annotated[int, typer.Option("--keep-yearly", min=0, help="The same for years.")]
+KeepWithin = Annotated[str, typer.Option("--keep-within", help="Keep all of so long before the newest: 2y5m7d3h.")]

@@ -19,7 +19,7 @@ System = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]
 Xid = Annotated[int, msgspec.Meta(ge=3, lt=1 << 32)]
 """A transaction's number as ``xmin`` and ``recovery_target_xid`` have it, without its epoch."""
 
-Witness = Literal["server", "log"]
+FoundBy = Literal["server", "log"]
 
 
 class CommitPosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +45,7 @@ class CommitPosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     after: LsnText = ""
     lsn: LsnText = ""
     committed: Time | None = None
-    found_by: Witness = "server"
+    found_by: FoundBy = "server"
 
     @property
     def identity(self) -> tuple[str, int, datetime]:

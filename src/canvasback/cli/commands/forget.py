@@ -8,7 +8,20 @@ import typer
 
 import canvasback
 from canvasback.cli.exit_codes import run_command
-from canvasback.cli.options import AsJson, DryRun, Quiet, Repo, SomePoints
+from canvasback.cli.options import (
+    AsJson,
+    DryRun,
+    KeepDaily,
+    KeepHourly,
+    KeepLast,
+    KeepMonthly,
+    KeepWeekly,
+    KeepWithin,
+    KeepYearly,
+    Quiet,
+    Repo,
+    SomePoints,
+)
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -28,17 +41,13 @@ app = typer.Typer()
 def forget(
     points: SomePoints = None,
     repo: Repo = None,
-    keep_last: Annotated[int, typer.Option("--keep-last", min=0, help="Keep the newest so many.")] = 0,
-    keep_hourly: Annotated[
-        int, typer.Option("--keep-hourly", min=0, help="Keep the newest of each of the last so many hours.")
-    ] = 0,
-    keep_daily: Annotated[int, typer.Option("--keep-daily", min=0, help="The same for days.")] = 0,
-    keep_weekly: Annotated[int, typer.Option("--keep-weekly", min=0, help="The same for weeks.")] = 0,
-    keep_monthly: Annotated[int, typer.Option("--keep-monthly", min=0, help="The same for months.")] = 0,
-    keep_yearly: Annotated[int, typer.Option("--keep-yearly", min=0, help="The same for years.")] = 0,
-    keep_within: Annotated[
-        str, typer.Option("--keep-within", help="Keep all of so long before the newest: 2y5m7d3h.")
-    ] = "",
+    keep_last: KeepLast = 0,
+    keep_hourly: KeepHourly = 0,
+    keep_daily: KeepDaily = 0,
+    keep_weekly: KeepWeekly = 0,
+    keep_monthly: KeepMonthly = 0,
+    keep_yearly: KeepYearly = 0,
+    keep_within: KeepWithin = "",
     keep_tag: Annotated[
         list[str] | None,
         typer.Option("--keep-tag", help="Keep those with this tag, and not those with others; may be given again."),

@@ -94,5 +94,6 @@ def _archive_lines(archive: ReachedArchive) -> list[str]:
     if archive.base_ended is not None:
         lines.append(f"  base     {archive.base}, which ended {spelled(archive.base_ended)}")
     lines.append(f"  log      {archive.first_segment or 'none'} to {archive.last_segment or 'nowhere'}")
-    said = {True: "a recovery reaches the snapshot", False: "no recovery reaches the snapshot"}
-    return [*lines, f"  {said.get(bool(archive.reached))}"] if archive.reached is not None else lines
+    if archive.reached is not None:
+        lines.append(f"  {'a' if archive.reached else 'no'} recovery reaches the snapshot")
+    return lines

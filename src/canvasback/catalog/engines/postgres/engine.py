@@ -33,7 +33,6 @@ _TEXTS = frozenset({"character varying", "text"})
 _INLINED = "ducklake_inlined_"
 _ASIDE = re.compile(r"_replaced_\d{8}T\d+Z$")
 
-
 _LEAVING = (0.05, 0.2)
 """Seconds to wait for a session to end, and again."""
 
