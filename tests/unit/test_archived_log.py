@@ -8,7 +8,7 @@ import pytest
 
 from canvasback.errors import CorruptError, RefusedError, UsageError
 from canvasback.model.wal import Segment
-from canvasback.repository.archived_log import ArchivedLog, Part, Stretch, stretches, systems
+from canvasback.repository.archived_log import ArchivedLog, Part, systems
 from canvasback.repository.wal_object import decode, encode, head_of, read_head, wal_name
 from canvasback.storage.local.store import LocalStore
 
@@ -101,11 +101,6 @@ def test_what_is_there_is_told_by_names(log: ArchivedLog) -> None:
     assert held.parts == (Part(name, 8192),)
     assert held.histories == (2,)
     assert held.bytes > 0
-    assert list(stretches(held, SIZE)) == [
-        Stretch(Segment(1, 1, SIZE), Segment(1, 2, SIZE)),
-        Stretch(Segment(1, 4, SIZE), Segment(1, 4, SIZE)),
-        Stretch(Segment(2, 3, SIZE), Segment(2, 3, SIZE)),
-    ]
     assert systems(log.store) == [SYSTEM]
     assert log.history(1).timeline == 1
     assert log.history(2).timeline == 2
