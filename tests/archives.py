@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,24 @@ def as_owner(*command: object, check: bool = True) -> subprocess.CompletedProces
     done = subprocess.run([*user, *map(str, command)], capture_output=True, text=True, check=False, cwd="/")
     assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
+
+
+@contextmanager
+def being_owner() -> Iterator[None]:
+    """Be who owns the cluster for the time of a block, in this process."""
+    if not OWNER:
+        yield
+        return
+    owner, groups = pwd.getpwnam(OWNER), os.getgroups()
+    os.initgroups(OWNER, owner.pw_gid)
+    os.setresgid(owner.pw_gid, owner.pw_gid, 0)
+    os.setresuid(owner.pw_uid, owner.pw_uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
 
 class Cluster:

@@ -49,6 +49,7 @@ from .model.results.listing import ListResult, PointSummary, ShowResult, TableSu
 from .model.results.lock import LockResult
 from .model.results.marks import HoldResult, NoteResult, TagResult
 from .model.results.mirror import MirrorResult
+from .model.results.pitr_backup import PitrBackupResult
 from .model.results.pitr_forget import JudgedBase, PitrForgetResult
 from .model.results.pitr_list import ArchivedSystem, PitrListResult, RecoveryWindow
 from .model.results.pitr_restore import PitrRestoreResult
@@ -101,6 +102,7 @@ from .verbs.listing import list_points, show
 from .verbs.lock import lock
 from .verbs.marks import hold, note, tag
 from .verbs.mirror import mirror
+from .verbs.pitr_backup import pitr_backup
 from .verbs.pitr_forget import pitr_forget
 from .verbs.pitr_list import pitr_list
 from .verbs.pitr_restore.verb import pitr_restore
@@ -171,6 +173,7 @@ __all__ = [
     "ObjectMissingError",
     "OutageEnded",
     "OutageStarted",
+    "PitrBackupResult",
     "PitrEvent",
     "PitrForgetResult",
     "PitrListResult",
@@ -249,6 +252,7 @@ __all__ = [
     "lock",
     "mirror",
     "note",
+    "pitr_backup",
     "pitr_forget",
     "pitr_list",
     "pitr_restore",

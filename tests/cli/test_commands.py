@@ -31,7 +31,7 @@ COMMANDS = (
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
     "prune", "mirror", "repair", "lock", "policy", "key list", "key add", "key remove", "key rotate", "key sql",
     "pitr target",
-    "pitr setup", "pitr run", "pitr list", "pitr verify", "pitr restore", "pitr forget",
+    "pitr setup", "pitr run", "pitr backup", "pitr list", "pitr verify", "pitr restore", "pitr forget",
 )  # fmt: skip
 STREAMS = {"watch", "pitr run"}
 """They print more than one document; their own tests look at them."""
@@ -68,6 +68,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "key sql": canvasback.KeySqlResult,
     "pitr target": canvasback.PitrTargetResult,
     "pitr setup": canvasback.PitrSetupResult,
+    "pitr backup": canvasback.PitrBackupResult,
     "pitr list": canvasback.PitrListResult,
     "pitr verify": canvasback.PitrVerifyResult,
     "pitr restore": canvasback.PitrRestoreResult,

@@ -22,8 +22,9 @@ from canvasback.model.wal import Lsn, Segment
 from canvasback.repository.commit_map import read_commits, record_commits
 from canvasback.repository.repository import open_repository
 from canvasback.storage.locations import Stores
-from tests.archives import BARMAN, BIN, FILES, STANZA, Archived, Cluster, archived, as_owner
+from tests.archives import BARMAN, BIN, FILES, OWNER, STANZA, Archived, Cluster, archived, as_owner, being_owner
 from tests.cli.running import Place, Ran
+from tests.clusters import cluster
 from tests.lake.answers import wrong_answers
 from tests.lake.builder import Lake, session
 from tests.lake.folded import two_files
@@ -386,3 +387,61 @@ def test_a_server_that_is_gone_is_no_hindrance(server: Archived) -> None:
     with pytest.raises(RefusedError) as refused:
         canvasback.pitr_target(gone, repository(server), to_snapshot=5)
     assert refused.value.hint.startswith("Snapshots from 0 to 4 are noted. ")
+
+
+@pytest.mark.parametrize(("stanza", "barman"), [(STANZA, None), (None, BARMAN)])
+def test_a_tool_is_asked_for_a_base_backup_from_which_later_commits_come_back(
+    server: Archived, stanza: str | None, barman: str | None
+) -> None:
+    noted = f"{server.folder}/noted-{stanza}"
+    full = stanza is not None
+
+    def ask(*, dry_run: bool) -> canvasback.PitrBackupResult:
+        return canvasback.pitr_backup(
+            server.attach, noted, stanza=stanza, barman_server=barman, full=full, dry_run=dry_run
+        )
+
+    before = server.commit("INSERT INTO lake.t VALUES (10)")
+    canvasback.pitr_target(server.attach, repository(server), to_snapshot=5)  # so that all of it is loaded
+    if full and OWNER:
+        with pytest.raises(UsageError, match="not-as-root"):
+            ask(dry_run=True)
+    with being_owner():
+        canvasback.init(server.attach, noted)
+        planned = ask(dry_run=True)
+        assert (planned.base, planned.noted, planned.snapshot_id) == ("", before + 1, before)
+        made = ask(dry_run=False)
+    assert (made.steps, made.noted, made.snapshot_id) == (planned.steps, before + 1, before)
+    assert made.system == server.psql("SELECT system_identifier FROM pg_control_system()")
+    assert made.bytes
+    listed = server.pgbackrest("info") if full else server.barman("list-backups", BARMAN)
+    assert made.base in listed
+    if full:
+        assert made.base.endswith("F")
+    time.sleep(1.1)  # tools tell in whole seconds when a backup ended
+    after = server.commit("INSERT INTO lake.t VALUES (11)")
+    assert canvasback.backup(server.attach, noted).snapshot_id == after
+    server.commit("INSERT INTO lake.t VALUES (12)")
+    server.archive()
+    found = canvasback.pitr_target(server.attach, noted, to_snapshot=after, stanza=stanza, barman_server=barman)
+    assert found.archive is not None
+    assert (found.archive.reached, found.archive.base, found.findings) == (True, made.base, ())
+
+
+def test_a_base_backup_is_asked_of_the_right_archive_only(server: Archived, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="which-archive"):
+        canvasback.pitr_backup(server.attach, repository(server))
+    with pytest.raises(UsageError, match="two-archives"):
+        canvasback.pitr_backup(server.attach, repository(server), stanza=STANZA, barman_server=BARMAN)
+    with pytest.raises(UsageError, match="archive-missing"):
+        canvasback.pitr_backup(server.attach, repository(server), barman_server="nobody's")
+    with pytest.raises(RefusedError, match="other-lake"):
+        canvasback.pitr_backup(folded(server).attach, repository(server), barman_server=BARMAN)
+    with cluster(tmp_path, 15) as other:
+        other.psql("CREATE DATABASE lake")
+        lake, theirs = f"ducklake:postgres:{other.conninfo()}", f"{tmp_path}/repository"
+        with session(lake, f"DATA_PATH '{tmp_path}/files/'"):
+            pass
+        canvasback.init(lake, theirs)
+        with pytest.raises(RefusedError, match="other-archive"):
+            canvasback.pitr_backup(lake, theirs, barman_server=BARMAN)

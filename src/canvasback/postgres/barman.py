@@ -91,6 +91,21 @@ class Barman:
                 return None
             raise
 
+    def refuse_user(self) -> None:
+        """Whoever asks, Barman becomes its own user, or says that it cannot."""
+
+    def make_base(self, *, full: bool) -> None:
+        """Make a base backup, and wait until the log is archived that it needs.
+
+        Args:
+            full: Says nothing to Barman, whose own configuration decides.
+
+        Raises:
+            LakeError: Barman failed (``archive-tool-failed``).
+        """
+        del full
+        run_tool(self._program, "backup", "--wait", self.server)
+
     def lay_base(self, label: str, data: str) -> None:
         """Put a base backup into a folder that is empty or not there, as the folder of a cluster.
 

@@ -145,6 +145,32 @@ class PgBackRest:
                 return unpacked(content, entry, found["ending"] or "")
         return None
 
+    def refuse_user(self) -> None:
+        """See that we are not root: what pgBackRest writes into its repository as root, its own user cannot read.
+
+        From then on the server could archive nothing more.
+
+        Raises:
+            UsageError: We are (``not-as-root``).
+        """
+        if os.geteuid() == 0:
+            raise UsageError(
+                "not-as-root",
+                "pgBackRest is not asked for a base backup by root: its own user could not read what it leaves",
+                hint="Run it as the user who runs pgBackRest: sudo -u postgres canvasback pitr backup …",
+            )
+
+    def make_base(self, *, full: bool) -> None:
+        """Make a base backup; it waits until the log is archived that it needs.
+
+        Args:
+            full: Whether it may rest on no other. Else pgBackRest's own configuration decides.
+
+        Raises:
+            LakeError: PgBackRest failed (``archive-tool-failed``).
+        """
+        run_tool(self._program, f"--stanza={self.stanza}", *(["--type=full"] if full else []), "backup")
+
     def lay_base(self, label: str, data: str) -> None:
         """Put a base backup into a folder that is empty or not there, as the folder of a cluster.
 

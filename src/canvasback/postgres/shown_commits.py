@@ -7,6 +7,7 @@ from datetime import datetime
 from canvasback.catalog.engines.arrow import query
 from canvasback.catalog.engines.postgres.engine import find_schema
 from canvasback.catalog.engines.postgres.session import connect
+from canvasback.errors import RefusedError
 from canvasback.model.commit_position import CommitPosition
 from canvasback.model.lake import LakeName
 from canvasback.model.relation import identifier
@@ -23,6 +24,21 @@ def lake_ids(lake: LakeName) -> frozenset[str]:
     with connect(lake, read_only=True) as connection, connection.cursor() as cursor:
         schema = identifier(find_schema(connection, lake))
         return frozenset(uuid for (uuid,) in query(cursor, f"SELECT schema_uuid::text FROM {schema}.ducklake_schema"))
+
+
+def refuse_other_lake(lake: LakeName, lake_id: str) -> None:
+    """See that a catalog is of the lake that a repository is for.
+
+    Raises:
+        RefusedError: It is not (``other-lake``).
+        LakeError: The server cannot be asked, or has no catalog.
+    """
+    if lake_id not in lake_ids(lake):
+        raise RefusedError(
+            "other-lake",
+            f"the repository is for the lake {lake_id}, and {lake} is another one",
+            hint="Name the repository of this lake.",
+        )
 
 
 def commits_after(lake: LakeName, last: CommitPosition | None) -> tuple[CommitPosition, ...]:

@@ -26,6 +26,7 @@ from canvasback.postgres.barman import Barman
 from canvasback.postgres.located_commits import locate_commit, with_log
 from canvasback.postgres.pgbackrest import PgBackRest
 from canvasback.postgres.repository_archive import RepositoryArchive, open_archive
+from canvasback.postgres.tool_archives import archive_of_tool
 from canvasback.postgres.wal_folder import WalFolder
 from canvasback.repository.archived_log import systems
 from canvasback.repository.commit_map import MOST, read_commits
@@ -122,18 +123,14 @@ def pitr_target(
 
 
 def _archive(from_wal: str | None, stanza: str | None, barman_server: str | None) -> Archive | None:
-    named: list[Archive] = []
-    if from_wal is not None:
-        named.append(WalFolder(from_wal))
-    if stanza is not None:
-        named.append(PgBackRest(stanza))
-    if barman_server is not None:
-        named.append(Barman(barman_server))
-    if len(named) > 1:
+    tool = archive_of_tool(stanza, barman_server)
+    if from_wal is None:
+        return tool
+    if tool is not None:
         raise UsageError(
             "two-archives", "more than one archive is named", hint="Name one of --from-wal, --stanza, --barman-server."
         )
-    return named[0] if named else None
+    return WalFolder(from_wal)
 
 
 def _instructions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from canvasback.cli.commands import (
+    pitr_backup,
     pitr_forget,
     pitr_list,
     pitr_restore,
@@ -17,7 +18,7 @@ from canvasback.cli.commands import (
 app = typer.Typer()
 
 _group = typer.Typer(no_args_is_help=True, help="Recover a catalog in PostgreSQL to an exact commit.")
-for _command in (pitr_setup, pitr_run, pitr_list, pitr_verify, pitr_target, pitr_restore, pitr_forget):
+for _command in (pitr_setup, pitr_run, pitr_backup, pitr_list, pitr_verify, pitr_target, pitr_restore, pitr_forget):
     _group.add_typer(_command.app)
 
 app.add_typer(_group, name="pitr")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import RefusedError
 from canvasback.model.commit_position import CommitPosition
 from canvasback.model.wal import Lsn
 from canvasback.model.wal_archive import ArchivedBase, WalArchive
@@ -12,21 +12,6 @@ from canvasback.postgres.new_cluster import give_cluster
 from canvasback.postgres.pgbackrest import PgBackRest
 from canvasback.postgres.programs import Programs
 from canvasback.verbs.pitr_restore.goal import Goal
-
-
-def archive_of_tool(stanza: str | None, barman_server: str | None) -> PgBackRest | Barman | None:
-    """The archive that is named; None where none is.
-
-    Raises:
-        UsageError: Two are (``two-archives``).
-    """
-    if stanza is not None and barman_server is not None:
-        raise UsageError(
-            "two-archives", "more than one archive is named", hint="Name one of --stanza and --barman-server."
-        )
-    if stanza is not None:
-        return PgBackRest(stanza)
-    return Barman(barman_server) if barman_server is not None else None
 
 
 def goal_of_tool(archive: PgBackRest | Barman, known: WalArchive, commit: CommitPosition | None) -> Goal:

@@ -32,6 +32,7 @@ from canvasback.postgres.new_cluster import account_for
 from canvasback.postgres.programs import Account, Programs
 from canvasback.postgres.recovery import Recovering
 from canvasback.postgres.repository_archive import open_archive
+from canvasback.postgres.tool_archives import archive_of_tool
 from canvasback.postgres.wal_feed import WalFeed
 from canvasback.repository.commit_map import MOST, read_commits
 from canvasback.repository.repository import Repository, open_repository
@@ -40,7 +41,7 @@ from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.pitr_restore.from_repository import goal_in_repository
-from canvasback.verbs.pitr_restore.from_tool import archive_of_tool, goal_of_tool
+from canvasback.verbs.pitr_restore.from_tool import goal_of_tool
 from canvasback.verbs.pitr_restore.goal import Goal, find_commit
 
 

@@ -29,7 +29,7 @@ from canvasback.model.wal import Lsn
 from canvasback.postgres.programs import Programs
 from canvasback.postgres.receiver import APPLICATION, Receiver, Spool, create_slot
 from canvasback.postgres.server import ServerFacts, ask_server, check_slot_name, find_slot, refuse_tablespaces, where_is
-from canvasback.postgres.shown_commits import commits_after, lake_ids
+from canvasback.postgres.shown_commits import commits_after, refuse_other_lake
 from canvasback.repository.archived_log import ArchivedLog
 from canvasback.repository.commit_map import last_commit, record_commits
 from canvasback.repository.repository import Repository, open_repository, refuse_sealed
@@ -104,12 +104,7 @@ def pitr_run(
     opened = open_repository(run.stores, repository)
     refuse_sealed(opened)
     facts = ask_server(name)
-    if opened.marker.lake_id not in lake_ids(name):
-        raise RefusedError(
-            "other-lake",
-            f"the repository is for the lake {opened.marker.lake_id}, and {name} is another one",
-            hint="Name the repository of this lake.",
-        )
+    refuse_other_lake(name, opened.marker.lake_id)
     refuse_tablespaces(name)
     archiving = _Archiving(
         run=run,
