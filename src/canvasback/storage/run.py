@@ -73,6 +73,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         *stores: Store,
         size: Callable[[T], int] = lambda _: 0,
         batch: int | None = None,
+        jobs: int | None = None,
     ) -> AbstractContextManager[Iterator[R]]:
         """Map over items with as many threads as suit the stores that hold them; see `in_parallel`.
 
@@ -82,6 +83,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             stores: Where they are, and where they go.
             size: The bytes of an item, where it is read: the larger ones have a thread each.
             batch: The most items of a batch; None for what suits the stores.
+            jobs: How many threads, unless the user says; None for what suits the stores.
         """
         most = batch or min(store.batch for store in stores)
-        return in_parallel(items, work, self.jobs_for(*stores), size, most)
+        return in_parallel(items, work, self.jobs or jobs or self.jobs_for(*stores), size, most)
