@@ -64,7 +64,9 @@ def gaps(archive: RepositoryArchive) -> list[tuple[Segment, Segment]]:
     timelines = {segment.timeline for segment in there}
     for history in _histories(archive):
         switch = history.switches[-1] if history.switches else None
-        if switch is not None and {history.timeline, switch.timeline} <= timelines:
+        if switch is None or history.timeline not in timelines:
+            continue
+        if Segment.holding(switch.timeline, Lsn(switch.end.position - 1), size) in there:
             # As if there were the one before that in which it began.
             there.setdefault(Segment(history.timeline, switch.end.position // size - 1, size), size)
     missing = []
