@@ -53,14 +53,14 @@ def exported_rows(lake: PitrLake) -> list[tuple[int]]:
         return connection.execute("FROM lake.t ORDER BY i").fetchall()
 
 
-def fail_over(lake: PitrLake, snapshot: int) -> None:
+def fail_over(lake: PitrLake, snapshot: int, *settings: str) -> None:
     """The server is gone; one takes over as of a snapshot, on a new timeline, and so does another machine."""
     lake.cluster.stop()
     result = newest(lake, to_snapshot=snapshot, pgdata=f"{lake.folder}/second", export=None)
     assert (result.snapshot_id, result.timeline) == (snapshot, 1)
     give(lake.folder / "second")
     lake.cluster = Cluster(lake.folder, lake.cluster.version, name="second")
-    lake.cluster.start()
+    lake.cluster.start(*settings)
     shutil.rmtree(f"{lake.folder}/spool")
 
 
@@ -257,13 +257,13 @@ def test_a_failover_begins_a_timeline_and_both_can_be_recovered(folder: Path) ->
 
 
 def test_a_run_that_begins_behind_a_gap_makes_a_base_backup_at_once(folder: Path) -> None:
-    with pitr_lake(folder, 18) as lake:
+    with pitr_lake(folder, 18, "summarize_wal=on") as lake:
         with Running(lake) as run:
             run.wait_for_base()
             first = lake.commit("CREATE TABLE lake.t (i INTEGER)")
             lost = lake.commit("INSERT INTO lake.t VALUES (1)")
             run.wait_for_snapshot(lost, lake.cluster)
-        fail_over(lake, first)
+        fail_over(lake, first, "summarize_wal=on")
         unseen = lake.commit("INSERT INTO lake.t VALUES (2)")
         assert unseen == lost
         lake.cluster.psql("SELECT pg_switch_wal()")
@@ -271,6 +271,7 @@ def test_a_run_that_begins_behind_a_gap_makes_a_base_backup_at_once(folder: Path
             run.wait_for_base()
             last = lake.commit("INSERT INTO lake.t VALUES (3)")
             run.wait_for_snapshot(last, lake.cluster)
+        assert [one for one in run.told(canvasback.ArchivingHeldUp) if one.what == "base"] == []
         assert [one.code for one in canvasback.pitr_verify(lake.repository).findings] == ["log-gap"]
         found = newest(lake)
         assert (found.snapshot_id, found.timeline, found.findings) == (last, 2, ())
@@ -289,6 +290,24 @@ def test_a_run_that_begins_behind_a_gap_makes_a_base_backup_at_once(folder: Path
             run.wait_for_snapshot(last, lake.cluster)
         assert newest(lake).snapshot_id == last
         assert exported_rows(lake) == [(2,), (3,), (4,)]
+
+
+def test_a_full_base_backup_is_made_where_the_server_cannot_tell_what_changed(folder: Path) -> None:
+    with pitr_lake(folder, 18, "summarize_wal=on") as lake:
+        with Running(lake) as run:
+            run.wait_for_base()
+            first = lake.commit("CREATE TABLE lake.t (i INTEGER)")
+            run.wait_for_snapshot(first, lake.cluster)
+        # The log leads on, and the one that took over has no summary of what the other wrote.
+        fail_over(lake, first, "summarize_wal=on")
+        with Running(lake, base_every=0.5) as run:
+            run.wait(lambda: bool(run.told(canvasback.BaseMade)), 120)
+            last = lake.commit("INSERT INTO lake.t VALUES (2)")
+            run.wait_for_snapshot(last, lake.cluster)
+        [held] = [one for one in run.told(canvasback.ArchivingHeldUp) if one.what == "base"]
+        assert "WAL summaries are required" in held.message
+        assert run.told(canvasback.BaseMade)[0].parent == ""
+        assert newest(lake).snapshot_id == last
 
 
 def test_a_bucket_holds_it_all(folder: Path, s3_server: Ministack, monkeypatch: pytest.MonkeyPatch) -> None:

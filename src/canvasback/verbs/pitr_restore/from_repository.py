@@ -13,7 +13,7 @@ from canvasback.model.wal import Lsn, Segment, TimelineHistory
 from canvasback.postgres.archive import along
 from canvasback.postgres.new_cluster import build_cluster
 from canvasback.postgres.programs import Programs
-from canvasback.postgres.reach import reaches
+from canvasback.postgres.reach import Reach, reaches
 from canvasback.postgres.repository_archive import RepositoryArchive
 from canvasback.repository.wal_object import wal_folder
 from canvasback.verbs.pitr_restore.goal import Goal
@@ -31,17 +31,16 @@ def goal_in_repository(archive: RepositoryArchive, commit: CommitPosition | None
         RefusedError: Part of the log is missing (``log-gap``).
     """
     if commit is None:
-        base = archive.bases[-1]
-        timelines = [base.timeline, *(one for one in archive.held.histories if one > base.timeline)]
-        leading = (archive.log.history(one) for one in sorted(timelines, reverse=True))
-        history = next(one for one in leading if one.timeline == base.timeline or _continues(one, base))
-        end = Lsn.parse(base.end)
+        newest = reaches(archive)[-1]
+        base, history, end = newest.base, newest.history, Lsn.parse(newest.base.end)
+        findings = _ends_early(archive, newest)
     else:
         chosen = archive.read().base_for(commit)
         assert chosen is not None  # or the archive did not reach it
         base = next(one for one in archive.bases if one.id == chosen.label)
         history = archive.log.history(commit.timeline)
         end = Lsn(Lsn.parse(commit.lsn).position + 1)
+        findings = ()
     bases = chain(archive.bases, base)
     return Goal(
         commit=commit,
@@ -55,7 +54,7 @@ def goal_in_repository(archive: RepositoryArchive, commit: CommitPosition | None
         segments=_log_for(archive, base, history, end),
         build=partial(_build, archive, bases),
         fetch=along(archive.fetch, history, archive.segment_size),
-        findings=_ends_early(archive) if commit is None else (),
+        findings=findings,
     )
 
 
@@ -65,15 +64,9 @@ def _build(
     build_cluster(programs, archive.log.store, bases, data, scratch)
 
 
-def _continues(history: TimelineHistory, base: BaseBackup) -> bool:
-    """Whether a timeline leads on from where a base backup ended."""
-    end = history.end_of(base.timeline)
-    return end is not None and Lsn.parse(base.end) <= end
-
-
-def _ends_early(archive: RepositoryArchive) -> tuple[Finding, ...]:
+def _ends_early(archive: RepositoryArchive, reach: Reach) -> tuple[Finding, ...]:
     """Whether a recovery of all that there is ends before the archive does, as some of the log is missing."""
-    reach, end = reaches(archive)[-1], archive.held.end(archive.segment_size)
+    end = archive.held.end(archive.segment_size)
     if end is None or end <= reach.end:
         return ()
     return (

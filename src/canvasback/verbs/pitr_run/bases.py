@@ -60,7 +60,8 @@ class Bases:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="canvasback-base")
         self._making: Future[BaseMade] | None = None
         self._last: datetime | None = None
-        self._looked: tuple[BaseBackup, ...] | None = None  # what was there when the run began, until that is judged
+        self._alone = False  # the next one rests on no other: the last did not come, or the log does not lead from it
+        self._before: tuple[BaseBackup, ...] | None = None  # what was there when the run began, until that is judged
 
     def __enter__(self) -> Self:
         """Nothing is made yet, see `turn`."""
@@ -89,11 +90,11 @@ class Bases:
             try:
                 made = self._making.result()
             except BaseException:
-                self._making = None
+                self._making, self._alone = None, True
                 raise
             if archived is None or archived < Lsn.parse(made.end):
                 return None
-            self._making, self._last = None, made.at
+            self._making, self._last, self._alone = None, made.at, False
             return made
         self._look(began)
         if self._last is None or self._run.now() - self._last >= self._every:
@@ -102,13 +103,13 @@ class Bases:
 
     def _look(self, began: Segment | None) -> None:
         """See when the last one was made, and, once it is known what is archived now, whether it is of use for that."""
-        if self._looked is None:
-            self._looked, _ = read_bases(self._repository.store, self._facts.system)
-            self._last = self._looked[-1].ended if self._looked else None
-        if self._looked and began is not None:
-            if not leads_to(RepositoryArchive(self._repository.store, self._facts.system, self._looked), began):
-                self._last = None
-            self._looked = ()
+        if self._before is None:
+            self._before, _ = read_bases(self._repository.store, self._facts.system)
+            self._last = self._before[-1].ended if self._before else None
+        if self._before and began is not None:
+            if not leads_to(RepositoryArchive(self._repository.store, self._facts.system, self._before), began):
+                self._last, self._alone = None, True
+            self._before = ()
 
     def _make(self) -> BaseMade:
         run, store, system = self._run.again(), self._repository.store, self._facts.system
@@ -160,9 +161,12 @@ class Bases:
         )
 
     def _parent(self) -> BaseBackup | None:
-        """What the next one rests on: the newest, if the server can tell what changed since, and the chain is short."""
+        """What the next one rests on: the newest, if the server can tell what changed since, and the chain is short.
+
+        One that has taken over, or did not run for long, cannot tell, and only says so when it is asked.
+        """
         summarizes = self._facts.settings.get("summarize_wal") == "on"
-        if self._facts.major < INCREMENTAL or not summarizes or not self._full_every:
+        if self._facts.major < INCREMENTAL or not summarizes or not self._full_every or self._alone:
             return None
         bases, _ = read_bases(self._repository.store, self._facts.system)
         newest = bases[-1] if bases else None
