@@ -211,22 +211,30 @@ def test_the_commands_say_it_as_text_and_as_json(
 def test_a_recovery_that_is_killed_leaves_no_server_and_the_next_one_cleans_up(lake: PitrLake) -> None:
     with open_folder() as folder:
         data = folder / "to" / "be" / "new"
+        pid = data / "postmaster.pid"
         command = ["pitr", "restore", lake.attach, "-r", lake.repository, "--latest", "--pgdata", str(data)]
         with subprocess.Popen(
             [sys.executable, "-m", "canvasback", *command, "--bindir", lake.bindir], stdout=subprocess.DEVNULL
         ) as killed:
-            while not (data / "postmaster.pid").exists():
-                assert killed.poll() is None
-                time.sleep(0.001)
-            killed.send_signal(signal.SIGSTOP)
-            again = partial(
-                canvasback.pitr_restore, lake.attach, lake.repository, pgdata=str(data), latest=True, bindir=lake.bindir
-            )
-            with pytest.raises(LockedError, match="pgdata-in-use"):
-                again()
-            server = int((data / "postmaster.pid").read_text().splitlines()[0])
-            assert started(server) is not None
-            killed.kill()
+            try:
+                while not pid.exists() or not pid.read_text():  # it is there before it is written
+                    assert killed.poll() is None
+                    time.sleep(0.001)
+                killed.send_signal(signal.SIGSTOP)
+                again = partial(
+                    canvasback.pitr_restore,
+                    lake.attach,
+                    lake.repository,
+                    pgdata=str(data),
+                    latest=True,
+                    bindir=lake.bindir,
+                )
+                with pytest.raises(LockedError, match="pgdata-in-use"):
+                    again()
+                server = int(pid.read_text().splitlines()[0])
+                assert started(server) is not None
+            finally:
+                killed.kill()  # or a failure would wait for who is stopped
         planned = again(dry_run=True)
         assert f"what a killed recovery left in {data} is removed" in planned.steps
         assert started(server) is None
