@@ -237,6 +237,10 @@ def test_a_recovery_that_is_killed_leaves_no_server_and_the_next_one_cleans_up(l
                 killed.kill()  # or a failure would wait for who is stopped
         planned = again(dry_run=True)
         assert f"what a killed recovery left in {data} is removed" in planned.steps
+        for _ in range(200):  # its pid file goes a moment before it does
+            if started(server) is None:
+                break
+            time.sleep(0.05)
         assert started(server) is None
         # Whoever has started a server on it since may have written to it.
         options = (data / "postmaster.opts").read_text()
