@@ -29,10 +29,13 @@ class Cloud(msgspec.Struct, frozen=True):
     server: Ministack | FakeGcs | Azurite
     options: StoreOptions
 
-    def bucket(self) -> str:
-        """The URL of a new bucket, ending in a slash."""
+    def bucket(self, *, versions: bool = False) -> str:
+        """The URL of a new bucket, ending in a slash, which may keep the versions of its objects."""
         name = f"bucket-{next(_NUMBERS)}"
         self.server.create_bucket(name)
+        if versions:
+            assert isinstance(self.server, Ministack)
+            self.server.keep_versions(name)
         return f"{SCHEMES[self.kind]}://{name}/"
 
     def stores(self, **changes: object) -> Stores:

@@ -18,6 +18,8 @@ class MemoryBucket:
     arrival = "memory"
     single = 4 * 1024 * 1024
     locks = None
+    versions = None
+    soft_deleted = None
     service = "memory"
 
     def __init__(self, name: str = "bucket") -> None:

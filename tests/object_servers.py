@@ -56,6 +56,11 @@ class Ministack(Server):
         with closing(self.client()) as client:
             client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
 
+    def keep_versions(self, name: str) -> None:
+        """Have a bucket keep the versions of its objects."""
+        with closing(self.client()) as client:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
 
 @cache
 def _session() -> Any:

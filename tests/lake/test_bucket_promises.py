@@ -36,7 +36,7 @@ class Guarded:
         self._bucket = bucket
         self._lacking = lacking
         self.url, self.service, self.arrival, self.single = bucket.url, bucket.service, bucket.arrival, bucket.single
-        self.locks = bucket.locks
+        self.locks, self.versions, self.soft_deleted = bucket.locks, bucket.versions, bucket.soft_deleted
 
     def head(self, key: str) -> Stat | None:
         found = self._bucket.head(key)

@@ -70,6 +70,8 @@ class HttpStore:
     batch = 1
     arrival = ""
     locks = None
+    versions = None
+    soft_deleted = None
 
     def __init__(self, url: str) -> None:
         self.url = url

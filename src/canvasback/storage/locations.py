@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping
+from types import ModuleType
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.seal import NO_SECRETS, Secrets
@@ -30,6 +31,9 @@ _WEB = frozenset({"http", "https"})
 """The kinds of URLs that DuckDB knows, with the module here and the extra that serve them."""
 
 _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
+_CONTENTS = {"s3": ("s3_contents", "S3Contents")}
+"""What reads the contents that objects had, where we know how to."""
+
 _URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 _AZURE_HOST = re.compile(r"(?P<account>[a-z0-9]+)\.(?:blob|dfs)\.[a-z0-9.]+")
 
@@ -153,6 +157,29 @@ class Stores:
         root, prefix = _split(url)
         return self._in_bucket(root, prefix)
 
+    def open_contents(self, spelled: str) -> Store:
+        """A store of all contents that a bucket keeps of the objects below a folder, under ``<version id>/<name>``.
+
+        It is only read, and lists nothing: `Store.versions` does.
+
+        Raises:
+            UsageError: See `open`; or it is no bucket, or one of a cloud whose versions we cannot name
+                (``no-versions``).
+            StorageError: There are no credentials for it.
+        """
+        url = folder_url(spelled)
+        root, prefix = _split(url) if is_remote(url) else ("", "")
+        scheme, _, name = root.partition("://")
+        if _SCHEMES.get(scheme, "") not in _CONTENTS:
+            raise UsageError("no-versions", f"{url} keeps no versions of its objects", hint="Only buckets can.")
+        module, class_ = _CONTENTS[_SCHEMES[scheme]]
+        from canvasback.storage.bucket.store import ObjectStore  # noqa: PLC0415 - see `_in_bucket`
+
+        bucket: Bucket = getattr(self._module(module, root), class_)(
+            scheme, name.rstrip("/"), self._options_of(root), prefix
+        )
+        return ObjectStore(bucket, "")
+
     def locate(self, path: str) -> tuple[Store, str]:
         """The store that holds a file named by an absolute path or a URL, and its name there."""
         if is_remote(path):
@@ -194,17 +221,19 @@ class Stores:
     def connect(self, root: str, options: StoreOptions) -> Bucket:
         """The bucket at ``scheme://bucket/``; a test may put another in its place."""
         scheme, _, rest = root.partition("://")
-        module = _SCHEMES[scheme]
+        kind = _SCHEMES[scheme]
+        bucket: Bucket = getattr(self._module(kind, root), _CLASSES[kind])(scheme, rest.rstrip("/"), options)
+        return bucket
+
+    def _module(self, name: str, root: str) -> ModuleType:
         try:
-            found = importlib.import_module(f"canvasback.storage.bucket.{module}")
+            return importlib.import_module(f"canvasback.storage.bucket.{name}")
         except ModuleNotFoundError as error:
             raise UsageError(
                 "extra-missing",
                 f"{root} needs packages that are not installed: {error.name}",
-                hint=f"Install them: pip install 'canvasback[{module}]'.",
+                hint=f"Install them: pip install 'canvasback[{name.partition('_')[0]}]'.",
             ) from error
-        bucket: Bucket = getattr(found, _CLASSES[module])(scheme, rest.rstrip("/"), options)
-        return bucket
 
     def _options_of(self, root: str) -> StoreOptions:
         fitting = [begin for begin in self._options if root.startswith(begin)]

@@ -26,6 +26,7 @@ from canvasback.storage.checksums import PIECE, Checked, Hashed, new_hasher
 from canvasback.storage.keyring import Keyring, note_keyring
 from canvasback.storage.store import Copied, Locks, OpenObject, Source, Stat, Store
 from canvasback.storage.temporary import make_folder
+from canvasback.storage.versions import Versions
 
 UNSEALED = b"unsealed"
 """What a document reads as that was not written with the keys, under its name."""
@@ -62,6 +63,16 @@ class SealedStore:
     def locks(self) -> Locks | None:
         """See `Store.locks`."""
         return self._store.locks
+
+    @property
+    def versions(self) -> Versions | None:
+        """See `Store.versions`. Those of sealed objects are sealed: nobody has a use for them."""
+        return None
+
+    @property
+    def soft_deleted(self) -> Versions | None:
+        """See `Store.soft_deleted`."""
+        return None
 
     @property
     def folder(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import msgspec
 
 from canvasback.model.lock import Retention
+from canvasback.storage.versions import Versions
 
 
 class Stat(msgspec.Struct, frozen=True):
@@ -130,6 +131,14 @@ class Store(Protocol):
     @property
     def locks(self) -> Locks | None:
         """Locks against deletion; None where there are none."""
+
+    @property
+    def versions(self) -> Versions | None:
+        """Older contents that the service keeps; None where it keeps none."""
+
+    @property
+    def soft_deleted(self) -> Versions | None:
+        """Contents that were deleted a short while ago, and are kept for a time; None where they are not."""
 
     @property
     def folder(self) -> str | None:

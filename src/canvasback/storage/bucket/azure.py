@@ -50,6 +50,8 @@ class AzureBucket:
     arrival = "md5"
     single = 16 * 1024 * 1024
     locks = None
+    versions = None
+    soft_deleted = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"

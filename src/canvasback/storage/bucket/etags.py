@@ -20,6 +20,14 @@ def checksum_of_etag(etag: str, size: int) -> str:
     return f"md5:{found[1]}" if found[2] is None else of_parts("md5", max(size, 1), found[1])
 
 
+def part_count(etag: str) -> int:
+    """In how many parts an object came, as its etag says; 0 where it says nothing of the content."""
+    found = _MD5.fullmatch(etag)
+    if found is None:
+        return 0
+    return 1 if found[2] is None else int(found[2][1:])
+
+
 def checksum_of_parts(parts: list[dict[str, Any]], size: int) -> str:
     """The checksum of an object from those of its parts; empty where the service gave none of use."""
     if all("ChecksumSHA256" in part for part in parts):

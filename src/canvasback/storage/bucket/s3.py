@@ -22,6 +22,7 @@ from canvasback.storage.bucket.aws import AwsSettings
 from canvasback.storage.bucket.etags import checksum_of_etag, checksum_of_parts, hex_digest
 from canvasback.storage.bucket.s3_errors import code_of, status_of, translate
 from canvasback.storage.bucket.s3_locks import S3Locks
+from canvasback.storage.bucket.s3_versions import S3Versions
 from canvasback.storage.bucket.service import Bucket, StoreOptions, TransientError, parts_of
 from canvasback.storage.store import Copied, Source, Stat
 
@@ -47,6 +48,7 @@ class S3Bucket:
 
     arrival = "sha256"
     single = 64 * 1024 * 1024
+    soft_deleted = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"
@@ -55,6 +57,7 @@ class S3Bucket:
         self._aws = AwsSettings(self.url, scheme, options)
         self.service = f"s3 {self._aws.endpoint or self._aws.region} {options.profile or ''}"
         self.locks = S3Locks(self._aws, name, self.url)
+        self.versions = S3Versions(self._aws, name, self.url, self._copy)
         self._store = self._open()
 
     def head(self, key: str) -> Stat | None:
@@ -135,7 +138,10 @@ class S3Bucket:
     def copy(self, key: str, origin: Bucket, origin_key: str, stat: Stat) -> Copied | None:
         """See `Bucket.copy`."""
         assert isinstance(origin, S3Bucket)
-        source = {"Bucket": origin._name, "Key": origin_key}  # noqa: SLF001 - another of us
+        return self._copy(key, origin.source(origin_key), stat)
+
+    def _copy(self, key: str, source: dict[str, str], stat: Stat) -> Copied | None:
+        """Create an object as a copy of what a source of S3's names; None where that changed, or the key is taken."""
         try:
             if stat.size > COPY_SINGLE:
                 return self._copy_parts(key, source, stat)
@@ -157,6 +163,10 @@ class S3Bucket:
         # An etag that is the same for both is a checksum of the content; of others one cannot be sure.
         vouched = checksum_of_etag(etag, stat.size)
         return Copied(stat.size, "", etag, vouched if vouched == stat.checksum else "")
+
+    def source(self, key: str) -> dict[str, str]:
+        """What a copy of an object is made from, in the words of S3."""
+        return {"Bucket": self._name, "Key": key}
 
     def list(self, prefix: str) -> Iterator[Stat]:
         """See `Bucket.list`."""

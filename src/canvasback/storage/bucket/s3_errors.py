@@ -11,6 +11,7 @@ from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, Precon
 from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError
 from canvasback.storage.bucket.service import (
     TransientError,
+    archived,
     bucket_missing,
     credentials_refused,
     no_conditional_writes,
@@ -34,6 +35,9 @@ _CREDENTIALS = {
 _TORN = {"BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch"}
 """What was sent did not arrive as it was; sending it again helps."""
 
+_ARCHIVED = {"InvalidObjectState"}
+"""It is in a storage class from which it has to be restored before it can be read or copied."""
+
 _REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "301"}
 
 
@@ -53,6 +57,8 @@ def translate(error: Exception, bucket: str, key: str) -> NoReturn:
         raise ObjectExistsError(where) from None
     if isinstance(error, PermissionDeniedError) or code == "AccessDenied" or status_of(error) == "403":
         raise AccessDeniedError(where) from None
+    if code in _ARCHIVED:
+        raise archived(where) from None
     if code in _TORN:
         raise TransientError(code) from error
     if code in {"NotImplemented", "501"}:

@@ -9,6 +9,7 @@ import msgspec
 
 from canvasback.errors import RefusedError, StorageError
 from canvasback.storage.store import Copied, Locks, Source, Stat
+from canvasback.storage.versions import Versions
 
 
 class StoreOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +64,14 @@ class Bucket(Protocol):
     @property
     def locks(self) -> Locks | None:
         """Locks against deletion, of keys; None where there are none, or none that we know how to use."""
+
+    @property
+    def versions(self) -> Versions | None:
+        """Older contents, by keys; None where there are none, or none that we know how to use."""
+
+    @property
+    def soft_deleted(self) -> Versions | None:
+        """Contents that were deleted a short while ago, by keys; None where there are no such."""
 
     def head(self, key: str) -> Stat | None:
         """What is known of an object; None where there is none."""
@@ -201,6 +210,24 @@ def wrong_region(where: str, reason: str) -> StorageError:
         f"{where} is in another region than was asked: {reason}",
         code="wrong-region",
         hint="Set its region in the cloud's own configuration, or under [storage] in canvasback.toml.",
+    )
+
+
+def archived(where: str) -> StorageError:
+    """An object is in a storage class out of which nothing can be read at once."""
+    return StorageError(
+        f"{where} is archived: its storage class does not let it be read or copied",
+        code="object-archived",
+        hint="Have the service restore it from its storage class first, which takes hours, and run this again.",
+    )
+
+
+def read_only(where: str) -> RefusedError:
+    """Something is to be written where only contents of the past are read."""
+    return RefusedError(
+        "read-only",
+        f"{where} is what an object was, and is only read",
+        hint="Write to the bucket itself.",
     )
 
 

@@ -17,11 +17,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError, RefusedError
 from canvasback.storage.bucket.prefixed_locks import PrefixedLocks
+from canvasback.storage.bucket.prefixed_versions import PrefixedVersions
 from canvasback.storage.bucket.service import Bucket, TransientError, WrongBytesError, unreachable
 from canvasback.storage.checksums import Checked, Hashed, Hasher, hash_stream, new_hasher
 from canvasback.storage.names import refuse_unsafe_name
 from canvasback.storage.store import Copied, Source, Stat, Store
 from canvasback.storage.temporary import make_folder
+from canvasback.storage.versions import Versions
 
 T = TypeVar("T")
 
@@ -120,6 +122,8 @@ class ObjectStore:
         self.arrival = bucket.arrival
         self.vouched = True
         self.locks = None if bucket.locks is None else PrefixedLocks(bucket.locks, self.key)
+        self.versions = self._prefixed(bucket.versions, prefix)
+        self.soft_deleted = self._prefixed(bucket.soft_deleted, prefix)
         self._for_good = False
         self._prefix = prefix
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
@@ -287,6 +291,9 @@ class ObjectStore:
             self.locks.delete(name)
         else:
             self.bucket.delete(self.key(name))
+
+    def _prefixed(self, versions: Versions | None, prefix: str) -> Versions | None:
+        return None if versions is None else PrefixedVersions(versions, prefix, self.key)
 
     def _named(self, stat: Stat) -> Stat:
         return Stat(stat.name.removeprefix(self._prefix), stat.size, stat.modified_ns, stat.etag, stat.checksum)

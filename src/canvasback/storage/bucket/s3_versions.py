@@ -1,0 +1,178 @@
+"""Versions of S3: a bucket that keeps them hides a deleted object behind a delete marker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import botocore.exceptions
+
+from canvasback.errors import AccessDeniedError, CanvasbackError, ObjectExistsError, ObjectMissingError
+from canvasback.storage.bucket.aws import AwsSettings
+from canvasback.storage.bucket.etags import checksum_of_etag, part_count
+from canvasback.storage.bucket.s3_errors import code_of, translate
+from canvasback.storage.checksums import of_parts
+from canvasback.storage.store import Copied, Stat
+from canvasback.storage.versions import BroughtBack, Version
+
+_UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
+_ENCRYPTED_BY_KEY = "aws:kms"
+"""The etag of what is encrypted so is no checksum of the content."""
+
+
+class S3Versions:
+    """See `canvasback.storage.versions.Versions`; the names are keys.
+
+    Args:
+        aws: How to reach the bucket.
+        name: The bucket.
+        url: The same as a URL.
+        copy: Lets the service create an object from a content.
+    """
+
+    batch = 1000
+    """What S3 deletes by one request."""
+
+    def __init__(
+        self, aws: AwsSettings, name: str, url: str, copy: Callable[[str, dict[str, str], Stat], Copied | None]
+    ) -> None:
+        self._aws = aws
+        self._name = name
+        self._url = url
+        self._copy = copy
+
+    def kept(self) -> bool | None:
+        """See `Versions.kept`."""
+        try:
+            return bool(self._call("get_bucket_versioning", "").get("Status") == "Enabled")
+        except AccessDeniedError:
+            return None
+        except botocore.exceptions.ClientError as error:
+            if code_of(error) in _UNKNOWN:
+                return False
+            translate(error, self._url, "")
+
+    def list(self, prefix: str) -> Iterator[Version]:
+        """See `Versions.list`."""
+        entries = (entry for page in self._pages(prefix) for entry in page)
+        for key, of_key in groupby(entries, itemgetter("Key")):
+            yield from _versions_of(key, list(of_key))
+
+    def head(self, name: str) -> Version | None:
+        """See `Versions.head`."""
+        try:
+            found = self._call("head_object", name)
+            etag, size = str(found.get("ETag") or ""), int(found["ContentLength"])
+            checksum = "" if _is_encrypted(found) else checksum_of_etag(etag, size)
+            if not checksum and not _is_encrypted(found) and part_count(etag) > 1:
+                checksum = self._checksum_of_parts(name, found)
+        except ObjectMissingError:
+            return None
+        modified = int(found["LastModified"].timestamp()) * 1_000_000_000
+        id_ = str(found.get("VersionId") or "null")
+        return Version(name, id_, size, modified, etag, checksum, current=True)
+
+    def bring_back(self, versions: Sequence[Version]) -> Iterator[BroughtBack]:
+        """See `Versions.bring_back`.
+
+        What only a delete marker hides needs no copy: the marker is deleted. Where that is not allowed, it is copied.
+        """
+        shown = self._show([version for version in versions if version.hidden_by])
+        for version in versions:
+            yield BroughtBack(version, None if version.name in shown else self._copy_back(version))
+
+    def _show(self, hidden: Sequence[Version]) -> set[str]:
+        """Delete the markers that hide contents, and answer the names of what can be seen now."""
+        markers = [{"Key": version.name, "VersionId": marker} for version in hidden for marker in version.hidden_by]
+        stay: set[str] = set()
+        for start in range(0, len(markers), self.batch):
+            some = markers[start : start + self.batch]
+            try:
+                answer = self._aws.client().delete_objects(Bucket=self._name, Delete={"Objects": some, "Quiet": True})
+            except botocore.exceptions.ClientError:
+                stay.update(marker["Key"] for marker in some)  # a copy tells what the matter is
+            except botocore.exceptions.BotoCoreError as error:
+                translate(error, self._url, some[0]["Key"])
+            else:
+                stay.update(error["Key"] for error in answer.get("Errors", ()))
+        return {version.name for version in hidden} - stay
+
+    def _copy_back(self, version: Version) -> CanvasbackError | None:
+        source = {"Bucket": self._name, "Key": version.name, "VersionId": version.id}
+        stat = Stat(version.name, version.size, version.modified_ns, version.etag, version.checksum)
+        try:
+            self._refuse_taken(version.name)
+            if self._copy(version.name, source, stat) is None:
+                return ObjectExistsError(self._url + version.name)
+        except CanvasbackError as error:
+            return error
+        return None
+
+    def _refuse_taken(self, key: str) -> None:
+        """Not all services heed a condition on a copy."""
+        try:
+            self._call("head_object", key)
+        except (ObjectMissingError, AccessDeniedError):  # S3 says the latter of what is not there, too
+            return
+        raise ObjectExistsError(self._url + key)
+
+    def _checksum_of_parts(self, key: str, whole: dict[str, Any]) -> str:
+        """That of an object which came in parts, if all but the last are as long as the first."""
+        etag, size = str(whole["ETag"]), int(whole["ContentLength"])
+        version = {"VersionId": whole["VersionId"]} if "VersionId" in whole else {"IfMatch": etag}
+        part = int(self._call("head_object", key, PartNumber=1, **version)["ContentLength"])
+        if not 0 < part < size or -(-size // part) != part_count(etag):
+            return ""
+        return of_parts("md5", part, etag.strip('"').partition("-")[0])
+
+    def _pages(self, prefix: str) -> Iterator[Iterator[dict[str, Any]]]:
+        """The contents and delete markers of each page, by rising key."""
+        try:
+            pages = self._aws.client().get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self._name, Prefix=prefix):
+                contents = page.get("Versions", ())
+                markers = ({**marker, "Size": None} for marker in page.get("DeleteMarkers", ()))
+                yield merge(contents, markers, key=lambda entry: str(entry["Key"]).encode())
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            translate(error, self._url, prefix)
+
+    def _call(self, verb: str, key: str, **parameters: Any) -> Any:
+        where = {"Bucket": self._name, **({"Key": key} if key else {})}
+        try:
+            return getattr(self._aws.client(), verb)(**where, **parameters)
+        except botocore.exceptions.ClientError as error:
+            if code_of(error) in _UNKNOWN:
+                raise
+            translate(error, self._url, key)
+        except botocore.exceptions.BotoCoreError as error:
+            translate(error, self._url, key)
+
+
+def _versions_of(key: str, entries: Sequence[dict[str, Any]]) -> Iterator[Version]:
+    """The contents of one object, the newest first, as S3 lists them; their times are whole seconds."""
+    markers = [entry for entry in entries if entry["Size"] is None]
+    hidden = any(marker["IsLatest"] for marker in markers)
+    contents = [entry for entry in entries if entry["Size"] is not None]
+    for number, entry in enumerate(contents):
+        above = [
+            marker for marker in markers if hidden and number == 0 and marker["LastModified"] >= entry["LastModified"]
+        ]
+        etag, size = str(entry.get("ETag") or ""), int(entry["Size"])
+        yield Version(
+            key,
+            str(entry["VersionId"]),
+            size,
+            int(entry["LastModified"].timestamp()) * 1_000_000_000,
+            etag,
+            checksum_of_etag(etag, size),
+            current=bool(entry["IsLatest"]),
+            hidden_by=tuple(str(marker["VersionId"]) for marker in above),
+        )
+
+
+def _is_encrypted(answer: dict[str, Any]) -> bool:
+    encrypted_by = str(answer.get("ServerSideEncryption") or "")
+    return encrypted_by.startswith(_ENCRYPTED_BY_KEY) or "SSECustomerAlgorithm" in answer

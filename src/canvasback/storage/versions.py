@@ -1,0 +1,76 @@
+"""The contract of contents that objects had, and that a service keeps: versions, or what was deleted a while ago."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from canvasback.errors import CanvasbackError
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One content that an object has or had. A content never changes; the service names it.
+
+    Attributes:
+        name: The object's name.
+        id: What the service calls this content: a version id of S3 or Azure, a generation of GCS.
+        size: Its bytes.
+        modified_ns: When it was written, nanoseconds since 1970.
+        etag: See `Stat`.
+        checksum: See `Stat`.
+        current: Whether it is what a reader gets now.
+        hidden_by: The ids of the delete markers which hide it, if it is the newest content and nothing else does.
+    """
+
+    name: str
+    id: str
+    size: int
+    modified_ns: int = 0
+    etag: str = ""
+    checksum: str = ""
+    current: bool = False
+    hidden_by: tuple[str, ...] = ()
+
+
+class BroughtBack(msgspec.Struct, frozen=True):
+    """What became of a content that was to come back.
+
+    Attributes:
+        version: Which one.
+        error: Why it did not; None where it did.
+    """
+
+    version: Version
+    error: CanvasbackError | None = None
+
+
+class Versions(Protocol):
+    """The contents that objects had, as a service keeps them whatever becomes of us.
+
+    Errors are those of a `Store`.
+
+    Attributes:
+        batch: How many contents are best brought back by one call.
+    """
+
+    batch: int
+
+    def kept(self) -> bool | None:
+        """Whether what is deleted or overwritten from now on is kept; None where we may not know.
+
+        What was kept before may be there even if not.
+        """
+
+    def list(self, prefix: str) -> Iterator[Version]:
+        """All contents of the objects whose names begin with the prefix: by rising name, the newest of each first."""
+
+    def head(self, name: str) -> Version | None:
+        """The content that a reader gets now; None where there is none."""
+
+    def bring_back(self, versions: Sequence[Version]) -> Iterator[BroughtBack]:
+        """Let readers get these contents again, in any order. No byte passes through us, and no content is lost.
+
+        What has something else under its name by now is answered with `ObjectExistsError`.
+        """

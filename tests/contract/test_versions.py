@@ -1,0 +1,166 @@
+"""What every bucket that keeps versions promises; see `canvasback.storage.versions.Versions`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from contextlib import closing
+
+import pytest
+
+from canvasback import Stores
+from canvasback.errors import ObjectExistsError, ObjectMissingError, RefusedError
+from canvasback.storage.checksums import of_parts
+from canvasback.storage.store import Store
+from canvasback.storage.versions import Version, Versions
+from tests.clouds import Cloud, cloud
+from tests.object_servers import Ministack
+
+MIB = 1024 * 1024
+
+
+class Kept:
+    """A store in a bucket that keeps versions."""
+
+    def __init__(self, where: Cloud) -> None:
+        self.cloud = where
+        self.url = f"{where.bucket(versions=True)}deep/er store/"
+        self.stores: Stores = where.stores()
+        self.store: Store = self.stores.open(self.url)
+        assert self.store.versions is not None
+        self.versions: Versions = self.store.versions
+
+    def overwrite(self, name: str, content: bytes) -> None:
+        """What no store of ours does."""
+        assert isinstance(self.cloud.server, Ministack)
+        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
+        with closing(self.cloud.server.client()) as client:
+            client.put_object(Bucket=bucket, Key=prefix + name, Body=content)
+
+    def told(self, name: str) -> list[tuple[int, bool]]:
+        return [(version.size, version.current) for version in self.versions.list(name)]
+
+    def back(self, *versions: Version) -> list[object]:
+        """The errors of bringing contents back."""
+        return [type(done.error) for done in self.versions.bring_back(versions)]
+
+
+@pytest.fixture(params=["s3"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    return Kept(cloud(request.param, request, monkeypatch))
+
+
+def test_it_tells_whether_contents_are_kept(kept: Kept) -> None:
+    assert kept.versions.kept() is True
+    plain = kept.stores.open(kept.cloud.bucket()).versions
+    assert plain is not None
+    assert plain.kept() is False
+
+
+def test_all_contents_are_listed(kept: Kept) -> None:
+    kept.store.put_new("b", b"1")
+    kept.overwrite("b", b"22")
+    kept.store.delete("b")
+    kept.overwrite("b", b"333")
+    kept.store.put_new("a ä/🦆", b"")
+    kept.store.put_new("c", b"4444")
+    kept.store.delete("c")
+    found = list(kept.versions.list(""))
+    assert [(v.name, v.size, v.current) for v in found] == [
+        ("a ä/🦆", 0, True),
+        ("b", 3, True),
+        ("b", 2, False),
+        ("b", 1, False),
+        ("c", 4, False),
+    ]
+    assert [len(version.hidden_by) for version in found] == [0, 0, 0, 0, 1]
+    assert len({version.id for version in found}) == 5
+    assert found[1].checksum == f"md5:{hashlib.md5(b'333').hexdigest()}"
+    assert [version.name for version in kept.versions.list("b")] == ["b"] * 3
+
+
+def test_pages_are_put_together(kept: Kept) -> None:
+    """A page of S3 has at most a thousand entries, and the contents of one object may be in two."""
+    for _ in range(3):
+        for number in range(350):
+            kept.overwrite(f"{number:03d}", b"x")
+    kept.store.delete("349")
+    found = list(kept.versions.list(""))
+    assert [version.name for version in found] == [f"{number:03d}" for number in range(350) for _ in range(3)]
+    assert [version.current for version in found[:6]] == [True, False, False] * 2
+    assert [len(version.hidden_by) for version in found[-3:]] == [1, 0, 0]
+
+
+def test_a_head_names_the_content(kept: Kept) -> None:
+    assert kept.versions.head("a") is None
+    kept.store.put_new("a", b"1")
+    [listed] = kept.versions.list("a")
+    assert kept.versions.head("a") == listed
+    kept.store.delete("a")
+    assert kept.versions.head("a") is None
+
+
+def test_what_came_in_parts_has_a_checksum(kept: Kept) -> None:
+    content = bytes(range(256)) * (70 * MIB // 256)
+    kept.store.copy_new("large", io.BytesIO(content), len(content))
+    found = kept.versions.head("large")
+    assert found is not None
+    part = 16 * MIB
+    parts = b"".join(hashlib.md5(content[at : at + part]).digest() for at in range(0, len(content), part))
+    told = of_parts("md5", part, hashlib.md5(parts).hexdigest())
+    # ministack does not tell how long a part is.
+    assert found.checksum == ("" if type(kept.cloud.server) is Ministack else told)
+
+
+def test_a_deleted_object_comes_back_as_it_was(kept: Kept) -> None:
+    kept.store.put_new("a", b"first")
+    kept.store.put_new("b", b"second")
+    before = {version.name: version.id for version in kept.versions.list("")}
+    for name in ("a", "b"):
+        kept.store.delete(name)
+        kept.store.delete(name)  # there may be more markers than one
+    deleted = list(kept.versions.list(""))
+    assert kept.back(*deleted) == [type(None)] * 2
+    assert {name: kept.store.get(name) for name in ("a", "b")} == {"a": b"first", "b": b"second"}
+    assert {version.name: version.id for version in kept.versions.list("")} == before
+
+
+def test_an_older_content_is_copied_over_nothing(kept: Kept) -> None:
+    kept.store.put_new("a", b"good")
+    kept.overwrite("a", b"garbage")
+    _, good = kept.versions.list("a")
+    assert kept.back(good) == [ObjectExistsError]
+    assert kept.store.get("a") == b"garbage"
+    kept.store.delete("a")
+    assert kept.back(good) == [type(None)]
+    assert kept.store.get("a") == b"good"
+    assert kept.told("a") == [(4, True), (7, False), (4, False)]
+
+
+def test_every_content_can_be_read(kept: Kept) -> None:
+    kept.store.put_new("deep/a ä", b"good")
+    kept.overwrite("deep/a ä", b"garbage")
+    kept.store.delete("deep/a ä")
+    contents = kept.stores.open_contents(kept.url)
+    for version, content in zip(kept.versions.list("deep/"), (b"garbage", b"good"), strict=True):
+        name = f"{version.id}/{version.name}"
+        assert contents.get(name) == content
+        assert contents.read(name, 1, 2) == content[1:3]
+        found = contents.stat(name)
+        assert found is not None
+        assert (found.name, found.size, found.checksum) == (name, len(content), version.checksum)
+    with pytest.raises(ObjectMissingError):
+        contents.get("f" * 32 + "/deep/a ä")
+    assert contents.stat("f" * 32 + "/deep/a ä") is None
+    with pytest.raises(RefusedError):
+        contents.put_new("1/a", b"")
+
+
+def test_a_content_is_copied_elsewhere_within_the_service(kept: Kept) -> None:
+    kept.store.put_new("a", b"good")
+    kept.overwrite("a", b"garbage")
+    _, good = kept.versions.list("a")
+    target = kept.stores.open(kept.cloud.bucket())
+    copied = target.copy_from("copy", kept.stores.open_contents(kept.url), f"{good.id}/a", 4)
+    assert copied is not None
+    assert target.get("copy") == b"good"
