@@ -321,6 +321,21 @@ def files_vanished_from_the_bucket(play: Play) -> Iterator[Step]:
     client.close()
 
 
+def the_bucket_was_emptied(play: Play) -> Iterator[Step]:
+    """A bucket that keeps versions, and of whose objects none can be seen any more."""
+    server = play.buckets("sales-lake")
+    server.keep_versions("sales-lake")
+    client = server.client()
+    play.lake = "ducklake:sales.ducklake"
+    play.make(CUSTOMERS, ORDERS, more(), TEST_ORDERS, data_path="s3://sales-lake/files")
+    found = client.list_objects_v2(Bucket="sales-lake")["Contents"]
+    for key in (one["Key"] for one in found):
+        client.delete_object(Bucket="sales-lake", Key=key)
+    client.close()
+    play.forget()
+    yield 5
+
+
 def move_a_lake(play: Play) -> Iterator[Step]:
     """A lake that goes to another bucket in each of the two ways."""
     in_a_bucket(play, "sales-eu", "sales-new")
@@ -541,6 +556,7 @@ STORIES: dict[str, Story] = {
         back_up_from_cron,
         compare_yesterday_with_today,
         files_vanished_from_the_bucket,
+        the_bucket_was_emptied,
         i_dropped_a_table,
         is_my_backup_good,
         look_at_an_old_state,

@@ -120,7 +120,7 @@ def test_each_finding_is_named_with_its_table_and_file(place: Place) -> None:
     assert f"\n  error: {gone}: is missing [file-missing]\n" in ran.out
     assert f"\n  error: {cut}: has {size} bytes, and the catalog says {size + 5} [file-size]\n" in ran.out
     assert f"\n  warning: {stray}: is " in ran.out
-    assert "\n  hint: Run heal with a repository or a replica of the data path" in ran.out
+    assert "\n  hint: Run heal with a repository, a replica of the data path" in ran.out
 
     result: CheckResult = answered(place.run("check", LAKE, "--json"), "check", 3)
     assert {(f.code, f.table, f.where) for f in result.findings} == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from canvasback.model.finding import FindingKind
 
-_HEAL = "Run heal with a repository or a replica of the data path: it puts back the file as it was."
+_HEAL = "Run heal with a repository, a replica of the data path, or --from versions: it puts back the file as it was."
 _ROW = "Run heal: it corrects the catalog's row, and leaves the file as it is."
 
 MISSING = FindingKind(

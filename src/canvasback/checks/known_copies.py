@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import duckdb
 
+from canvasback.model.relation import literal
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows, one_row
 
@@ -19,6 +20,8 @@ _COPIES = {
     "source": "VARCHAR",
     "point": "VARCHAR",
     "checksum": "VARCHAR",
+    "origin": "VARCHAR",
+    "told": "VARCHAR",
 }
 _PLACES = {"place": "VARCHAR"}
 
@@ -26,11 +29,12 @@ _PLACES = {"place": "VARCHAR"}
 class KnownCopies:
     """The copies of a lake's damaged files, in tables of their own.
 
-    A copy is the damaged file, the object of a point or the replica's file, and what is known of its bytes.
+    A copy is the damaged file, what holds the copy (``source``), what is known of its bytes, which kind of source found
+    it (``origin``), of which ``point`` it is if it is of one, and what people are told of it.
 
     Attributes:
         found: A table of the copies that the last search found.
-        tried: A table of those that were put back.
+        tried: A table of those that were put back, with the ``number`` of the time.
         unplaced: A table of every ``place`` that has a copy which could not be put there.
 
     Args:
@@ -39,7 +43,7 @@ class KnownCopies:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.found = OwnTable(connection, "copies", _COPIES)
-        self.tried = OwnTable(connection, "tried copies", _COPIES)
+        self.tried = OwnTable(connection, "tried copies", {**_COPIES, "number": "BIGINT"})
         self.unplaced = OwnTable(connection, "unplaced", _PLACES)
         self._connection = connection
 
@@ -47,6 +51,19 @@ class KnownCopies:
     def unsourced(self) -> str:
         """A condition on rows ``d`` of `DamagedFiles`: no copy was found."""
         return f"NOT EXISTS (FROM {self.found} x WHERE x.file_kind = d.file_kind AND x.file_id = d.file_id)"
+
+    def untried(self, origin: str, column: str, value: str) -> str:
+        """A condition on rows ``d`` of `DamagedFiles`: what a source would give was not put back before.
+
+        Args:
+            origin: Which kind of source.
+            column: The column of `tried` that tells its copies of a file apart.
+            value: What that is of the copy in question, as SQL.
+        """
+        return (
+            f"NOT EXISTS (FROM {self.tried} t WHERE t.file_kind = d.file_kind AND t.file_id = d.file_id "
+            f"AND t.origin = {literal(origin)} AND t.{column} = {value})"
+        )
 
     def count(self) -> int:
         """Of how many files a copy was found."""
@@ -58,7 +75,8 @@ class KnownCopies:
 
     def note_tried(self) -> None:
         """Note that what was found was put back."""
-        self._connection.execute(f"INSERT INTO {self.tried} FROM {self.found}")
+        number = f"(SELECT coalesce(max(number), 0) + 1 FROM {self.tried})"
+        self._connection.execute(f"INSERT INTO {self.tried} SELECT *, {number} FROM {self.found}")
 
     def note_unplaced(self, places: Iterable[str]) -> None:
         """Note places where a copy could not be put."""

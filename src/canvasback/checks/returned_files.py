@@ -8,6 +8,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.lake_tables import table_names
 from canvasback.checks import WantedFiles, check_files
 from canvasback.checks.copies import Copies
+from canvasback.checks.copies_in_points import CopiesInPoints
 from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.diagnosis import Diagnosis, Examiner, finding_of
 from canvasback.model.finding import Findings
@@ -51,12 +52,12 @@ def return_files(image: Image, root: str, run: Run, repository: Repository, leve
     wanted.drop()
     damaged.forget_accepted(image)
     examiner = Examiner(run, root, level, repository, run.now())
-    copies = Copies(image, damaged, root, run, repository, None, findings)
-    found = copies.find(level)
+    copies = Copies(image, damaged, root, run, [CopiesInPoints(repository)], findings)
+    found = copies.find()
     while found:  # what was saved may be damaged too: then the next older copy is tried
         copies.put_back(run.now())
         examiner.recheck(image, damaged)
-        found = copies.find(level)
+        found = copies.find()
     diagnosis = Diagnosis(damaged, [], Findings(), table_names(image))
     lost = 0
     for one in damaged.each():

@@ -72,5 +72,7 @@ class Versions(Protocol):
     def bring_back(self, versions: Sequence[Version]) -> Iterator[BroughtBack]:
         """Let readers get these contents again, in any order. No byte passes through us, and no content is lost.
 
+        What only delete markers hide is shown by deleting these, and where that may not be done it is answered with
+        `AccessDeniedError`; of others, and of one that is given without ``hidden_by``, a copy is made under its name.
         What has something else under its name by now is answered with `ObjectExistsError`.
         """

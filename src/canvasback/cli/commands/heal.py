@@ -26,7 +26,11 @@ def heal(
     repo: Repo = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="URL", help="A replica of the data path, for what the repository lacks."),
+        typer.Option(
+            "--from",
+            metavar="URL|versions|soft-deleted",
+            help="A replica of the data path, or what its bucket keeps by itself, for what the repository lacks.",
+        ),
     ] = None,
     level: CheckDepth = CheckLevel.FOOTERS,
     accept_loss: Annotated[

@@ -76,29 +76,28 @@ class S3Versions:
         return Version(name, id_, size, modified, etag, checksum, current=True)
 
     def bring_back(self, versions: Sequence[Version]) -> Iterator[BroughtBack]:
-        """See `Versions.bring_back`.
-
-        What only a delete marker hides needs no copy: the marker is deleted. Where that is not allowed, it is copied.
-        """
+        """See `Versions.bring_back`."""
         shown = self._show([version for version in versions if version.hidden_by])
         for version in versions:
-            yield BroughtBack(version, None if version.name in shown else self._copy_back(version))
+            error = self._copy_back(version) if not version.hidden_by else shown.get(version.name)
+            yield BroughtBack(version, error)
 
-    def _show(self, hidden: Sequence[Version]) -> set[str]:
-        """Delete the markers that hide contents, and answer the names of what can be seen now."""
+    def _show(self, hidden: Sequence[Version]) -> dict[str, CanvasbackError]:
+        """Delete the markers that hide contents, and answer the errors of those that stay, by name."""
         markers = [{"Key": version.name, "VersionId": marker} for version in hidden for marker in version.hidden_by]
-        stay: set[str] = set()
+        stay: dict[str, CanvasbackError] = {}
         for start in range(0, len(markers), self.batch):
             some = markers[start : start + self.batch]
             try:
                 answer = self._aws.client().delete_objects(Bucket=self._name, Delete={"Objects": some, "Quiet": True})
-            except botocore.exceptions.ClientError:
-                stay.update(marker["Key"] for marker in some)  # a copy tells what the matter is
+                errors = answer.get("Errors", ())
+            except botocore.exceptions.ClientError as error:
+                errors = [{**marker, "Code": code_of(error)} for marker in some]
             except botocore.exceptions.BotoCoreError as error:
                 translate(error, self._url, some[0]["Key"])
-            else:
-                stay.update(error["Key"] for error in answer.get("Errors", ()))
-        return {version.name for version in hidden} - stay
+            # Whatever keeps a marker there, a copy tells what the matter is.
+            stay.update({str(error["Key"]): AccessDeniedError(self._url + str(error["Key"])) for error in errors})
+        return stay
 
     def _copy_back(self, version: Version) -> CanvasbackError | None:
         source = {"Bucket": self._name, "Key": version.name, "VersionId": version.id}

@@ -27,9 +27,7 @@ class LocalStore:
 
     batch = 64
     arrival = "file-system"
-    locks = None
-    versions = None
-    soft_deleted = None
+    locks = versions = soft_deleted = None
 
     def __init__(self, root: str | Path) -> None:
         self.jobs = min(8, (os.cpu_count() or 1) + 1)  # one more than there are cores, for one of them waits

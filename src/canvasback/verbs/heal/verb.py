@@ -37,7 +37,7 @@ from canvasback.verbs.heal.healed import told_healed
 from canvasback.verbs.heal.leftovers import sweep_folders
 from canvasback.verbs.heal.losses import Losses
 from canvasback.verbs.heal.merged import Merged, find_merged, has_sources, without_copy, write_merged
-from canvasback.verbs.heal.replica import find_replica
+from canvasback.verbs.heal.sources import find_sources
 
 _KEPT = 1000
 """How many files are told one by one."""
@@ -68,7 +68,8 @@ def heal(
         lake: The lake, as in ATTACH.
         repository: The lake's repository: its points hold copies. Before the catalog is changed, a point is made of
             the lake as it is.
-        source: A replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
+        source: Where else copies may be: ``versions`` or ``soft-deleted``, as the lake's bucket keeps them; or a
+            replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
             again. Files that storage does not let be read or put back are not left out, nor those of which every row
@@ -82,7 +83,7 @@ def heal(
 
     Raises:
         UsageError: There is no such level (``unknown-level``), or it is ``checksum`` without a repository
-            (``no-repository``).
+            (``no-repository``); or nothing keeps versions or what was deleted (``no-versions``).
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
             changed.
@@ -139,9 +140,9 @@ class _Heal:
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
             repairs = tuple(planned_repairs(image, diagnosis.faults, diagnosis.damaged))
-            replica = find_replica(image, self.run.stores, self.source, self.root) if self.source is not None else None
-            copies = Copies(image, diagnosis.damaged, self.root, self.run, opened, replica, self.findings)
-            copies.find(self.level)
+            sources = find_sources(image, self.run.stores, opened, self.source, self.root, self.level)
+            copies = Copies(image, diagnosis.damaged, self.root, self.run, sources, self.findings)
+            copies.find()
             merged = self._mergeable(image, diagnosis.damaged, copies.known)
             helpless = without_copy(merged, copies.known)
             left = self._left(image, diagnosis, repairs, copies.known, helpless, accepting=accept_loss)
@@ -216,7 +217,7 @@ class _Heal:
         while found:
             copies.put_back(self.run.now())
             examiner.recheck(image, damaged)
-            found = copies.find(self.level)
+            found = copies.find()
 
     def _write_merged(
         self, image: Image, damaged: DamagedFiles, copies: KnownCopies, examiner: Examiner

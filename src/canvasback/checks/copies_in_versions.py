@@ -1,0 +1,227 @@
+"""Copies of damaged files among what a bucket keeps by itself: versions, or what was deleted a while ago."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from canvasback.catalog.reading.files import KINDS
+from canvasback.checks.copy_search import OF_DAMAGED, CopySearch, appeared, not_put_back
+from canvasback.checks.kinds import MISSING
+from canvasback.datapath.damaged_file import aside_suffix
+from canvasback.errors import AccessDeniedError, CanvasbackError, ObjectExistsError, UsageError
+from canvasback.model.finding import Finding
+from canvasback.model.relation import literal
+from canvasback.repository.own_table import OwnTable
+from canvasback.repository.rows import insert_rows, one_row
+from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.parallel import Stop, each
+from canvasback.storage.store import Store
+from canvasback.storage.versions import BroughtBack, Version, Versions
+
+Kept: TypeAlias = Literal["versions", "soft-deleted"]
+"""Which contents are meant."""
+
+_PAGE = 1000
+"""About how many contents one request lists."""
+_FEW = 16
+_BATCH = 4096
+_CONTENTS = {
+    "place": "VARCHAR",
+    "id": "VARCHAR",
+    "age": "BIGINT",
+    "size": "BIGINT",
+    "modified_ns": "BIGINT",
+    "etag": "VARCHAR",
+    "checksum": "VARCHAR",
+    "hidden_by": "VARCHAR",
+}
+_TOLD = {"versions": "version", "soft-deleted": "what was deleted, generation"}
+
+
+class CopiesInVersions:
+    """See `canvasback.checks.copy_search.CopySource`.
+
+    Args:
+        stores: Opens the data path.
+        root: The data path.
+        kept: Which contents are meant.
+
+    Raises:
+        UsageError: The data path is in no bucket that could have such (``no-versions``).
+    """
+
+    def __init__(self, stores: Stores, root: str, kept: Kept) -> None:
+        self._kept: Kept = kept
+        self._candidates: OwnTable | None = None
+        if not is_remote(root) or self._of(stores.open(root)) is None:
+            raise UsageError(
+                "no-versions",
+                f"nothing keeps {'versions' if kept == 'versions' else 'deleted objects'} of what is at {root}",
+                hint="Name a replica of the data path with --from URL, or the lake's repository with --repo.",
+            )
+
+    def find(self, search: CopySearch) -> None:
+        """See `CopySource.find`: of each the newest content of the right size that was not tried."""
+        if self._candidates is None:
+            self._candidates = OwnTable(search.connection, "candidates", _CONTENTS)
+        # What is there outside of the data path may be somebody else's: it is not moved aside.
+        ours = f"(starts_with(d.place, {literal(search.root)}) OR d.code = {literal(MISSING.code)})"
+        sought = search.sought(f"regexp_matches(d.place, '^[a-z0-9]+://') AND {ours}")
+        # What was listed for a search before is not listed again.
+        fresh = OwnTable(
+            search.connection,
+            "fresh",
+            f"SELECT DISTINCT place FROM {sought} WHERE place NOT IN (SELECT place FROM {self._candidates})",
+        )
+        self._list(search, fresh)
+        fresh.drop()
+        sizes = " UNION ALL ".join(
+            f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
+            f"FROM ({search.image.tables[table].select})"
+            for kind, (table, key) in KINDS.items()
+            if table in search.image.tables
+        )
+        search.connection.execute(
+            f"INSERT INTO {search.known.found} SELECT {OF_DAMAGED}, c.size, c.id, '', c.checksum, "
+            f"{literal(self._kept)}, {literal(_TOLD[self._kept])} || ' ' || c.id "
+            f"FROM {sought} d JOIN ({sizes}) s USING (file_kind, file_id) "
+            f"JOIN {self._candidates} c ON c.place = d.place AND c.size = s.size "
+            f"WHERE {search.known.untried(self._kept, 'source', 'c.id')} "
+            "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY c.age) = 1"
+        )
+        sought.drop()
+        self._remark_off(search)
+
+    def put_back(self, search: CopySearch, moment: datetime) -> None:
+        """See `CopySource.put_back`. What nothing stands in the way of is shown again, all else is copied."""
+        rows = self._chosen(search)
+        if not rows:
+            return
+        search.run.progress.begin("bringing back what the bucket keeps", files=len(rows))
+        hidden = [(place, version) for place, version in rows if version.hidden_by and version.name]
+        copied = [(place, version) for place, version in rows if not (version.hidden_by and version.name)]
+        self._copy(search, copied + self._show(search, hidden), aside_suffix(moment))
+        search.run.progress.end()
+
+    def _list(self, search: CopySearch, places: OwnTable) -> None:
+        """Note all contents of some places, by as few requests as do."""
+        known = f"SELECT place FROM {places} WHERE starts_with(place, {literal(search.root)})"
+        [inside] = one_row(search.connection, f"SELECT count(*) FROM ({known})")
+        [named] = one_row(search.connection, f"SELECT count(*) FROM {search.damaged}")
+        store = search.run.stores.open(search.root)
+        versions = self._of(store)
+        assert versions is not None  # see above
+        if inside > max(_FEW, named // _PAGE):
+            self._note(search, places, search.root, versions.list(""))
+        else:
+            for (place,) in search.connection.execute(known).fetchall():
+                self._note(search, places, search.root, versions.list(place.removeprefix(search.root)))
+        for (place,) in search.connection.execute(f"SELECT place FROM {places} EXCEPT {known}").fetchall():
+            store, name = search.run.stores.locate(place)
+            outside = self._of(store)
+            if outside is not None:
+                self._note(search, places, place.removesuffix(name), outside.list(name))
+
+    def _note(self, search: CopySearch, places: OwnTable, before: str, listed: Iterator[Version]) -> None:
+        """Note those contents that are wanted, some thousands at a time."""
+        batch: list[tuple[object, ...]] = []
+        columns = {**_CONTENTS, "current": "BOOLEAN"}
+
+        def flush() -> None:
+            noted = OwnTable(search.connection, "noted", columns)
+            insert_rows(search.connection, str(noted), columns, batch)
+            search.connection.execute(
+                f"INSERT INTO {self._candidates} SELECT * EXCLUDE current FROM {noted} "
+                f"SEMI JOIN {places} p USING (place) WHERE NOT current"
+            )
+            noted.drop()
+            batch.clear()
+
+        for age, version in enumerate(listed):
+            name, id_, size, modified_ns, etag, checksum, current, hidden_by = msgspec.structs.astuple(version)
+            batch.append((before + name, id_, age, size, modified_ns, etag, checksum, " ".join(hidden_by), current))
+            if len(batch) >= _BATCH:
+                flush()
+        flush()
+
+    def _remark_off(self, search: CopySearch) -> None:
+        """Who heals from what is kept should hear that nothing is kept any more."""
+        versions = self._of(search.run.stores.open(search.root))
+        if versions is None or versions.kept() is not False:
+            return
+        message = "the bucket does not keep what is deleted or overwritten from now on"
+        if self._kept == "versions":
+            cure = "Let it keep versions: canvasback protect enable versioning."
+            search.findings.add(Finding("versioning-off", "warning", search.root, message, cure))
+        else:
+            cure = "Let it keep what is deleted: canvasback protect enable soft-delete."
+            search.findings.add(Finding("soft-delete-off", "warning", search.root, message, cure))
+
+    def _chosen(self, search: CopySearch) -> list[tuple[str, Version]]:
+        """The contents to bring back, with their places; their names are those below the data path."""
+        if self._candidates is None:
+            return []
+        rows = search.connection.execute(
+            f"SELECT DISTINCT c.place, f.code, c.* EXCLUDE (place, age) FROM {search.known.found} f "
+            f"JOIN {self._candidates} c ON c.place = f.place AND c.id = f.source "
+            f"WHERE f.origin = {literal(self._kept)} ORDER BY c.place"
+        ).fetchall()
+        found = []
+        for place, code, id_, size, modified_ns, etag, checksum, hidden_by in rows:
+            name = place.removeprefix(search.root) if place.startswith(search.root) else ""
+            markers = tuple(hidden_by.split()) if code == MISSING.code else ()
+            found.append((place, Version(name, id_, size, modified_ns, etag, checksum, hidden_by=markers)))
+        return found
+
+    def _show(self, search: CopySearch, rows: list[tuple[str, Version]]) -> list[tuple[str, Version]]:
+        """Show what is only hidden; answer what has to be copied for lack of the right to do so."""
+        store = search.run.stores.open(search.root)
+        versions = self._of(store)
+        assert versions is not None
+        denied: list[tuple[str, Version]] = []
+
+        def show(batch: list[tuple[str, Version]], _: Stop) -> list[BroughtBack]:
+            return list(versions.bring_back([version for _, version in batch]))
+
+        with search.run.in_parallel(rows, show, store, batch=versions.batch) as done:
+            for brought in done:
+                place, version = search.root + brought.version.name, brought.version
+                if isinstance(brought.error, AccessDeniedError):
+                    denied.append((place, msgspec.structs.replace(version, hidden_by=())))
+                    continue
+                self._tell(search, place, version, brought.error)
+        return denied
+
+    def _copy(self, search: CopySearch, rows: list[tuple[str, Version]], suffix: str) -> None:
+        """Copy contents to their names; what is there is moved aside."""
+
+        def copy(row: tuple[str, Version], _: Stop) -> tuple[str, Version, CanvasbackError | None]:
+            place, version = row
+            store, name = search.run.stores.locate(place)
+            versions = self._of(store)
+            try:
+                assert versions is not None  # it was listed
+                if store.stat(name) is not None:
+                    store.move_aside(name, suffix)
+                [done] = versions.bring_back([msgspec.structs.replace(version, name=name, hidden_by=())])
+            except CanvasbackError as error:
+                return place, version, error
+            return place, version, done.error
+
+        with search.run.in_parallel(rows, each(copy), search.run.stores.open(search.root)) as done:
+            for place, version, error in done:
+                self._tell(search, place, version, error)
+
+    def _tell(self, search: CopySearch, place: str, version: Version, error: CanvasbackError | None) -> None:
+        search.run.progress.advance(files=1, bytes_=version.size)
+        if isinstance(error, ObjectExistsError):
+            search.findings.add(appeared(place))
+        elif error is not None:
+            search.findings.add(not_put_back(place, f"{_TOLD[self._kept]} {version.id}", error.message))
+
+    def _of(self, store: Store) -> Versions | None:
+        return store.versions if self._kept == "versions" else store.soft_deleted
