@@ -20,6 +20,7 @@ from bench.cases import (
     s3_commit,
     s3_down,
     s3_up,
+    s3_versions,
     s3_within,
     sealing,
     start,
@@ -52,4 +53,5 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     s3_down.NAME: s3_down.run,
     s3_within.NAME: s3_within.run,
     s3_commit.NAME: s3_commit.run,
+    s3_versions.NAME: s3_versions.run,
 }
