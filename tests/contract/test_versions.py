@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -15,6 +16,7 @@ from canvasback.storage.store import Store
 from canvasback.storage.versions import Version, Versions
 from tests.clouds import Cloud, cloud
 from tests.object_servers import Ministack
+from tests.proxy import FaultProxy
 
 MIB = 1024 * 1024
 
@@ -164,3 +166,25 @@ def test_a_content_is_copied_elsewhere_within_the_service(kept: Kept) -> None:
     copied = target.copy_from("copy", kept.stores.open_contents(kept.url), f"{good.id}/a", 4)
     assert copied is not None
     assert target.get("copy") == b"good"
+
+
+def test_a_few_of_many_are_found_by_few_requests(kept: Kept) -> None:
+    """Pages that have nothing of what is wanted are passed over."""
+    names = [f"ä {number:04d}" for number in range(2500)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: kept.overwrite(name, b"x"), names))
+    wanted = [names[2400], "ä 1200b", names[10], names[11]]
+    kept.overwrite(wanted[2], b"22")
+    kept.store.delete(wanted[0])
+    with FaultProxy(kept.cloud.server.endpoint) as proxy:
+        behind = kept.cloud.stores(endpoint=proxy.endpoint).open(kept.url).versions
+        assert behind is not None
+        found = list(behind.find(wanted))
+        assert len(proxy.requests) == 3
+    assert [(v.name, v.size, v.current) for v in found] == [
+        (wanted[2], 2, True),
+        (wanted[2], 1, False),
+        (wanted[3], 1, True),
+        (wanted[0], 1, False),
+    ]
+    assert found == [version for version in kept.versions.list("") if version.name in wanted]

@@ -16,7 +16,7 @@ from canvasback.errors import AccessDeniedError, CanvasbackError, ObjectExistsEr
 from canvasback.model.finding import Finding
 from canvasback.model.relation import literal
 from canvasback.repository.own_table import OwnTable
-from canvasback.repository.rows import insert_rows, one_row
+from canvasback.repository.rows import Appending
 from canvasback.storage.locations import Stores, is_remote
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.store import Store
@@ -25,10 +25,6 @@ from canvasback.storage.versions import BroughtBack, Version, Versions
 Kept: TypeAlias = Literal["versions", "soft-deleted"]
 """Which contents are meant."""
 
-_PAGE = 1000
-"""About how many contents one request lists."""
-_FEW = 16
-_BATCH = 4096
 _CONTENTS = {
     "place": "VARCHAR",
     "id": "VARCHAR",
@@ -108,45 +104,28 @@ class CopiesInVersions:
         search.run.progress.end()
 
     def _list(self, search: CopySearch, places: OwnTable) -> None:
-        """Note all contents of some places, by as few requests as do."""
-        known = f"SELECT place FROM {places} WHERE starts_with(place, {literal(search.root)})"
-        [inside] = one_row(search.connection, f"SELECT count(*) FROM ({known})")
-        [named] = one_row(search.connection, f"SELECT count(*) FROM {search.damaged}")
-        store = search.run.stores.open(search.root)
-        versions = self._of(store)
-        assert versions is not None  # see above
-        if inside > max(_FEW, named // _PAGE):
-            self._note(search, places, search.root, versions.list(""))
-        else:
-            for (place,) in search.connection.execute(known).fetchall():
-                self._note(search, places, search.root, versions.list(place.removeprefix(search.root)))
-        for (place,) in search.connection.execute(f"SELECT place FROM {places} EXCEPT {known}").fetchall():
+        """Note all contents of some places."""
+        rows = search.connection.execute(f"SELECT place FROM {places}").fetchall()
+        inside = [place for (place,) in rows if place.startswith(search.root)]
+        if inside:
+            versions = self._of(search.run.stores.open(search.root))
+            assert versions is not None  # see above
+            names = [place.removeprefix(search.root) for place in inside]
+            self._note(search, search.root, versions.find(names))
+        for place in sorted({place for (place,) in rows} - set(inside)):
             store, name = search.run.stores.locate(place)
             outside = self._of(store)
             if outside is not None:
-                self._note(search, places, place.removesuffix(name), outside.list(name))
+                self._note(search, place.removesuffix(name), outside.find([name]))
 
-    def _note(self, search: CopySearch, places: OwnTable, before: str, listed: Iterator[Version]) -> None:
-        """Note those contents that are wanted, some thousands at a time."""
-        batch: list[tuple[object, ...]] = []
-        columns = {**_CONTENTS, "current": "BOOLEAN"}
-
-        def flush() -> None:
-            noted = OwnTable(search.connection, "noted", columns)
-            insert_rows(search.connection, str(noted), columns, batch)
-            search.connection.execute(
-                f"INSERT INTO {self._candidates} SELECT * EXCLUDE current FROM {noted} "
-                f"SEMI JOIN {places} p USING (place) WHERE NOT current"
-            )
-            noted.drop()
-            batch.clear()
-
-        for age, version in enumerate(listed):
-            name, id_, size, modified_ns, etag, checksum, current, hidden_by = msgspec.structs.astuple(version)
-            batch.append((before + name, id_, age, size, modified_ns, etag, checksum, " ".join(hidden_by), current))
-            if len(batch) >= _BATCH:
-                flush()
-        flush()
+    def _note(self, search: CopySearch, before: str, listed: Iterator[Version]) -> None:
+        """Note contents that are not what readers get now."""
+        with Appending(search.connection, self._candidates, _CONTENTS) as rows:
+            for age, version in enumerate(listed):
+                if version.current:
+                    continue
+                name, id_, size, modified_ns, etag, checksum, _, hidden_by = msgspec.structs.astuple(version)
+                rows.add((before + name, id_, age, size, modified_ns, etag, checksum, " ".join(hidden_by)))
 
     def _remark_off(self, search: CopySearch) -> None:
         """Who heals from what is kept should hear that nothing is kept any more."""

@@ -6,8 +6,9 @@ import importlib
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.seal import NO_SECRETS, Secrets
@@ -15,6 +16,11 @@ from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
 from canvasback.storage.store import Store
+from canvasback.storage.versions import Version
+
+if TYPE_CHECKING:
+    from canvasback.storage.bucket.deleted_shown import DeletedShown
+    from canvasback.storage.bucket.store import ObjectStore
 
 _SCHEMES = {
     "s3": "s3",
@@ -167,8 +173,28 @@ class Stores:
                 (``no-versions``).
             StorageError: There are no credentials for it.
         """
+        return self._contents_of(folder_url(spelled))
+
+    def open_with_deleted(self, spelled: str, wanted: Callable[[Version], bool]) -> DeletedShown:
+        """The store at a location, which shows deleted objects too; see `DeletedShown`.
+
+        Args:
+            spelled: The location.
+            wanted: Which deleted objects, by the newest content of each.
+
+        Raises:
+            UsageError: See `open_contents`.
+            StorageError: There are no credentials for it, or its versions cannot be listed.
+        """
         url = folder_url(spelled)
-        root, prefix = _split(url) if is_remote(url) else ("", "")
+        contents = self._contents_of(url)
+        from canvasback.storage.bucket.deleted_shown import DeletedShown  # noqa: PLC0415 - see `_in_bucket`
+
+        root, prefix = _split(url)
+        return DeletedShown(self._bucket(root), prefix, contents, wanted)
+
+    def _contents_of(self, url: str) -> ObjectStore:
+        root, prefix = _split(url) if is_remote(url) and not _is_web(url) else ("", "")
         scheme, _, name = root.partition("://")
         if _SCHEMES.get(scheme, "") not in _CONTENTS:
             raise UsageError("no-versions", f"{url} keeps no versions of its objects", hint="Only buckets can.")

@@ -66,6 +66,9 @@ class Versions(Protocol):
     def list(self, prefix: str) -> Iterator[Version]:
         """All contents of the objects whose names begin with the prefix: by rising name, the newest of each first."""
 
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """All contents of some objects, as `list` tells them, by as few requests as do."""
+
     def head(self, name: str) -> Version | None:
         """The content that a reader gets now; None where there is none."""
 

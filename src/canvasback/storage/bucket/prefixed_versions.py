@@ -29,6 +29,10 @@ class PrefixedVersions:
         """See `Versions.list`."""
         return map(self._named, self._versions.list(self._prefix + prefix))
 
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`."""
+        return map(self._named, self._versions.find([self._key(name) for name in names]))
+
     def head(self, name: str) -> Version | None:
         """See `Versions.head`."""
         found = self._versions.head(self._key(name))

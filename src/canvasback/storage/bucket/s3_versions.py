@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import merge
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
+from os.path import commonprefix
 from typing import Any
 
 import botocore.exceptions
@@ -14,6 +14,7 @@ from canvasback.errors import AccessDeniedError, CanvasbackError, ObjectExistsEr
 from canvasback.storage.bucket.aws import AwsSettings
 from canvasback.storage.bucket.etags import checksum_of_etag, part_count
 from canvasback.storage.bucket.s3_errors import code_of, translate
+from canvasback.storage.bucket.s3_version_pages import Entry, each_entry
 from canvasback.storage.checksums import of_parts
 from canvasback.storage.store import Copied, Stat
 from canvasback.storage.versions import BroughtBack, Version
@@ -57,9 +58,24 @@ class S3Versions:
 
     def list(self, prefix: str) -> Iterator[Version]:
         """See `Versions.list`."""
-        entries = (entry for page in self._pages(prefix) for entry in page)
-        for key, of_key in groupby(entries, itemgetter("Key")):
-            yield from _versions_of(key, list(of_key))
+        return self._list(prefix, None)
+
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`. S3 begins a page at any key: where few are wanted, most pages are passed over."""
+        if not names:
+            return iter(())
+        wanted = sorted(names, key=str.encode)
+        known = set(wanted)
+        prefix = commonprefix([wanted[0], wanted[-1]])  # noqa: RUF071 - of texts, not of paths
+        return (version for version in self._list(prefix, wanted) if version.name in known)
+
+    def _list(self, prefix: str, wanted: Sequence[str] | None) -> Iterator[Version]:
+        try:
+            entries = each_entry(self._aws.client(), self._name, prefix, wanted)
+            for key, of_key in groupby(entries, attrgetter("key")):
+                yield from _versions_of(key, list(of_key))
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            translate(error, self._url, prefix)
 
     def head(self, name: str) -> Version | None:
         """See `Versions.head`."""
@@ -127,17 +143,6 @@ class S3Versions:
             return ""
         return of_parts("md5", part, etag.strip('"').partition("-")[0])
 
-    def _pages(self, prefix: str) -> Iterator[Iterator[dict[str, Any]]]:
-        """The contents and delete markers of each page, by rising key."""
-        try:
-            pages = self._aws.client().get_paginator("list_object_versions")
-            for page in pages.paginate(Bucket=self._name, Prefix=prefix):
-                contents = page.get("Versions", ())
-                markers = ({**marker, "Size": None} for marker in page.get("DeleteMarkers", ()))
-                yield merge(contents, markers, key=lambda entry: str(entry["Key"]).encode())
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            translate(error, self._url, prefix)
-
     def _call(self, verb: str, key: str, **parameters: Any) -> Any:
         where = {"Bucket": self._name, **({"Key": key} if key else {})}
         try:
@@ -150,26 +155,18 @@ class S3Versions:
             translate(error, self._url, key)
 
 
-def _versions_of(key: str, entries: Sequence[dict[str, Any]]) -> Iterator[Version]:
-    """The contents of one object, the newest first, as S3 lists them; their times are whole seconds."""
-    markers = [entry for entry in entries if entry["Size"] is None]
-    hidden = any(marker["IsLatest"] for marker in markers)
-    contents = [entry for entry in entries if entry["Size"] is not None]
-    for number, entry in enumerate(contents):
-        above = [
-            marker for marker in markers if hidden and number == 0 and marker["LastModified"] >= entry["LastModified"]
-        ]
-        etag, size = str(entry.get("ETag") or ""), int(entry["Size"])
-        yield Version(
-            key,
-            str(entry["VersionId"]),
-            size,
-            int(entry["LastModified"].timestamp()) * 1_000_000_000,
-            etag,
-            checksum_of_etag(etag, size),
-            current=bool(entry["IsLatest"]),
-            hidden_by=tuple(str(marker["VersionId"]) for marker in above),
-        )
+def _versions_of(key: str, entries: Sequence[Entry]) -> Iterator[Version]:
+    """The contents of one object, the newest first. Their times are whole seconds, so a marker of the same hides it."""
+    hidden = any(entry.latest for entry in entries if entry.size is None)
+    newest = True
+    for entry in entries:
+        if entry.size is None:
+            continue
+        above = (e.id for e in entries if e.size is None and e.modified_ns >= entry.modified_ns)
+        hidden_by = tuple(above) if hidden and newest else ()
+        checksum = checksum_of_etag(entry.etag, entry.size)
+        yield Version(key, entry.id, entry.size, entry.modified_ns, entry.etag, checksum, entry.latest, hidden_by)
+        newest = False
 
 
 def _is_encrypted(answer: dict[str, Any]) -> bool:
