@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from bench import objects, ours, peers
 from bench.lakes import Lake, in_child, lake
@@ -68,20 +69,22 @@ def _uploaded(server: Server, made: Lake, folder: Path, others: int) -> Lake:
     shutil.copyfile(made.catalog, moved.catalog)
     server.create_bucket(BUCKET)
     note(f"making {others * OF_EACH:,} versions of {others:,} objects that were deleted")
-    in_child(fill, server.endpoint, others)
+    folders = sorted({path.parent.relative_to(made.folder).as_posix() for path in made.data.rglob("*.parquet")})
+    in_child(fill, server.endpoint, others, folders)
     server.run(peers.rclone_transfer(made.data, peers.remote(f"{BUCKET}/data")))
     server.run(ours.repoint(moved, f"s3://{BUCKET}/data/"))
     return moved
 
 
-def fill(endpoint: str, others: int) -> None:
-    """Have the bucket keep versions, and fill it with deleted objects, in this process."""
+def fill(endpoint: str, others: int, folders: list[str]) -> None:
+    """Have the bucket keep versions, and fill folders with deleted objects, in this process."""
     with closing(_client(endpoint)) as client, ThreadPoolExecutor(16) as pool:
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
         def write(number: int) -> None:
+            key = f"{folders[number % len(folders)]}/ducklake-{uuid4()}.parquet"
             for _ in range(OF_EACH):
-                client.put_object(Bucket=BUCKET, Key=f"data/main/old/ducklake-{number:08d}.parquet", Body=b"PAR1")
+                client.put_object(Bucket=BUCKET, Key=key, Body=b"PAR1")
 
         for _ in pool.map(write, range(others)):
             pass

@@ -175,6 +175,38 @@ def test_a_cleanup_by_a_stale_catalog_is_undone(bucket: Kept, s3: Cloud, tmp_pat
     bucket.is_whole()
 
 
+def test_commits_whose_files_were_deleted_are_salvaged(bucket: Kept, s3: Cloud, tmp_path: Path) -> None:
+    """An older catalog was put in place of the newer one, and then cleaned up what it did not know."""
+    stale = tmp_path / "stale.ducklake"
+    shutil.copy(bucket.catalog, stale)
+    rows = "SELECT * FROM lake.main.t ORDER BY ALL"
+    with session(s3, bucket.attach) as connection:
+        connection.execute("INSERT INTO lake.main.t SELECT range, 'later', NULL FROM range(2000, 2100)")
+        connection.execute("DELETE FROM lake.main.t WHERE id BETWEEN 2000 AND 2039")
+        later = connection.execute(rows).fetchall()
+    there = set(bucket.names())
+    bucket.catalog.unlink()
+    with session(s3, f"ducklake:{stale}") as connection:
+        connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)")
+    gone = there - set(bucket.names())
+    assert gone
+    lake = f"ducklake:{stale}"
+    assert canvasback.salvage(lake, stores=bucket.stores).commits == ()
+    planned = canvasback.salvage(lake, source="versions", dry_run=True, stores=bucket.stores)
+    assert f"{len(gone)} deleted files brought back from what the bucket keeps" in planned.steps
+    assert not gone & set(bucket.names())
+
+    done = canvasback.salvage(lake, source="versions", stores=bucket.stores)
+
+    assert (len(done.commits), done.steps) == (2, planned.steps)
+    assert gone <= set(bucket.names())
+    with session(s3, lake, "READ_ONLY") as connection:
+        assert connection.execute(rows).fetchall() == later
+        assert wrong_answers(connection) == []
+    bucket.attach = lake
+    bucket.is_whole()
+
+
 def test_who_may_not_delete_markers_copies(bucket: Kept, s3: Cloud) -> None:
     before = {name: bucket.store.get(name) for name in bucket.names()}
     bucket.delete(list(before))
@@ -215,6 +247,9 @@ def test_a_disk_keeps_no_versions(lake: Lake) -> None:
         with pytest.raises(UsageError) as refused:
             canvasback.heal(lake.attach, source=source)
         assert refused.value.code == "no-versions"
+    with pytest.raises(UsageError) as refused:
+        canvasback.salvage(lake.attach, source="versions")
+    assert refused.value.code == "no-versions"
 
 
 def test_s3_deletes_at_once_or_keeps_versions(bucket: Kept) -> None:

@@ -65,7 +65,7 @@ def newer_files(image: Image, root: str, listing: Listing, commit: Commit) -> It
         commit: The newest snapshot that comes back.
     """
     parquet = [file for file in unknown_files(image, root, listing) if file.name.endswith(".parquet")]
-    times = {file.name: _time_of(file) for file in parquet}
+    times = {file.name: written_at(file) for file in parquet}
     newer = [file for file in parquet if times[file.name] > commit.time]
     if not newer:
         return
@@ -79,7 +79,7 @@ def newer_files(image: Image, root: str, listing: Listing, commit: Commit) -> It
     yield NEWER_FILES.at(root, message)
 
 
-def _time_of(file: UnknownFile) -> datetime:
+def written_at(file: UnknownFile) -> datetime:
     """When the file came to be: as its name tells, or when it was written here, whichever is later."""
     milliseconds = file.modified_ns // 1_000_000
     found = _OF_UUID.search(file.name)

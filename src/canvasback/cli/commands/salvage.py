@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -20,6 +21,12 @@ from canvasback.model.results.salvage import SalvageResult
 app = typer.Typer()
 
 
+class Kept(StrEnum):
+    """What a bucket keeps that can be read before it is brought back."""
+
+    VERSIONS = "versions"
+
+
 @app.command()
 def salvage(
     lake: Lake,
@@ -27,6 +34,9 @@ def salvage(
     new_catalog: Annotated[
         bool, typer.Option("--new-catalog", help="The catalog is lost: make it from a point, or from the files alone.")
     ] = False,
+    source: Annotated[
+        Kept | None, typer.Option("--from", help="Look at deleted files too that the lake's bucket still keeps.")
+    ] = None,
     data_path: DataPath = None,
     dry_run: DryRun = False,
     jobs: Jobs = None,
@@ -43,6 +53,7 @@ def salvage(
             named.lake,
             settings.look_for_repository(repo, named),
             new_catalog=new_catalog,
+            source="versions" if source is not None else None,
             data_path=named.find_data_path(data_path),
             dry_run=dry_run,
             jobs=jobs,

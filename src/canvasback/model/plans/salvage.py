@@ -123,6 +123,7 @@ class SalvagePlan(msgspec.Struct, frozen=True, kw_only=True):
         forward: The point that takes the catalog's place first, if one does.
         parted: Where the catalog parted from the newest point, if it did: nothing is taken from points then.
         files: What comes back by the files alone.
+        returning: How many of these files were deleted, and are brought back from what the bucket keeps.
         damaged: The points that could not be read.
         remarks: What else a person should know before it is done.
     """
@@ -132,6 +133,7 @@ class SalvagePlan(msgspec.Struct, frozen=True, kw_only=True):
     forward: ForwardPlan | None
     parted: Divergence | None
     files: FilesPlan
+    returning: int = 0
     damaged: tuple[Finding, ...]
     remarks: tuple[Finding, ...]
 
@@ -143,7 +145,15 @@ class SalvagePlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def steps(self) -> tuple[str, ...]:
         """What is done, in words, in order."""
-        return (*(self.forward.steps if self.forward else ()), *self.files.steps)
+        return (*(self.forward.steps if self.forward else ()), *self.files_steps)
+
+    @property
+    def files_steps(self) -> tuple[str, ...]:
+        """What is done with the files alone, in words, in order."""
+        if not self.returning:
+            return self.files.steps
+        back = f"{many(self.returning, 'deleted file')} brought back from what the bucket keeps"
+        return (back, *self.files.steps)
 
     def __str__(self) -> str:
         return "\n".join(self.steps)

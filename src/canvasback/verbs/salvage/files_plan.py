@@ -31,11 +31,13 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
         plan: The plan.
         edits: What the catalog's tables become.
         recent: Whether a DuckLake of 0.4 or later wrote some of the files.
+        files: The names of the files of which commits are made.
     """
 
     plan: FilesPlan
     edits: tuple[Edit, ...]
     recent: bool
+    files: tuple[str, ...]
 
 
 def plan_files(
@@ -59,6 +61,7 @@ def plan_files(
     head = image.head()[0]
     table_folders = TableFolders(image, known_tables(image, root, store, {file.folder for file in files}, copies))
     outcome = Replay(image, table_folders, files).run()
+    left = {one.name for one in outcome.left}
     looked_at = [LeftFile(name=file.name, reason=_LOOKED_AT) for file in every if file.moment <= settled]
     plan = FilesPlan(
         head=head,
@@ -68,7 +71,12 @@ def plan_files(
         losses=losses(outcome, files, table_folders.generated, head),
         tables=tuple(outcome.tables),
     )
-    return Salvaged(plan=plan, edits=tuple(outcome.edits), recent=any(file.recent for file in files))
+    return Salvaged(
+        plan=plan,
+        edits=tuple(outcome.edits),
+        recent=any(file.recent for file in files),
+        files=tuple(file.name for file in files if file.name not in left),
+    )
 
 
 def _settled(image: Image) -> int:

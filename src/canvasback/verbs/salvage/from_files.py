@@ -20,6 +20,7 @@ from canvasback.catalog.writing.edits import edited, statements
 from canvasback.model.finding import Finding
 from canvasback.model.lake import LakeName
 from canvasback.storage.run import Run
+from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 from canvasback.verbs.salvage.files_plan import Salvaged, plan_files
 
@@ -27,9 +28,14 @@ _FIRST = datetime.fromtimestamp(0, tz=UTC)
 """When snapshot 0 of a catalog was committed that is made anew: before all files."""
 
 
-def plan_new_catalog(root: str, run: Run) -> Salvaged:
-    """Plan a catalog that is made of files alone."""
-    store = run.stores.open(root)
+def plan_new_catalog(root: str, store: Store, run: Run) -> Salvaged:
+    """Plan a catalog that is made of files alone.
+
+    Args:
+        root: The data path.
+        store: Holds it.
+        run: Is told how the work goes on.
+    """
     with _blank(root, recent=False) as image:
         salvaged = plan_files(image, root, store, run.progress)
     if not salvaged.recent:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -25,6 +26,7 @@ from canvasback.repository.repository import open_repository
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores, folder_url, is_remote
 from canvasback.storage.run import Run
+from canvasback.verbs.salvage.deleted import bring_back, with_deleted
 from canvasback.verbs.salvage.fast_forward import (
     FastForward,
     fast_forward,
@@ -40,6 +42,9 @@ from canvasback.verbs.salvage.from_files import (
 )
 from canvasback.verbs.salvage.later_points import LaterPoint, LaterPoints
 
+if TYPE_CHECKING:
+    from canvasback.storage.bucket.deleted_shown import DeletedShown
+
 
 @translates_errors
 def salvage(
@@ -47,6 +52,7 @@ def salvage(
     repository: str | None = None,
     *,
     new_catalog: bool = False,
+    source: Literal["versions"] | None = None,
     data_path: str | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
@@ -66,6 +72,8 @@ def salvage(
         repository: The lake's repository.
         new_catalog: Make the catalog, which is lost altogether; without a repository ``data_path`` says where the files
             are.
+        source: ``versions``: look at files too that were deleted, and that the lake's bucket still keeps. Those of
+            which commits are made are brought back first.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
         jobs: How many files are worked on at a time; None for what suits the storage.
@@ -74,7 +82,8 @@ def salvage(
         clock: Tells the time.
 
     Raises:
-        UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``).
+        UsageError: A catalog is to be made, and nobody says of what files (``no-data-path``); or nothing keeps versions
+            (``no-versions``).
         RefusedError: A catalog is to be made where there is one (``target-not-empty``); the repository is of another
             lake (``other-lake``); there is nothing at the data path that is given (``data-path-empty``).
         LockedError: Somebody has the catalog open, or changed it meanwhile; nothing was changed, or nothing after what
@@ -85,12 +94,14 @@ def salvage(
     name = parse_lake(lake)
     if data_path is not None and (repository is None or not new_catalog):
         _refuse_absent(run.stores, data_path)
-    planned = plan_salvage(name, repository, run, new_catalog=new_catalog, data_path=data_path)
+    planned = plan_salvage(name, repository, run, new_catalog=new_catalog, data_path=data_path, source=source)
     plan, forward = planned.plan, planned.forward
     if dry_run:
         forwarded = None if plan.forward is None else result_of(plan.forward, dry_run=True)
     else:
         forwarded = None if forward is None else fast_forward(forward)
+        if planned.deleted is not None:
+            bring_back(planned.deleted, planned.salvaged.files)
         adopt_files(planned.salvaged, planned.expected, plan.data_path, name, planned.engine, run)
     return _result(plan, forwarded, run, dry_run=dry_run)
 
@@ -104,6 +115,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
         forward: Brings the catalog forward to a point, if one is later.
         salvaged: Makes commits of files.
         expected: What the catalog must answer before they become part of it; None where it is made of them.
+        deleted: The data path, if deleted files were looked at too.
     """
 
     plan: SalvagePlan
@@ -111,6 +123,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     forward: FastForward | None
     salvaged: Salvaged
     expected: Expected | None
+    deleted: DeletedShown | None = None
 
 
 def _refuse_absent(stores: Stores, data_path: str) -> None:
@@ -129,7 +142,13 @@ def _refuse_absent(stores: Stores, data_path: str) -> None:
 
 
 def plan_salvage(
-    name: LakeName, repository: str | None, run: Run, *, new_catalog: bool, data_path: str | None
+    name: LakeName,
+    repository: str | None,
+    run: Run,
+    *,
+    new_catalog: bool,
+    data_path: str | None,
+    source: Literal["versions"] | None = None,
 ) -> Planned:
     """Decide what is to be done, and change nothing. See `salvage` for the arguments and for what may be raised."""
     engine = open_to_change(name)
@@ -148,12 +167,15 @@ def plan_salvage(
             root, image = live.root(), live.image
         else:
             root, image = _named_root(data_path), None
+        since = None if image is None else image.head()[1]
+        deleted = with_deleted(run.stores, root, since) if source is not None else None
+        store = run.stores.open(root) if deleted is None else deleted
         if image is not None:
             copies = None if forward is None else forward.copies
-            salvaged = plan_files(image, root, run.stores.open(root), run.progress, copies=copies)
+            salvaged = plan_files(image, root, store, run.progress, copies=copies)
             remarks = attached_clients(engine) if salvaged.plan.commits else ()
         else:
-            salvaged = plan_new_catalog(root, run)
+            salvaged = plan_new_catalog(root, store, run)
             remarks = () if salvaged.plan.commits else (nothing_salvaged(root),)
         expected = None if image is None else expected_of(image)
     plan = SalvagePlan(
@@ -162,10 +184,11 @@ def plan_salvage(
         forward=None if forward is None else forward.plan,
         parted=parted,
         files=salvaged.plan,
+        returning=0 if deleted is None else len(deleted.deleted(salvaged.files)),
         damaged=damaged.kept,
         remarks=remarks,
     )
-    return Planned(plan=plan, engine=engine, forward=forward, salvaged=salvaged, expected=expected)
+    return Planned(plan=plan, engine=engine, forward=forward, salvaged=salvaged, expected=expected, deleted=deleted)
 
 
 def _find_point(
@@ -198,7 +221,7 @@ def _result(plan: SalvagePlan, forwarded: FastForwardResult | None, run: Run, *,
         from_snapshot=plan.from_snapshot,
         snapshot_id=plan.files.snapshot_id,
         data_path=plan.data_path,
-        steps=plan.steps if forwarded is None else (*forwarded.steps, *plan.files.steps),
+        steps=plan.steps if forwarded is None else (*forwarded.steps, *plan.files_steps),
         dry_run=dry_run,
         commits=plan.files.commits,
         left=plan.files.left,
