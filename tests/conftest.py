@@ -54,6 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "newest: needs pip's newest duckdb and no extension; `make test` runs these in .venv-newest",
     )
+    config.addinivalue_line(
+        "markers",
+        "lifecycle: needs a server whose lifecycle rules delete; `make cross-check` runs these against Ceph",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

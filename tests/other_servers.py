@@ -126,6 +126,7 @@ class _Cluster:
             "plugin dir": libraries / "ceph",
             "erasure code dir": libraries / "ceph" / "erasure-code",
             "osd class dir": libraries / "rados-classes",
+            "rgw lc debug interval": 5,  # a day of lifecycle rules takes so many seconds
         }
         lines = (f"{name} = {value}\n" for name, value in settings.items())
         (folder / "conf").write_text("[global]\n" + "".join(lines))

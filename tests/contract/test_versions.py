@@ -16,6 +16,7 @@ from canvasback.storage.store import Store
 from canvasback.storage.versions import Version, Versions
 from tests.clouds import Cloud, cloud
 from tests.object_servers import Ministack
+from tests.other_servers import Moto
 from tests.proxy import FaultProxy
 
 MIB = 1024 * 1024
@@ -110,8 +111,8 @@ def test_what_came_in_parts_has_a_checksum(kept: Kept) -> None:
     part = 16 * MIB
     parts = b"".join(hashlib.md5(content[at : at + part]).digest() for at in range(0, len(content), part))
     told = of_parts("md5", part, hashlib.md5(parts).hexdigest())
-    # ministack does not tell how long a part is.
-    assert found.checksum == ("" if type(kept.cloud.server) is Ministack else told)
+    # Of these servers only moto tells how long a part is, as AWS does.
+    assert found.checksum == (told if isinstance(kept.cloud.server, Moto) else "")
 
 
 def test_a_deleted_object_comes_back_as_it_was(kept: Kept) -> None:
@@ -170,6 +171,8 @@ def test_a_content_is_copied_elsewhere_within_the_service(kept: Kept) -> None:
 
 def test_a_few_of_many_are_found_by_few_requests(kept: Kept) -> None:
     """Pages that have nothing of what is wanted are passed over."""
+    if isinstance(kept.cloud.server, Moto):
+        pytest.skip("moto leaves out the first entry behind a marker that has no version")
     names = [f"ä {number:04d}" for number in range(2500)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: kept.overwrite(name, b"x"), names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.lake.answers import wrong_answers
 from tests.lake.builder import Lake
 from tests.lake.cloud_lakes import Truth, comparable, read, session, write
 from tests.object_servers import Ministack
+from tests.other_servers import keys_of
 from tests.proxy import Fault, FaultProxy, matching, s3_error, status
 
 
@@ -143,6 +145,26 @@ def test_garbage_that_was_deleted_is_not_the_last_word(bucket: Kept) -> None:
     assert bucket.heal().healed_files == len(before)
     now = {name: bucket.store.get(name) for name in bucket.names() if ".damaged-" not in name}
     assert now == before
+    bucket.is_whole()
+
+
+@pytest.mark.lifecycle
+@pytest.mark.timeout(600)
+def test_a_mistaken_rule_of_the_lifecycle_is_undone(bucket: Kept) -> None:
+    """The service itself deletes all that is a day old. The rule is taken away, and nothing was lost for good."""
+    before = bucket.current()
+    name = bucket.data_path.removeprefix("s3://").partition("/")[0]
+    rule = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    key, secret = keys_of(bucket.server)
+    with closing(bucket.server.client(key=key, secret=secret)) as client:
+        client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})
+        deadline = time.monotonic() + 300
+        while bucket.names() and time.monotonic() < deadline:
+            time.sleep(2)
+        client.delete_bucket_lifecycle(Bucket=name)
+    assert bucket.names() == []
+    assert bucket.heal().healed_files == len(before)
+    assert bucket.current() == before
     bucket.is_whole()
 
 
