@@ -90,6 +90,23 @@ def test_objects_come_back_byte_for_byte(bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_a_service_copies_from_a_replica_by_itself(bucket: Bucket) -> None:
+    """What is missing comes back without a byte of it passing through us."""
+    store = bucket.stores.open(bucket.data_path)
+    for name in bucket.objects:
+        store.delete(name)
+    place = bucket.data_path.split("/")[2]
+    with FaultProxy(str(bucket.cloud.options.endpoint)) as proxy:
+        stores = bucket.cloud.stores(endpoint=proxy.endpoint)
+        result = canvasback.heal(bucket.attach, source=bucket.replica, level="exists", stores=stores)
+        written = [r for r in proxy.requests if r.method == "PUT" and r.path.startswith(f"/{place}/")]
+    assert (result.healed_files, result.finding_counts) == (len(bucket.objects), {})
+    assert len(written) == len(bucket.objects)
+    assert all("x-amz-copy-source" in request.headers and not request.sent for request in written)
+    bucket.is_whole()
+
+
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_an_outage_is_no_loss(bucket: Bucket, tmp_path: Path) -> None:
     """Whatever does not answer may be whole: nothing of it is left out, and a replica that is silent is an error."""
     catalog = tmp_path / "main.ducklake"

@@ -9,7 +9,14 @@ from canvasback.checks import WantedFiles, check_files
 from canvasback.checks.copy_search import OF_DAMAGED, CopySearch, appeared, not_put_back
 from canvasback.checks.kinds import UNREADABLE
 from canvasback.datapath.damaged_file import aside_suffix
-from canvasback.errors import CorruptError, ObjectExistsError, StorageError
+from canvasback.errors import (
+    AccessDeniedError,
+    CorruptError,
+    ObjectExistsError,
+    ObjectMissingError,
+    RefusedError,
+    StorageError,
+)
 from canvasback.model.finding import Finding
 from canvasback.model.level import CheckLevel
 from canvasback.model.relation import literal
@@ -98,8 +105,10 @@ def _put(search: CopySearch, place: str, source: str, suffix: str, stop: Stop) -
     origin, origin_name = stores.locate(source)
     target, name = stores.locate(place)
     try:
-        checksum, size = _hashed(origin, origin_name, stop)
         aside = suffix if target.stat(name) is not None else ""
+        if not aside and _copied_within(target, name, origin, origin_name):
+            return None
+        checksum, size = _hashed(origin, origin_name, stop)
         with origin.open(origin_name, vouch=False) as opened:
             stream = stop.guard(opened)
             if stores.limit:
@@ -112,6 +121,17 @@ def _put(search: CopySearch, place: str, source: str, suffix: str, stop: Stop) -
     except OSError as error:
         return not_put_back(place, source, f"it cannot be read: {error.strerror or error}")
     return None
+
+
+def _copied_within(target: Store, name: str, origin: Store, origin_name: str) -> bool:
+    """Let the service of both copy a file, if it can; where it cannot, reading and writing tell why."""
+    found = origin.stat(origin_name)
+    try:
+        return (
+            found is not None and target.copy_from(name, origin, origin_name, found.size, etag=found.etag) is not None
+        )
+    except (AccessDeniedError, ObjectMissingError, RefusedError):
+        return False
 
 
 def _hashed(store: Store, name: str, stop: Stop) -> tuple[str, int]:
