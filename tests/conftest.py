@@ -126,3 +126,13 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """A server that speaks what Azure Blob Storage does."""
     with azurite(tmp_path_factory.mktemp("azure")) as server:
         yield server
+
+
+@pytest.fixture
+def aws_backup(s3_server: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A stand-in for AWS Backup, which saves buckets of the server that speaks S3."""
+    from tests.aws_backup_stub import AwsBackupStub  # noqa: PLC0415 - few tests need AWS's library
+
+    with AwsBackupStub(s3_server) as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BACKUP", stub.endpoint)
+        yield stub

@@ -1,0 +1,1 @@
+"""What clouds offer beside storing objects, each service in its own words."""
