@@ -18,6 +18,7 @@ import msgspec
 
 from canvasback.catalog.connections import connect
 from canvasback.catalog.image import Image
+from canvasback.catalog.reading.file_commits import file_commits
 from canvasback.catalog.reading.files import prefixes_select
 from canvasback.catalog.spec import SNAPSHOT_ID, SNAPSHOT_ID_FIELD
 from canvasback.catalog.writing.edits import Edit
@@ -76,7 +77,7 @@ def find_merged(image: Image, damaged: DamagedFiles, copies: KnownCopies, root: 
         FROM {damaged} d
         JOIN {{ducklake_data_file}} f ON d.file_kind = 'data' AND d.file_id = f.data_file_id
         JOIN ({prefixes_select(image)}) p ON p.table_id = f.table_id AND NOT p.absolute
-        JOIN ({_COMMITS}) s ON s.first <= f.data_file_id AND f.data_file_id < s.next
+        JOIN ({file_commits(image)}) s ON s.first <= f.data_file_id AND f.data_file_id < s.next
         JOIN {{{_SCHEDULED}}} x ON CAST(x.schedule_start AS TIMESTAMPTZ) = s.time
             AND starts_with(x.path, p.prefix) AND x.path NOT LIKE '%-delete.parquet'
         WHERE d.lost AND {copies.unsourced} AND f.partial_file_info LIKE '%|%' AND f.encryption_key IS NULL
@@ -141,14 +142,6 @@ def write_merged(merged: Merged, stores: Stores, suffix: str) -> Edit | None:
             return None  # a source is gone or damaged too: the file stays lost, and is listed as such
         changes = {"file_size_bytes": str(size), "footer_size": str(footer_bytes(new))}
         return Edit("ducklake_data_file", where=f"data_file_id = {merged.file_id}", changes=changes)
-
-
-_COMMITS = (
-    "SELECT CAST(snapshot_time AS TIMESTAMPTZ) AS time, "
-    "coalesce(lag(next_file_id) OVER (ORDER BY snapshot_id), 0) AS first, next_file_id AS next "
-    "FROM {ducklake_snapshot} s"
-)
-"""The commits, with the ids of files that each gave out."""
 
 
 def _write(connection: duckdb.DuckDBPyConnection, merged: Merged, paths: list[str], new: str) -> bool:
