@@ -93,6 +93,7 @@ class Trouble:
     denied: set[str] = field(default_factory=set)  # operations that may not be asked for
     failing: int = 0  # so many of the next jobs fail
     unrestorable: set[str] = field(default_factory=set)  # keys of objects that cannot be restored
+    roleless: bool = False  # it is not told as which role something was saved
     silent: bool = False  # nothing is answered but that the service is out of order
 
 
@@ -298,10 +299,10 @@ class AwsBackupStub:
             "BackupVaultName": VAULT,
             "ResourceArn": f"arn:aws:s3:::{point.bucket}",
             "ResourceType": "S3",
-            "IamRoleArn": ROLE,
             "Status": point.status,
             "CreationDate": point.created,
             "Lifecycle": {"DeleteAfterDays": KEPT_DAYS},
+            **({} if self.trouble.roleless else {"IamRoleArn": ROLE}),
         }
 
     def _start_restore_job(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -393,7 +394,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, document = self.server.stub.answer(self.command, self.path, self.headers, body)
+        status, document = self.server.stub.answer(self.command, self.path, dict(self.headers.items()), body)
         headers = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
         if isinstance(document, tuple):
             code, message = document

@@ -90,7 +90,7 @@ class Place:
         )
 
     def run(self, *orders: RestoreOrder) -> list[EndedJob]:
-        return list(RestoreJobs(self.backup, ROLE, self.slept.append, self.counted).run(orders))
+        return list(RestoreJobs(self.backup, lambda _: ROLE, self.slept.append, self.counted).run(orders))
 
     def asked(self, operation: str) -> list[dict[str, Any]]:
         return [said for name, said in self.stub.asked if name == operation]
@@ -322,7 +322,7 @@ def test_a_service_that_does_not_answer_is_waited_for_and_then_given_up(place: P
     place.put("a")
     place.stub.save(place.name)
     order = place.order("a")
-    jobs = RestoreJobs(place.backup, ROLE, _silencing(place), place.counted)
+    jobs = RestoreJobs(place.backup, lambda _: ROLE, _silencing(place), place.counted)
     with pytest.raises(StorageError) as silent:
         list(jobs.run([order]))
     assert silent.value.code == "storage-unreachable"
@@ -334,7 +334,7 @@ def test_a_pause_of_the_service_is_sat_out(place: Place) -> None:
     place.stub.save(place.name)
     place.delete("a")
     order = place.order("a")
-    jobs = RestoreJobs(place.backup, ROLE, _silencing(place, looks=4), place.counted)
+    jobs = RestoreJobs(place.backup, lambda _: ROLE, _silencing(place, looks=4), place.counted)
     (ended,) = jobs.run([order])
     assert ended.completed
     assert place.contents() == {"a": b"good"}

@@ -54,9 +54,9 @@ def test_what_no_point_holds_does_not_stand_in_the_way_of_the_others() -> None:
     assert chosen([lost("new", 9), lost("a", 2.5)], POINTS) == {"a": "point-3"}
 
 
-def test_a_continuous_point_brings_back_the_last_second_before_a_known_damage() -> None:
+def test_a_continuous_point_brings_back_what_was_there_just_before_a_known_damage() -> None:
     states = choose_states([lost("a", 1, 4)], [continuous(0, 6)])
-    assert [state.at for state in states] == [day(4) - timedelta(seconds=1)]
+    assert [state.at for state in states] == [day(4) - timedelta(seconds=2)]
 
 
 def test_a_continuous_point_brings_back_what_was_just_committed_where_the_damage_is_not_known() -> None:
@@ -75,7 +75,7 @@ def test_a_continuous_point_is_asked_for_no_time_outside_of_its_own() -> None:
 
 
 def test_a_time_is_cut_to_a_second() -> None:
-    item = LostObject(key="a", since=day(1), until=day(2) + timedelta(milliseconds=1250))
+    item = LostObject(key="a", since=day(1), until=day(2) + timedelta(milliseconds=2250))
     assert [state.at for state in choose_states([item], [continuous(0, 6)])] == [day(2)]
 
 

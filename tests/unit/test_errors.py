@@ -18,7 +18,7 @@ from canvasback.model.finding import Finding
 
 SOURCE = Path(canvasback.__file__).parent
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
-PROPER_NAMES = ("Barman", "DuckDB", "DuckLake", "SQLite", "PostgreSQL", "Parquet")
+PROPER_NAMES = ("AWS", "Barman", "DuckDB", "DuckLake", "SQLite", "PostgreSQL", "Parquet")
 
 CLASSES: dict[str, type[CanvasbackError]] = {
     name: value for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, CanvasbackError)

@@ -103,6 +103,10 @@ class Copies:
         )
         return PlannedFiles(files, bytes_, f"{which:016x}")
 
+    def steps(self) -> tuple[str, ...]:
+        """What putting them back does beside that, in words."""
+        return tuple(step for source in self._sources for step in source.steps())
+
     def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> Healed:
         """The files that were put back and are whole now.
 

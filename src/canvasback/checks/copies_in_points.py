@@ -60,6 +60,10 @@ class CopiesInPoints:
             held.drop()
         self._leave_elsewhere(search)
 
+    def steps(self) -> tuple[str, ...]:
+        """See `CopySource.steps`."""
+        return ()
+
     def put_back(self, search: CopySearch, moment: datetime) -> None:
         """See `CopySource.put_back`."""
         points = search.connection.execute(

@@ -51,6 +51,10 @@ class CopiesInReplica:
             self._find(search, sought)
         sought.drop()
 
+    def steps(self) -> tuple[str, ...]:
+        """See `CopySource.steps`."""
+        return ()
+
     def put_back(self, search: CopySearch, moment: datetime) -> None:
         """See `CopySource.put_back`."""
         suffix = aside_suffix(moment)

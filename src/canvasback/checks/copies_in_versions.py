@@ -92,6 +92,10 @@ class CopiesInVersions:
         sought.drop()
         self._remark_off(search)
 
+    def steps(self) -> tuple[str, ...]:
+        """See `CopySource.steps`."""
+        return ()
+
     def put_back(self, search: CopySearch, moment: datetime) -> None:
         """See `CopySource.put_back`. What nothing stands in the way of is shown again, all else is copied."""
         rows = self._chosen(search)

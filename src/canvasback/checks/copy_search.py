@@ -70,6 +70,9 @@ class CopySource(Protocol):
         Copies that were put back before, and did not help, are passed over.
         """
 
+    def steps(self) -> tuple[str, ...]:
+        """What putting back does beside that, for what `find` found last, in words."""
+
     def put_back(self, search: CopySearch, moment: datetime) -> None:
         """Put every copy in place that it found. What is there is moved aside, see `aside_suffix`.
 

@@ -1,1 +1,1 @@
-"""What clouds offer beside storing objects, each service in its own words."""
+"""What clouds do for a bucket besides keeping objects: one module for each cloud, loaded where a URL asks for it."""

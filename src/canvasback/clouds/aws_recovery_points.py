@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-_SETTLED = timedelta(minutes=5)
+SETTLED = timedelta(minutes=5)
 """How far the clock that a commit was noted by may be behind that of S3."""
+
+_BEFORE = timedelta(seconds=2)
+"""So long before it was surely damaged something was still whole: S3 tells whole seconds."""
 
 
 class AwsRecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +54,7 @@ class LostObject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: Its key.
         since: It was there from then on.
-        until: It was damaged, or gone, by then; None where nobody knows when that was.
+        until: It was damaged, or gone, by then at the latest; None where nobody knows when that was.
         tried: The recovery points that were seen to be of no use, by their ARNs.
     """
 
@@ -63,7 +66,7 @@ class LostObject(msgspec.Struct, frozen=True, kw_only=True):
     def absent_from(self, state: State) -> LostObject:
         """What is known once a state turned out not to have it: it came later, or rather had been deleted by then."""
         tried = self.tried | {state.point.arn}
-        late = state.at - self.since <= _SETTLED
+        late = state.at - self.since <= SETTLED
         return msgspec.structs.replace(self, tried=tried, until=self.until if late else _earlier(self.until, state.at))
 
     def damaged_in(self, state: State) -> LostObject:
@@ -85,8 +88,8 @@ class LostObject(msgspec.Struct, frozen=True, kw_only=True):
         if point.until is None:
             at = point.since
         else:
-            # Where it was whole until a known time, the last second before is surer than the clock of its commit.
-            at = self.since + _SETTLED if self.until is None else self.until - timedelta(seconds=1)
+            # Where it was whole until a known time, just before that is surer than the clock of its commit.
+            at = self.since + SETTLED if self.until is None else self.until - _BEFORE
             at = whole_second(min(max(at, point.since), point.until))
         whole = self.since <= at and (self.until is None or at < self.until)
         return State(point, at) if whole else None
@@ -110,18 +113,18 @@ def choose_states(lost: Iterable[LostObject], points: Iterable[AwsRecoveryPoint]
         The states, and the objects to take from each. Objects that no state can have are in none.
     """
     known = list(points)
-    waiting = sorted(lost, key=lambda item: (item.since, item.key), reverse=True)
+    waiting = {item.key: item for item in sorted(lost, key=lambda item: (item.since, item.key), reverse=True)}
     chosen: dict[State, list[LostObject]] = {}
     while waiting:
-        states = [state for point in known if (state := waiting[0].state_in(point)) is not None]
+        last = next(iter(waiting.values()))
+        states = [state for point in known if (state := last.state_in(point)) is not None]
         if not states:
-            waiting.pop(0)
+            del waiting[last.key]
             continue
         best = min(states, key=lambda state: (state.at, state.point.continuous, state.point.arn))
-        taken = [item for item in waiting if _holds(best, item)]
-        chosen.setdefault(best, []).extend(taken)
-        keys = {item.key for item in taken}
-        waiting = [item for item in waiting if item.key not in keys]
+        for item in [item for item in waiting.values() if _holds(best, item)]:
+            chosen.setdefault(best, []).append(item)
+            del waiting[item.key]
     return chosen
 
 

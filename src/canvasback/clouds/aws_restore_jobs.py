@@ -15,6 +15,7 @@ _AT_A_TIME = 20
 _FIRST, _LONGEST, _SLOWER = 5.0, 60.0, 1.5
 """Seconds between two looks at what runs: most jobs take minutes, large ones hours."""
 
+_NO_MATCH = "There are no objects that match"
 _PATIENCE = 10
 """How many looks in a row may find nobody who answers."""
 
@@ -34,13 +35,20 @@ class EndedJob(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool
     message: str
 
+    @property
+    def complaint(self) -> str:
+        """Why objects may be in AWS's recovery point that did not come back; empty where those are not in it."""
+        if self.completed and (not self.message or self.message.startswith(_NO_MATCH)):
+            return ""
+        return self.message or "AWS does not say why"
+
 
 class RestoreJobs:
     """Runs restore jobs.
 
     Args:
         backup: AWS Backup.
-        role: The ARN of the role that it restores as.
+        role_for: Gives the ARN of the role that it restores as.
         sleep: Waits so many seconds.
         progress: Told how many of the files that were hoped for are done with.
     """
@@ -48,12 +56,12 @@ class RestoreJobs:
     def __init__(
         self,
         backup: AwsBackup,
-        role: str,
+        role_for: Callable[[State], str],
         sleep: Callable[[float], None],
         progress: Progress,
     ) -> None:
         self._backup = backup
-        self._role = role
+        self._role_for = role_for
         self._sleep = sleep
         self._progress = progress
         self._unanswered = 0
@@ -86,8 +94,9 @@ class RestoreJobs:
             pause = _FIRST if ended else min(pause * _SLOWER, _LONGEST)
 
     def _start(self, order: RestoreOrder) -> RestoreJob | EndedJob:
+        role = self._role_for(order.state)
         try:
-            return self._backup.start(order, self._role)
+            return self._backup.start(order, role)
         except RefusedError as error:
             return EndedJob(order=order, id="", completed=False, message=error.message)
 

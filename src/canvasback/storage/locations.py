@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.seal import NO_SECRETS, Secrets
+from canvasback.storage.bucket.place import BucketPlace, Kind
 from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from canvasback.storage.bucket.deleted_shown import DeletedShown
     from canvasback.storage.bucket.store import ObjectStore
 
-_SCHEMES = {
+_SCHEMES: dict[str, Kind] = {
     "s3": "s3",
     "s3a": "s3",
     "s3n": "s3",
@@ -237,6 +238,19 @@ class Stores:
         from canvasback.storage.bucket.store import ObjectStore  # noqa: PLC0415
 
         return ObjectStore(self._bucket(root), prefix)
+
+    def place(self, spelled: str) -> BucketPlace | None:
+        """Where in which bucket a location is; None where it is in none, but on a disk or at a web server.
+
+        Raises:
+            UsageError: See `folder_url`.
+        """
+        url = folder_url(spelled)
+        if not is_remote(url) or _is_web(url):
+            return None
+        root, prefix = _split(url)
+        scheme, _, rest = root.partition("://")
+        return BucketPlace(_SCHEMES[scheme], scheme, rest.rstrip("/"), prefix, self._options_of(root))
 
     def _bucket(self, root: str) -> Bucket:
         with self._lock:

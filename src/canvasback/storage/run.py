@@ -28,6 +28,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         jobs: How many files are worked on at a time; None for what suits the storage.
         progress: Told how the work goes on.
         clock: Tells the time.
+        sleep: Waits so many seconds, for a service that works for us.
         began: When the run began, of the clock that counts seconds.
     """
 
@@ -35,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int | None
     progress: Progress
     clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
     began: float
 
     @classmethod
@@ -45,9 +47,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         jobs: int | None = None,
         progress: Progress = SILENT,
         clock: Callable[[], datetime] = our_clock.now,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
         """A run that begins now, of what whoever calls a verb says."""
-        return cls(stores=stores or Stores(), jobs=jobs, progress=progress, clock=clock, began=time.monotonic())
+        return cls(
+            stores=stores or Stores(), jobs=jobs, progress=progress, clock=clock, sleep=sleep, began=time.monotonic()
+        )
 
     def again(self) -> Self:
         """The same for another piece of work, whose seconds are counted anew."""

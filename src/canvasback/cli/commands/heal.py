@@ -28,9 +28,22 @@ def heal(
         str | None,
         typer.Option(
             "--from",
-            metavar="URL|versions|soft-deleted",
-            help="A replica of the data path, or what its bucket keeps by itself, for what the repository lacks.",
+            metavar="URL|versions|soft-deleted|aws-backup",
+            help="A replica of the data path, what its bucket keeps by itself, or what AWS Backup saved, for what the "
+            "repository lacks.",
         ),
+    ] = None,
+    recovery_point: Annotated[
+        str | None,
+        typer.Option("--recovery-point", metavar="ARN", help="Take this one of AWS Backup's recovery points."),
+    ] = None,
+    scratch: Annotated[
+        str | None,
+        typer.Option("--scratch", metavar="URL", help="A bucket that AWS Backup restores into first."),
+    ] = None,
+    restore_role: Annotated[
+        str | None,
+        typer.Option("--restore-role", metavar="ARN", help="The role that AWS Backup restores as."),
     ] = None,
     level: CheckDepth = CheckLevel.FOOTERS,
     accept_loss: Annotated[
@@ -53,6 +66,9 @@ def heal(
             named.lake,
             settings.look_for_repository(repo, named),
             source=source,
+            recovery_point=recovery_point,
+            scratch=scratch,
+            restore_role=restore_role,
             level=level,
             accept_loss=accept_loss,
             data_path=named.find_data_path(data_path),

@@ -69,6 +69,7 @@ class HealPlan(msgspec.Struct, frozen=True, kw_only=True):
         data_path: Where its files are.
         repository: Where a point is made before the catalog is changed; empty for nowhere.
         files: Files of which there is a copy.
+        jobs: What a service has to do first that gives the copies, in words.
         rewritten: Merged files that are written anew from the files that were merged into them.
         catalog: What becomes of the catalog then.
     """
@@ -77,13 +78,14 @@ class HealPlan(msgspec.Struct, frozen=True, kw_only=True):
     data_path: str
     repository: str
     files: PlannedFiles
+    jobs: tuple[str, ...] = ()
     rewritten: int
     catalog: CatalogChanges
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The plan in words, in order."""
-        steps = []
+        steps = list(self.jobs)
         if self.files.count:
             steps.append(
                 f"{many(self.files.count, 'file')} ({self.files.bytes} bytes) put back, byte for byte; what is there "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,7 +21,8 @@ from canvasback.checks.known_copies import KnownCopies
 from canvasback.checks.repository_files import open_of_lake, refuse_without_repository
 from canvasback.datapath.damaged_file import aside_suffix
 from canvasback.datapath.opened_lake import open_lake
-from canvasback.errors import RefusedError
+from canvasback.errors import RefusedError, UsageError
+from canvasback.model.aws_choice import AwsChoice
 from canvasback.model.clock import now
 from canvasback.model.finding import Findings
 from canvasback.model.lake import LakeName, parse_lake
@@ -37,7 +39,7 @@ from canvasback.verbs.heal.healed import told_healed
 from canvasback.verbs.heal.leftovers import sweep_folders
 from canvasback.verbs.heal.losses import Losses
 from canvasback.verbs.heal.merged import Merged, find_merged, has_sources, without_copy, write_merged
-from canvasback.verbs.heal.sources import find_sources
+from canvasback.verbs.heal.sources import AWS_BACKUP, find_sources
 
 _KEPT = 1000
 """How many files are told one by one."""
@@ -49,10 +51,14 @@ def heal(
     repository: str | None = None,
     *,
     source: str | None = None,
+    recovery_point: str | None = None,
+    scratch: str | None = None,
+    restore_role: str | None = None,
     level: CheckLevel | str = CheckLevel.FOOTERS,
     accept_loss: bool = False,
     data_path: str | None = None,
     dry_run: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
     jobs: int | None = None,
     stores: Stores | None = None,
     progress: Progress = SILENT,
@@ -68,14 +74,20 @@ def heal(
         lake: The lake, as in ATTACH.
         repository: The lake's repository: its points hold copies. Before the catalog is changed, a point is made of
             the lake as it is.
-        source: Where else copies may be: ``versions`` or ``soft-deleted``, as the lake's bucket keeps them; or a
-            replica of the data path, as a folder or URL: what a bucket was replicated to, or an old disk.
+        source: Where else copies may be: ``versions`` or ``soft-deleted``, as the lake's bucket keeps them;
+            ``aws-backup``, as AWS Backup saved them; or a replica of the data path, as a folder or URL: what a bucket
+            was replicated to, or an old disk.
+        recovery_point: Of AWS's recovery points the one to take, by its ARN; None for those whose times fit.
+        scratch: A bucket into which AWS Backup restores first; it has to keep versions, in the region of the lake's.
+            What is damaged, rather than missing, needs one: AWS Backup passes over what is there.
+        restore_role: The role that AWS Backup restores as, by its ARN; None for the one that it saved as.
         level: How deeply to look for damage, see `canvasback.check`.
         accept_loss: Make one commit that leaves out what cannot be healed, so that the newest snapshot can be read
             again. Files that storage does not let be read or put back are not left out, nor those of which every row
             can be read.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
+        sleep: Waits so many seconds while AWS Backup works.
         jobs: How many files are worked on at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
         progress: Told how the work goes on.
@@ -83,8 +95,10 @@ def heal(
 
     Raises:
         UsageError: There is no such level (``unknown-level``), or it is ``checksum`` without a repository
-            (``no-repository``); or nothing keeps versions or what was deleted (``no-versions``).
-        RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``);
+            (``no-repository``); nothing keeps versions or what was deleted (``no-versions``); a choice makes no
+            sense without AWS Backup (``options-together``), or the scratch bucket none (``scratch-not-understood``).
+        RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``), AWS
+            Backup has nothing to restore (``not-at-aws``, ``no-recovery-point``, ``no-restore-role``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
             changed.
         LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile, or goes on
@@ -93,8 +107,15 @@ def heal(
     """
     level = CheckLevel.of(level)
     refuse_without_repository(level, repository)
-    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock)
-    healing = _Heal(run, parse_lake(lake), repository, source, level, data_path)
+    choice = AwsChoice(recovery_point=recovery_point, scratch=scratch, role=restore_role)
+    if choice.given and source != AWS_BACKUP:
+        raise UsageError(
+            "options-together",
+            "a recovery point of AWS's, a scratch bucket or a role is named, and copies are not to come from there",
+            hint="Add --from aws-backup, or leave it out.",
+        )
+    run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock, sleep=sleep)
+    healing = _Heal(run, parse_lake(lake), repository, source, level, data_path, choice)
     return healing.heal(accept_loss=accept_loss, dry_run=dry_run)
 
 
@@ -117,6 +138,7 @@ class _Heal:
         source: str | None,
         level: CheckLevel,
         data_path: str | None,
+        choice: AwsChoice,
     ) -> None:
         self.run = run
         self.lake = lake
@@ -125,6 +147,7 @@ class _Heal:
         self.source = source
         self.level = level
         self.data_path = data_path
+        self.choice = choice
         self.root = ""
         self.safety_point = ""
         self.findings = Findings()
@@ -140,7 +163,7 @@ class _Heal:
             if accept_loss and diagnosis.empty is not None:
                 raise _nothing_there(self.root)
             repairs = tuple(planned_repairs(image, diagnosis.faults, diagnosis.damaged))
-            sources = find_sources(image, self.run.stores, opened, self.source, self.root, self.level)
+            sources = find_sources(image, self.run, opened, self.source, self.root, self.level, self.choice)
             copies = Copies(image, diagnosis.damaged, self.root, self.run, sources, self.findings)
             copies.find()
             merged = self._mergeable(image, diagnosis.damaged, copies.known)
@@ -151,6 +174,7 @@ class _Heal:
                 data_path=self.root,
                 repository=self.repository or "",
                 files=copies.planned(),
+                jobs=copies.steps(),
                 rewritten=len(merged),
                 catalog=left.catalog,
             )
