@@ -7,6 +7,10 @@ import os
 import re
 import threading
 from collections.abc import Mapping
+from types import ModuleType
+from typing import Literal
+
+import msgspec
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.seal import NO_SECRETS, Secrets
@@ -15,7 +19,10 @@ from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
 from canvasback.storage.store import Store
 
-_SCHEMES = {
+Kind = Literal["s3", "gcs", "azure"]
+"""The kinds of services that have buckets, which are also the names of modules and of extras."""
+
+_SCHEMES: dict[str, Kind] = {
     "s3": "s3",
     "s3a": "s3",
     "s3n": "s3",
@@ -32,6 +39,29 @@ _WEB = frozenset({"http", "https"})
 _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
 _URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 _AZURE_HOST = re.compile(r"(?P<account>[a-z0-9]+)\.(?:blob|dfs)\.[a-z0-9.]+")
+
+
+class BucketPlace(msgspec.Struct, frozen=True):
+    """A place in a bucket, and how to reach it.
+
+    Attributes:
+        kind: The kind of the service.
+        scheme: How the user spells it: ``s3``, ``r2``, …
+        name: The bucket; in Azure the container, with its account where the URL names it.
+        prefix: What keys there begin with; empty, or with a slash at its end.
+        options: What the user says besides the cloud's own configuration.
+    """
+
+    kind: Kind
+    scheme: str
+    name: str
+    prefix: str
+    options: StoreOptions
+
+    @property
+    def root(self) -> str:
+        """The bucket's URL, which ends in a slash."""
+        return f"{self.scheme}://{self.name}/"
 
 
 def is_remote(location: str) -> bool:
@@ -185,6 +215,19 @@ class Stores:
 
         return ObjectStore(self._bucket(root), prefix)
 
+    def place(self, spelled: str) -> BucketPlace | None:
+        """Where in which bucket a location is; None where it is in none, but on a disk or at a web server.
+
+        Raises:
+            UsageError: See `folder_url`.
+        """
+        url = folder_url(spelled)
+        if not is_remote(url) or _is_web(url):
+            return None
+        root, prefix = _split(url)
+        scheme, _, rest = root.partition("://")
+        return BucketPlace(_SCHEMES[scheme], scheme, rest.rstrip("/"), prefix, self._options_of(root))
+
     def _bucket(self, root: str) -> Bucket:
         with self._lock:
             if root not in self._buckets:
@@ -194,21 +237,35 @@ class Stores:
     def connect(self, root: str, options: StoreOptions) -> Bucket:
         """The bucket at ``scheme://bucket/``; a test may put another in its place."""
         scheme, _, rest = root.partition("://")
-        module = _SCHEMES[scheme]
-        try:
-            found = importlib.import_module(f"canvasback.storage.bucket.{module}")
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                "extra-missing",
-                f"{root} needs packages that are not installed: {error.name}",
-                hint=f"Install them: pip install 'canvasback[{module}]'.",
-            ) from error
-        bucket: Bucket = getattr(found, _CLASSES[module])(scheme, rest.rstrip("/"), options)
+        kind = _SCHEMES[scheme]
+        found = load_for(f"canvasback.storage.bucket.{kind}", kind, root)
+        bucket: Bucket = getattr(found, _CLASSES[kind])(scheme, rest.rstrip("/"), options)
         return bucket
 
     def _options_of(self, root: str) -> StoreOptions:
         fitting = [begin for begin in self._options if root.startswith(begin)]
         return self._options[max(fitting, key=len)] if fitting else StoreOptions()
+
+
+def load_for(module: str, kind: Kind, where: str) -> ModuleType:
+    """Load what talks to a cloud, whose library is an extra.
+
+    Args:
+        module: Its full name.
+        kind: The kind of service that it talks to.
+        where: What it is needed for, to say so.
+
+    Raises:
+        UsageError: The extra is not installed (``extra-missing``).
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "extra-missing",
+            f"{where} needs packages that are not installed: {error.name}",
+            hint=f"Install them: pip install 'canvasback[{kind}]'.",
+        ) from error
 
 
 def _bucket_or_scheme(url: str) -> str:

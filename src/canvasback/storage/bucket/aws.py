@@ -61,7 +61,7 @@ class AwsSettings:
             self._session = botocore.session.Session(session_vars=_VARIABLES, profile=options.profile)
             self._session.register_component("data_loader", _models(self._session.get_config_variable("data_path")))
             self.region = str(options.region or self._session.get_config_variable("region") or "us-east-1")
-            self.endpoint = self._find_endpoint()
+            self.endpoint = _whole_endpoint(options.endpoint or self._endpoint_of("s3"))
             self._credentials = self._session.get_credentials()
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise credentials_missing(url, str(error)) from error
@@ -106,40 +106,71 @@ class AwsSettings:
 
     def client(self) -> Any:
         """Botocore's client of the service. Making it takes time, and most runs at an endpoint need none."""
-        import botocore.config  # noqa: PLC0415
-
         with self._lock:
             if self._client is None:
-                self._client = self._session.create_client(
-                    "s3",
-                    region_name=self.region,
-                    endpoint_url=self.endpoint or None,
-                    config=botocore.config.Config(
-                        connect_timeout=min(10.0, self._options.timeout),
-                        read_timeout=self._options.timeout,
-                        retries={"mode": "standard", "total_max_attempts": self._options.retries + 1},
-                        max_pool_connections=32,
-                        s3={"addressing_style": "path" if self.path_style else "virtual"},
-                    ),
-                )
-                weakref.finalize(self, self._client.close)
+                addressing = {"addressing_style": "path" if self.path_style else "virtual"}
+                self._client = self._connect("s3", self.region, self.endpoint, s3=addressing)
             return self._client
 
-    def _find_endpoint(self) -> str:
-        endpoint = self._options.endpoint
-        if not endpoint and not self._session.get_config_variable("ignore_configured_endpoint_urls"):
-            # From the environment, a profile or a profile's services, as a client would.
-            endpoint = botocore.configprovider.ConfiguredEndpointProvider(
-                full_config=self._session.full_config,
-                scoped_config=self._session.get_scoped_config(),
-                client_name="s3",
-            ).provide()
-        if endpoint and "://" not in endpoint:
-            endpoint = f"https://{endpoint}"
-        if endpoint and not _ENDPOINT.fullmatch(endpoint):
-            raise StorageError(
-                f"{endpoint!r} is no URL of a service",
-                code="endpoint-missing",
-                hint="Spell the endpoint like https://host:port, in AWS's configuration or under [storage].",
-            )
-        return endpoint or ""
+    def client_of(self, service: str, region: str) -> Any | None:
+        """Botocore's client of another service of AWS, with the same credentials.
+
+        Args:
+            service: As botocore names it.
+            region: Where it is asked.
+
+        Returns:
+            The client; None where the bucket is at an endpoint that is not AWS's, and the configuration names none for
+            the other service: nobody's keys are sent to AWS that are not AWS's.
+        """
+        endpoint = _whole_endpoint(self._endpoint_of(service))
+        if self.endpoint and not endpoint:
+            return None
+        with self._lock:
+            return self._connect(service, region, endpoint)
+
+    def _connect(self, service: str, region: str, endpoint: str, **more: Any) -> Any:
+        import botocore.config  # noqa: PLC0415
+
+        client = self._session.create_client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint or None,
+            config=botocore.config.Config(
+                connect_timeout=min(10.0, self._options.timeout),
+                read_timeout=self._options.timeout,
+                retries={"mode": "standard", "total_max_attempts": self._options.retries + 1},
+                max_pool_connections=32,
+                **more,
+            ),
+        )
+        weakref.finalize(self, client.close)
+        return client
+
+    def _endpoint_of(self, service: str) -> str:
+        """What the environment, a profile or a profile's services name for a service, as a client would find it."""
+        if self._session.get_config_variable("ignore_configured_endpoint_urls"):
+            return ""
+        found = botocore.configprovider.ConfiguredEndpointProvider(
+            full_config=self._session.full_config,
+            scoped_config=self._session.get_scoped_config(),
+            client_name=service,
+        ).provide()
+        return str(found or "")
+
+
+def _whole_endpoint(endpoint: str) -> str:
+    """An endpoint with its scheme; empty for AWS's own.
+
+    Raises:
+        StorageError: It is no URL of a service (``endpoint-missing``).
+    """
+    if endpoint and "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    if endpoint and not _ENDPOINT.fullmatch(endpoint):
+        raise StorageError(
+            f"{endpoint!r} is no URL of a service",
+            code="endpoint-missing",
+            hint="Spell the endpoint like https://host:port, in AWS's configuration or under [storage].",
+        )
+    return endpoint
