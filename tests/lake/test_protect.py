@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,29 +12,21 @@ from typing import Any
 import pytest
 
 import canvasback
-from canvasback import CanvasbackError, ProtectStatusResult
+from canvasback import CanvasbackError
 from canvasback.clouds.aws_backup import RIGHTS as BACKUP_RIGHTS
 from canvasback.clouds.s3 import QUESTIONS
 from canvasback.model.protection.bucket import Part
-from canvasback.model.protection.verdicts import Disaster, Verdict
-from tests.clouds import Cloud, cloud
+from canvasback.model.protection.verdicts import Disaster
+from tests.clouds import Cloud
 from tests.interrupted import Clock
 from tests.lake.cloud_lakes import session, write
+from tests.lake.protected_lake import ROLE, ProtectedLake, codes, s3_with_backup, states, verdict
 from tests.object_servers import Ministack
-
-_NUMBERS = itertools.count(1)
-HISTORY = (
-    "CREATE TABLE lake.main.t (i INTEGER)",
-    *(f"INSERT INTO lake.main.t SELECT range FROM range({number * 10}, {number * 10 + 10})" for number in range(6)),
-)
-ROLE = "arn:aws:iam::000000000000:role/replication"
 
 
 @pytest.fixture
 def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    found = cloud("s3", request, monkeypatch)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BACKUP", str(found.options.endpoint))
-    return found
+    return s3_with_backup(request, monkeypatch)
 
 
 @pytest.fixture
@@ -45,82 +36,12 @@ def client(where: Cloud) -> Iterator[Any]:
         yield client
 
 
-class BucketLake:
-    """A lake whose files are in a bucket."""
-
-    def __init__(self, where: Cloud, client: Any, folder: Path, *, locks: bool = False) -> None:
-        self.where, self.client = where, client
-        self.bucket = f"lake-{next(_NUMBERS)}"
-        assert isinstance(where.server, Ministack)
-        where.server.create_bucket(self.bucket, locks=locks)
-        self.catalog = folder / f"{self.bucket}.ducklake"
-        self.lake = f"ducklake:{self.catalog}"
-        self.stores = where.stores()
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.bucket}/files/"
-
-    def write(self, *history: str) -> None:
-        write(self.where, self.catalog, self.url, history or HISTORY)
-
-    def names(self) -> list[str]:
-        return [one["Key"] for one in self.client.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
-
-    def status(self, repository: str | None = None, **more: Any) -> ProtectStatusResult:
-        return canvasback.protect_status(self.lake, repository, **{"stores": self.stores, **more})
-
-    def versions(self, state: str = "Enabled") -> None:
-        self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": state})
-
-    def lifecycle(self, *rules: dict[str, Any]) -> None:
-        numbered = [{"ID": f"rule-{number}", "Status": "Enabled", **rule} for number, rule in enumerate(rules, 1)]
-        self.client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": numbered})
-
-    def replicate(self, *, prefix: str = "", deletes: bool = False, to: str = "", status: str = "Enabled") -> str:
-        """Add a rule that copies to another bucket, which is made with versions."""
-        if not to:
-            to = f"{self.bucket}-copy"
-            self.client.create_bucket(Bucket=to)
-            self.client.put_bucket_versioning(Bucket=to, VersioningConfiguration={"Status": "Enabled"})
-        self.client.put_bucket_replication(
-            Bucket=self.bucket,
-            ReplicationConfiguration={
-                "Role": ROLE,
-                "Rules": [
-                    {
-                        "ID": "copy",
-                        "Status": status,
-                        "Priority": 1,
-                        "Filter": {"Prefix": prefix},
-                        "DeleteMarkerReplication": {"Status": "Enabled" if deletes else "Disabled"},
-                        "Destination": {"Bucket": f"arn:aws:s3:::{to}"},
-                    }
-                ],
-            },
-        )
-        return to
-
-
 @pytest.fixture
-def lake(where: Cloud, client: Any, tmp_path: Path) -> BucketLake:
-    return BucketLake(where, client, tmp_path)
+def lake(where: Cloud, client: Any, tmp_path: Path) -> ProtectedLake:
+    return ProtectedLake(where, client, tmp_path)
 
 
-def codes(result: ProtectStatusResult) -> set[str]:
-    return set(result.finding_counts) - {"catalog-elsewhere"}
-
-
-def states(result: ProtectStatusResult) -> dict[str, str]:
-    return {verdict.disaster.value: verdict.state for verdict in result.verdicts}
-
-
-def verdict(result: ProtectStatusResult, disaster: Disaster) -> Verdict:
-    (found,) = (one for one in result.verdicts if one.disaster is disaster)
-    return found
-
-
-def test_a_bucket_as_it_is_made_protects_nothing(lake: BucketLake) -> None:
+def test_a_bucket_as_it_is_made_protects_nothing(lake: ProtectedLake) -> None:
     lake.write()
     found = lake.status()
     assert codes(found) == {"no-protection", "versioning-off"}
@@ -130,7 +51,7 @@ def test_a_bucket_as_it_is_made_protects_nothing(lake: BucketLake) -> None:
     assert found.finding_counts["catalog-elsewhere"] == 1
 
 
-def test_versions_are_for_as_long_as_lifecycle_rules_let_them(lake: BucketLake) -> None:
+def test_versions_are_for_as_long_as_lifecycle_rules_let_them(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
     found = lake.status()
@@ -157,7 +78,7 @@ def test_versions_are_for_as_long_as_lifecycle_rules_let_them(lake: BucketLake) 
     assert states(found)["object-deleted"] == "uncovered"
 
 
-def test_versions_that_go_before_ducklake_or_the_oldest_point(lake: BucketLake) -> None:
+def test_versions_that_go_before_ducklake_or_the_oldest_point(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
     lake.lifecycle({"Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 10}})
@@ -180,7 +101,7 @@ def test_versions_that_go_before_ducklake_or_the_oldest_point(lake: BucketLake) 
     assert (found.facts.repository.points, found.facts.repository.in_bucket) == (1, True)
 
 
-def test_lifecycle_rules_that_take_files_away(lake: BucketLake) -> None:
+def test_lifecycle_rules_that_take_files_away(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
     lake.lifecycle(
@@ -202,7 +123,7 @@ def test_lifecycle_rules_that_take_files_away(lake: BucketLake) -> None:
     assert [rule.aborts_uploads_after for rule in found.bucket.lifecycle] == [None, None, None, None, None, 7]
 
 
-def test_a_replica_has_what_was_written_after_its_rule(lake: BucketLake) -> None:
+def test_a_replica_has_what_was_written_after_its_rule(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
     lake.replicate()
@@ -218,7 +139,7 @@ def test_a_replica_has_what_was_written_after_its_rule(lake: BucketLake) -> None
     assert (replica.sample.arrived, replica.sample.never) == (1, 6)
 
 
-def test_a_replica_that_has_all(lake: BucketLake) -> None:
+def test_a_replica_that_has_all(lake: ProtectedLake) -> None:
     lake.versions()
     to = lake.replicate(prefix="files/")
     lake.write()
@@ -232,12 +153,12 @@ def test_a_replica_that_has_all(lake: BucketLake) -> None:
     found = lake.status()
     assert "replica-incomplete" in codes(found)
     assert states(found)["bucket-gone"] == "partly"
-    lake.client.put_bucket_versioning(Bucket=to, VersioningConfiguration={"Status": "Suspended"})
+    lake.versions("Suspended", bucket=to)
     lake.write("INSERT INTO lake.main.t VALUES (1)")
     assert codes(lake.status()) >= {"replication-failed", "replica-unversioned", "replica-incomplete"}
 
 
-def test_what_another_tool_copied_has_arrived(lake: BucketLake) -> None:
+def test_what_another_tool_copied_has_arrived(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
     to = lake.replicate()
@@ -247,7 +168,7 @@ def test_what_another_tool_copied_has_arrived(lake: BucketLake) -> None:
 
 
 @pytest.mark.parametrize(("prefix", "status"), [("other/", "Enabled"), ("files/main/x/", "Enabled"), ("", "Disabled")])
-def test_a_rule_that_is_not_about_the_lake(lake: BucketLake, prefix: str, status: str) -> None:
+def test_a_rule_that_is_not_about_the_lake(lake: ProtectedLake, prefix: str, status: str) -> None:
     lake.write()
     lake.versions()
     lake.replicate(prefix=prefix, status=status)
@@ -257,7 +178,7 @@ def test_a_rule_that_is_not_about_the_lake(lake: BucketLake, prefix: str, status
     assert states(found)["bucket-gone"] == "uncovered"
 
 
-def test_a_replica_that_is_gone(lake: BucketLake) -> None:
+def test_a_replica_that_is_gone(lake: ProtectedLake) -> None:
     lake.versions()
     to = lake.replicate(deletes=True)
     lake.client.delete_bucket(Bucket=to)
@@ -267,22 +188,13 @@ def test_a_replica_that_is_gone(lake: BucketLake) -> None:
     assert states(found)["bucket-gone"] == "partly"
 
 
-def test_a_lifecycle_rule_of_the_replica(lake: BucketLake) -> None:
+def test_a_lifecycle_rule_of_the_replica(lake: ProtectedLake) -> None:
     lake.versions()
     to = lake.replicate(deletes=True)
-    lake.client.put_bucket_lifecycle_configuration(
-        Bucket=to,
-        LifecycleConfiguration={
-            "Rules": [
-                {"ID": "old", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}},
-                {
-                    "ID": "versions",
-                    "Status": "Enabled",
-                    "Filter": {},
-                    "NoncurrentVersionExpiration": {"NoncurrentDays": 5},
-                },
-            ]
-        },
+    lake.lifecycle(
+        {"Filter": {}, "Expiration": {"Days": 30}},
+        {"Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 5}},
+        bucket=to,
     )
     lake.write()
     found = lake.status()
@@ -293,7 +205,7 @@ def test_a_lifecycle_rule_of_the_replica(lake: BucketLake) -> None:
 
 
 def test_locks_protect_from_when_a_file_is_written(where: Cloud, client: Any, tmp_path: Path) -> None:
-    lake = BucketLake(where, client, tmp_path, locks=True)
+    lake = ProtectedLake(where, client, tmp_path, locks=True)
     lake.write()
     assert "lock-without-default" in codes(lake.status())
     client.put_object_lock_configuration(
@@ -313,7 +225,7 @@ def test_locks_protect_from_when_a_file_is_written(where: Cloud, client: Any, tm
     assert states(later)["credential-stolen"] == "partly"
 
 
-def test_a_bucket_that_is_open_to_everybody(lake: BucketLake) -> None:
+def test_a_bucket_that_is_open_to_everybody(lake: ProtectedLake) -> None:
     lake.write()
     policy = {
         "Version": "2012-10-17",
@@ -348,7 +260,7 @@ def test_a_bucket_that_is_open_to_everybody(lake: BucketLake) -> None:
     assert told == ["is open to everybody: its access list gives READ to everybody"]
 
 
-def test_a_plan_of_the_backup_service(lake: BucketLake, where: Cloud) -> None:
+def test_a_plan_of_the_backup_service(lake: ProtectedLake, where: Cloud) -> None:
     """What the server has of backups it does not list: the plan is all that is seen."""
     lake.write()
     assert isinstance(where.server, Ministack)
@@ -379,24 +291,10 @@ def test_a_plan_of_the_backup_service(lake: BucketLake, where: Cloud) -> None:
     assert "backup-missing" in codes(found)
 
 
-def become(lake: BucketLake, monkeypatch: pytest.MonkeyPatch, *actions: str) -> None:
-    """Go on as one who may do so much, whose secret the server checks."""
-    assert isinstance(lake.where.server, Ministack)
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [*actions], "Resource": "*"}]}
-    with closing(lake.where.server.client("iam")) as iam:
-        name = f"user-{next(_NUMBERS)}"
-        iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    lake.stores = lake.where.stores()
-
-
-def test_what_may_not_be_seen_is_reported(lake: BucketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_not_be_seen_is_reported(lake: ProtectedLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.write()
     lake.versions()
-    become(lake, monkeypatch, "s3:GetObject", "s3:ListBucket", "s3:PutObject")
+    lake.become(monkeypatch, "s3:GetObject", "s3:ListBucket", "s3:PutObject")
     found = lake.status()
     assert found.bucket is not None
     assert codes(found) == {"protection-unseen"}
@@ -410,30 +308,24 @@ def test_what_may_not_be_seen_is_reported(lake: BucketLake, monkeypatch: pytest.
     assert found.bucket.region == "us-east-1"
 
 
-def test_with_the_rights_that_a_look_takes(lake: BucketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_the_rights_that_a_look_takes(lake: ProtectedLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.versions()
     lake.replicate()
     lake.write()
     as_root = lake.status()
-    become(
-        lake,
-        monkeypatch,
-        "s3:GetObject",
-        "s3:ListBucket",
-        *(one.right for one in QUESTIONS.values()),
-        *BACKUP_RIGHTS.values(),
-    )
+    rights = [one.right for one in QUESTIONS.values()]
+    lake.become(monkeypatch, "s3:GetObject", "s3:ListBucket", *rights, *BACKUP_RIGHTS.values())
     found = lake.status()
     assert found.verdicts == as_root.verdicts
     assert found.bucket == as_root.bucket
     assert found.findings == as_root.findings
 
 
-def test_who_may_not_look_at_objects_learns_the_rest(lake: BucketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_not_look_at_objects_learns_the_rest(lake: ProtectedLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.versions()
     lake.replicate()
     lake.write()
-    become(lake, monkeypatch, "s3:GetReplicationConfiguration", "s3:GetBucketVersioning", "s3:GetBucketLocation")
+    lake.become(monkeypatch, "s3:GetReplicationConfiguration", "s3:GetBucketVersioning", "s3:GetBucketLocation")
     found = lake.status()
     assert found.bucket is not None
     assert (found.bucket.versioning, found.bucket.region) == ("on", "us-east-1")
@@ -441,7 +333,7 @@ def test_who_may_not_look_at_objects_learns_the_rest(lake: BucketLake, monkeypat
     assert states(found)["bucket-gone"] == "partly"
 
 
-def test_a_repository_is_a_protection_too(lake: BucketLake, tmp_path: Path) -> None:
+def test_a_repository_is_a_protection_too(lake: ProtectedLake, tmp_path: Path) -> None:
     lake.write()
     repository = str(tmp_path / "repo")
     canvasback.init(lake.lake, repository, stores=lake.stores)
@@ -452,7 +344,7 @@ def test_a_repository_is_a_protection_too(lake: BucketLake, tmp_path: Path) -> N
     assert "no-protection" in codes(found)  # of the cloud's own there is none
 
 
-def test_a_place_that_is_no_lakes(lake: BucketLake) -> None:
+def test_a_place_that_is_no_lakes(lake: ProtectedLake) -> None:
     lake.versions()
     lake.replicate()
     lake.write()
@@ -466,7 +358,7 @@ def test_a_place_that_is_no_lakes(lake: BucketLake) -> None:
     assert states(empty)["bucket-gone"] == "partly"
 
 
-def test_a_folder_has_nothing_of_a_cloud(lake: BucketLake, tmp_path: Path) -> None:
+def test_a_folder_has_nothing_of_a_cloud(lake: ProtectedLake, tmp_path: Path) -> None:
     write(lake.where, lake.catalog, f"{tmp_path}/files/")
     for spelled in (lake.lake, str(tmp_path), f"file://{tmp_path}"):
         found = canvasback.protect_status(spelled, stores=lake.stores)
@@ -474,7 +366,7 @@ def test_a_folder_has_nothing_of_a_cloud(lake: BucketLake, tmp_path: Path) -> No
         assert (found.bucket, set(states(found).values())) == (None, {"uncovered"})
 
 
-def test_no_such_bucket_and_nobody_known(lake: BucketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_such_bucket_and_nobody_known(lake: ProtectedLake, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CanvasbackError) as failed:
         canvasback.protect_status("s3://no-such-bucket/files", stores=lake.stores)
     assert failed.value.code == "bucket-missing"
@@ -487,7 +379,7 @@ def test_no_such_bucket_and_nobody_known(lake: BucketLake, monkeypatch: pytest.M
     assert failed.value.code == "location-not-supported"
 
 
-def test_the_backup_service_is_not_asked_at_another_endpoint(lake: BucketLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_backup_service_is_asked_at_another_endpoint(lake: ProtectedLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_BACKUP")
     lake.write()
     found = lake.status()
@@ -495,7 +387,7 @@ def test_the_backup_service_is_not_asked_at_another_endpoint(lake: BucketLake, m
     assert Part.BACKUP in found.bucket.lacking
 
 
-def test_files_that_the_bucket_lost_are_no_files_of_a_replica(lake: BucketLake) -> None:
+def test_files_that_the_bucket_lost_are_no_files_of_a_replica(lake: ProtectedLake) -> None:
     lake.versions()
     lake.replicate()
     lake.write()
