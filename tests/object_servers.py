@@ -36,7 +36,10 @@ class Server:
 
 
 class Ministack(Server):
-    """S3, IAM and STS. It checks the secret of an IAM user, but not that of root, whose key is `test`."""
+    """S3, IAM, STS and AWS Backup. It checks the secret of an IAM user, but not that of root, whose key is `test`.
+
+    A backup holds nothing, and is not listed.
+    """
 
     def client(self, service: str = "s3", endpoint: str = "", key: str = "test", secret: str = "test") -> Any:  # noqa: S107
         """A botocore client that tries once; the endpoint may be a proxy's. Whoever asks closes it."""
@@ -124,7 +127,7 @@ def ministack(folder: Path) -> Iterator[Ministack]:
     variables = {
         "AUTH": "true",
         "BIND_HOST": HOST,
-        "SERVICES": "s3,iam,sts",
+        "SERVICES": "s3,iam,sts,backup",
         "IOT_MTLS_ENABLED": "0",  # it would listen on a port that every ministack wants
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",

@@ -67,6 +67,8 @@ from .model.results.pitr_setup import PitrSetupResult, SetupItem
 from .model.results.pitr_target import PitrTargetResult, ReachedArchive
 from .model.results.pitr_verify import PitrVerifyResult
 from .model.results.policy import PolicyResult
+from .model.results.protect_enable import ProtectEnableResult
+from .model.results.protect_status import ProtectStatusResult
 from .model.results.prune import PruneResult
 from .model.results.repair import RepairResult
 from .model.results.repoint import RepointResult
@@ -111,6 +113,8 @@ from .verbs.pitr_setup import pitr_setup
 from .verbs.pitr_target import pitr_target
 from .verbs.pitr_verify import pitr_verify
 from .verbs.policy import policy
+from .verbs.protect_enable import protect_enable
+from .verbs.protect_status.verb import protect_status
 from .verbs.prune.verb import prune
 from .verbs.repair.verb import repair
 from .verbs.repoint import repoint
@@ -189,6 +193,8 @@ __all__ = [
     "Policy",
     "PolicyResult",
     "Progress",
+    "ProtectEnableResult",
+    "ProtectStatusResult",
     "ProtectedPoint",
     "PruneResult",
     "RateLimit",
@@ -261,6 +267,8 @@ __all__ = [
     "pitr_target",
     "pitr_verify",
     "policy",
+    "protect_enable",
+    "protect_status",
     "prune",
     "repair",
     "repoint",

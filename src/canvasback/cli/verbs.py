@@ -29,6 +29,7 @@ VERBS = {
     "repoint": "Point a live catalog at another data path, which holds its files already.",
     "check": "See whether a live lake is sound, without writing to it.",
     "heal": "Put back what a live lake lost, and mend what is provably wrong in its catalog.",
+    "protect": "See and set up what a cloud does for a lake's files by itself.",
     "pitr": "Recover a catalog in PostgreSQL to an exact commit.",
     "salvage": "Win back commits that the catalog does not know, or a catalog that is lost.",
 }

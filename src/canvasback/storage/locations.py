@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from canvasback.errors import RefusedError, UsageError
 from canvasback.model.seal import NO_SECRETS, Secrets
-from canvasback.storage.bucket.place import BucketPlace, Kind
+from canvasback.storage.bucket.place import BucketPlace, Kind, load_for
 from canvasback.storage.bucket.service import Bucket, StoreOptions
 from canvasback.storage.local.store import LocalStore
 from canvasback.storage.rate import RateLimit
@@ -195,16 +193,14 @@ class Stores:
         return DeletedShown(self._bucket(root), prefix, contents, wanted)
 
     def _contents_of(self, url: str) -> ObjectStore:
-        root, prefix = _split(url) if is_remote(url) and not _is_web(url) else ("", "")
-        scheme, _, name = root.partition("://")
-        if _SCHEMES.get(scheme, "") not in _CONTENTS:
+        place = self.place(url)
+        if place is None or place.kind not in _CONTENTS:
             raise UsageError("no-versions", f"{url} keeps no versions of its objects", hint="Only buckets can.")
-        module, class_ = _CONTENTS[_SCHEMES[scheme]]
+        module, class_ = _CONTENTS[place.kind]
         from canvasback.storage.bucket.store import ObjectStore  # noqa: PLC0415 - see `_in_bucket`
 
-        bucket: Bucket = getattr(self._module(module, root), class_)(
-            scheme, name.rstrip("/"), self._options_of(root), prefix
-        )
+        found = load_for(f"canvasback.storage.bucket.{module}", place.kind, place.root)
+        bucket: Bucket = getattr(found, class_)(place.scheme, place.name, place.options, place.prefix)
         return ObjectStore(bucket, "")
 
     def locate(self, path: str) -> tuple[Store, str]:
@@ -262,18 +258,9 @@ class Stores:
         """The bucket at ``scheme://bucket/``; a test may put another in its place."""
         scheme, _, rest = root.partition("://")
         kind = _SCHEMES[scheme]
-        bucket: Bucket = getattr(self._module(kind, root), _CLASSES[kind])(scheme, rest.rstrip("/"), options)
+        found = load_for(f"canvasback.storage.bucket.{kind}", kind, root)
+        bucket: Bucket = getattr(found, _CLASSES[kind])(scheme, rest.rstrip("/"), options)
         return bucket
-
-    def _module(self, name: str, root: str) -> ModuleType:
-        try:
-            return importlib.import_module(f"canvasback.storage.bucket.{name}")
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                "extra-missing",
-                f"{root} needs packages that are not installed: {error.name}",
-                hint=f"Install them: pip install 'canvasback[{name.partition('_')[0]}]'.",
-            ) from error
 
     def _options_of(self, root: str) -> StoreOptions:
         fitting = [begin for begin in self._options if root.startswith(begin)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 import canvasback
 from canvasback.cli.exit_codes import run_command
 from canvasback.cli.options import AsJson, CheckDepth, DataPath, Jobs, Lake, Quiet, Repo
+from canvasback.cli.page_file import refuse_page, write_page
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -17,12 +17,10 @@ from canvasback.cli.text.shown import SHOWN
 from canvasback.cli.text.size import size
 from canvasback.cli.text.table import table
 from canvasback.cli.text.verdict import verdict
-from canvasback.errors import AccessDeniedError, RefusedError, StorageError
 from canvasback.model.level import CheckLevel
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.results.check import CheckResult, Stretch, TableHealth
-from canvasback.storage.locations import refuse_url
 
 app = typer.Typer()
 
@@ -52,7 +50,7 @@ def check(
         settings = read_settings()
         named = settings.lake(lake)
         if html is not None:
-            _refuse_page(html)
+            refuse_page(html)
         result = canvasback.check(
             named.lake,
             settings.look_for_repository(repo, named),
@@ -66,7 +64,7 @@ def check(
         if html is not None:
             from canvasback.cli.check_page import check_page  # noqa: PLC0415 - jinja2 is slow to load
 
-            _write(html, check_page(result))
+            write_page(html, check_page(result))
         return result
 
     run_command(work, _text, as_json=as_json)
@@ -104,28 +102,3 @@ def _row(health: TableHealth) -> tuple[str, ...]:
 def _picture(stretches: tuple[Stretch, ...]) -> str:
     """A table's data files from the oldest to the newest, a letter for each few: sound, wrong or lost."""
     return "".join(_LOST if one.lost else _WRONG if one.wrong else _SOUND for one in stretches)
-
-
-def _refuse_page(path: str) -> None:
-    """See that the page can be written, before the lake is looked at: that may take an hour."""
-    refuse_url(path)
-    if os.path.lexists(path):
-        raise RefusedError(
-            "target-not-empty",
-            f"there is something at {path} already",
-            hint="Name another file for the page: nothing is overwritten.",
-        )
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise StorageError(f"there is no folder {folder} to write {path} to", hint="Make the folder, or name another.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise AccessDeniedError(path)
-
-
-def _write(path: str, page: str) -> None:
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(page)
-    except OSError as error:
-        error.filename = path  # a full disk says so in our words, but not where
-        raise

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import Literal
 
 import msgspec
 
+from canvasback.errors import UsageError
 from canvasback.storage.bucket.service import StoreOptions
 
 Kind = Literal["s3", "gcs", "azure"]
@@ -33,3 +36,24 @@ class BucketPlace(msgspec.Struct, frozen=True):
     def root(self) -> str:
         """The bucket's URL, which ends in a slash."""
         return f"{self.scheme}://{self.name}/"
+
+
+def load_for(module: str, kind: Kind, where: str) -> ModuleType:
+    """Load what talks to a cloud, whose library is an extra.
+
+    Args:
+        module: Its full name.
+        kind: The kind of service that it talks to.
+        where: What it is needed for, to say so.
+
+    Raises:
+        UsageError: The extra is not installed (``extra-missing``).
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "extra-missing",
+            f"{where} needs packages that are not installed: {error.name}",
+            hint=f"Install them: pip install 'canvasback[{kind}]'.",
+        ) from error
