@@ -7,6 +7,7 @@ tests/test_docs.py fails while a schema here differs from what this script would
 
 from __future__ import annotations
 
+import enum
 import inspect
 import json
 import pkgutil
@@ -17,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from canvasback.model import results
+from canvasback.model import protection, results
 from canvasback.model.access_policy import Statement
 from canvasback.model.finding import Finding
 from canvasback.model.results.pitr_run import PitrEvent
@@ -41,20 +42,24 @@ class Error(msgspec.Struct, frozen=True, tag_field="schema", tag="canvasback.err
     hint: str
 
 
-MODULES = [import_module(f"{results.__name__}.{module.name}") for module in pkgutil.iter_modules(results.__path__)]
-STRUCTS = {
+MODULES = [
+    import_module(f"{package.__name__}.{module.name}")
+    for package in (results, protection)
+    for module in pkgutil.iter_modules(package.__path__)
+]
+TYPES = {
     kind.__name__: kind
     for kind in [Finding, Statement, Error, *(value for module in MODULES for value in vars(module).values())]
-    if inspect.isclass(kind) and issubclass(kind, msgspec.Struct)
+    if inspect.isclass(kind) and issubclass(kind, msgspec.Struct | enum.Enum)
 }
 
 
 def schemas() -> dict[str, str]:
     """The content of every schema file, by file name."""
     found = {}
-    for kind in STRUCTS.values():
-        config = kind.__struct_config__
-        if config.tag_field == "schema":
+    for kind in TYPES.values():
+        config = getattr(kind, "__struct_config__", None)
+        if config is not None and config.tag_field == "schema":
             name = str(config.tag).removeprefix("canvasback.").partition("/")[0]
             found[f"{name}.schema.json"] = json.dumps(_schema(kind), indent=2) + "\n"
     for name, events in (("watch", WatchEvent), ("pitr-run", PitrEvent)):  # each line is one of these
@@ -65,14 +70,14 @@ def schemas() -> dict[str, str]:
 def _schema(kind: Any) -> dict[str, Any]:
     schema = {"$schema": DIALECT, **msgspec.json.schema(kind)}
     for name, definition in schema["$defs"].items():
-        summary, attributes = _described(STRUCTS[name])
+        summary, attributes = _described(TYPES[name])
         definition["description"] = summary
         for attribute, text in attributes.items():
             definition["properties"][attribute]["description"] = text
     return schema
 
 
-def _described(kind: type[msgspec.Struct]) -> tuple[str, dict[str, str]]:
+def _described(kind: type) -> tuple[str, dict[str, str]]:
     """The first paragraph of a type's docstring, and what it says of each attribute."""
     text = inspect.getdoc(kind) or ""
     summary, _, attributes = text.partition("\n\nAttributes:\n")

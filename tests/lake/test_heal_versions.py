@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import time
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 import canvasback
-from canvasback import HealResult, UsageError
+from canvasback import HealResult, RefusedError, UsageError
 from canvasback.storage.versions import Version
 from tests.clouds import Cloud, cloud
 from tests.lake.answers import wrong_answers
@@ -108,6 +110,28 @@ def test_a_deleted_prefix_comes_back(bucket: Kept) -> None:
     assert bucket.heal().healed_files == len(gone)
     assert bucket.current() == before
     bucket.is_whole()
+
+
+def test_a_service_brings_back_what_a_manifest_lists(bucket: Kept, tmp_path: Path) -> None:
+    """As S3 Batch Operations does: it copies each content to its key, whatever is there."""
+    before = {name: bucket.store.get(name) for name in bucket.names()}
+    gone, changed, *_ = before
+    bucket.delete([gone])
+    bucket.overwrite(changed, b"x" * len(before[changed]))
+    manifest = tmp_path / "manifest.csv"
+    planned = bucket.heal(manifest=str(manifest))
+    assert (planned.dry_run, planned.manifest_files) == (True, 2)
+    assert gone not in bucket.names()
+    with pytest.raises(RefusedError) as refused:
+        bucket.heal(manifest=str(manifest))
+    assert refused.value.code == "target-not-empty"
+    with manifest.open(newline="") as file, closing(bucket.server.client()) as client:
+        for name, key, version in csv.reader(file):
+            source = {"Bucket": name, "Key": unquote(key), "VersionId": version}
+            client.copy_object(Bucket=name, Key=unquote(key), CopySource=source)
+    assert {name: bucket.store.get(name) for name in bucket.names()} == before
+    bucket.is_whole()
+    assert bucket.heal().healed_files == 0
 
 
 def test_a_few_of_many_are_asked_for_by_name(bucket: Kept, s3: Cloud) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from canvasback.catalog.image import Image
+from canvasback.checks.copy_manifest import write_manifest
 from canvasback.checks.copy_search import CopySearch, CopySource
 from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.diagnosis import Diagnosis
@@ -106,6 +107,10 @@ class Copies:
     def steps(self) -> tuple[str, ...]:
         """What putting them back does beside that, in words."""
         return tuple(step for source in self._sources for step in source.steps())
+
+    def write_manifest(self, path: str) -> int:
+        """Write what `find` found to a file, for a service that brings it back; see `write_manifest`."""
+        return write_manifest(self._search, path)
 
     def healed(self, diagnosis: Diagnosis, most: int, *, planned: bool) -> Healed:
         """The files that were put back and are whole now.

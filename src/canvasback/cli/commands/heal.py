@@ -52,6 +52,14 @@ def heal(
     ] = False,
     data_path: DataPath = None,
     dry_run: DryRun = False,
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            help="Change nothing; write what a bucket has of the lost files to FILE, for the service to bring back.",
+        ),
+    ] = None,
     jobs: Jobs = None,
     limit_rate: LimitRate = None,
     quiet: Quiet = False,
@@ -73,6 +81,7 @@ def heal(
             accept_loss=accept_loss,
             data_path=named.find_data_path(data_path),
             dry_run=dry_run,
+            manifest=manifest,
             jobs=jobs,
             stores=settings.stores(limit_rate),
             progress=progress_for(quiet=quiet),
@@ -93,6 +102,8 @@ def _text(result: HealResult) -> str:
         lines.append(f"what the catalog was before is in point {result.safety_point}")
     if result.accepted_snapshot is not None:
         lines.append(f"snapshot {result.accepted_snapshot} leaves out what is lost; older snapshots still need it")
+    if result.manifest_files is not None:
+        lines.append(f"{many(result.manifest_files, 'file')} listed for the service to bring back")
     lines.append("nothing was changed (--dry-run)" if result.dry_run else f"done in {result.seconds:.2f} s")
     return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
 

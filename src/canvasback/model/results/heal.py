@@ -78,6 +78,7 @@ class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
         losses: Files that cannot be healed; the first thousand.
         lost_files: How many there are.
         accepted_snapshot: The commit that leaves them out; None where there is none.
+        manifest_files: How many of the lost files are in the manifest that was asked for; None where none was.
         seconds: How long it took.
         findings: What is still wrong, the first ones word for word.
         finding_counts: How many of each code.
@@ -99,3 +100,4 @@ class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     seconds: float
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    manifest_files: int | None = None

@@ -58,6 +58,7 @@ def heal(
     accept_loss: bool = False,
     data_path: str | None = None,
     dry_run: bool = False,
+    manifest: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
     jobs: int | None = None,
     stores: Stores | None = None,
@@ -87,6 +88,8 @@ def heal(
             can be read.
         data_path: Where the lake's data path is, if the catalog's own spelling does not lead there.
         dry_run: Make the plan only.
+        manifest: Make the plan only, and write what a bucket has of the lost files to this new file: as S3 Batch
+            Operations and Storage Transfer take it, which bring back a million of them by themselves.
         sleep: Waits so many seconds while AWS Backup works.
         jobs: How many files are worked on at a time; None for what suits the storage.
         stores: How to reach object stores, and how fast to copy; by each cloud's own configuration if None.
@@ -99,8 +102,8 @@ def heal(
             sense without AWS Backup (``options-together``), or the scratch bucket none (``scratch-not-understood``).
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``), AWS
             Backup has nothing to restore (``not-at-aws``, ``no-recovery-point``, ``no-restore-role``);
-            a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``). Nothing was
-            changed.
+            a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``); or there is
+            something at the place of the manifest (``target-not-empty``). Nothing was changed.
         LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile, or goes on
             writing to the repository; files that were put back stay.
         LakeError: The catalog cannot be read.
@@ -116,7 +119,7 @@ def heal(
         )
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock, sleep=sleep)
     healing = _Heal(run, parse_lake(lake), repository, source, level, data_path, choice)
-    return healing.heal(accept_loss=accept_loss, dry_run=dry_run)
+    return healing.heal(accept_loss=accept_loss, dry_run=dry_run, manifest=manifest)
 
 
 class _Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +155,7 @@ class _Heal:
         self.safety_point = ""
         self.findings = Findings()
 
-    def heal(self, *, accept_loss: bool, dry_run: bool) -> HealResult:
+    def heal(self, *, accept_loss: bool, dry_run: bool, manifest: str | None) -> HealResult:
         with open_lake(self.engine, self.lake, data_path=self.data_path) as live:
             image = live.image
             self.root = live.root()
@@ -178,10 +181,11 @@ class _Heal:
                 rewritten=len(merged),
                 catalog=left.catalog,
             )
-            if dry_run:
+            if dry_run or manifest is not None:
+                listed = copies.write_manifest(manifest) if manifest is not None else None
                 self.findings.merge(diagnosis.findings())
                 healed = told_healed(copies.healed(diagnosis, _KEPT, planned=True), merged, diagnosis, _KEPT)
-                return self._result(plan, left, healed, dry_run=True)
+                return self._result(plan, left, healed, dry_run=True, manifest_files=listed)
             sweep_folders(image, self.root)
             self._put_back(image, diagnosis.damaged, copies, examiner, plan)
             image, merged = self._write_merged(image, diagnosis.damaged, copies.known, examiner)
@@ -288,6 +292,7 @@ class _Heal:
         dry_run: bool,
         mended: tuple[CatalogRepair, ...] | None = None,
         accepted: int | None = None,
+        manifest_files: int | None = None,
     ) -> HealResult:
         return HealResult(
             lake=plan.lake,
@@ -303,6 +308,7 @@ class _Heal:
             losses=left.losses,
             lost_files=plan.catalog.unhealable,
             accepted_snapshot=accepted,
+            manifest_files=manifest_files,
             seconds=self.run.seconds,
             findings=self.findings.kept,
             finding_counts=self.findings.counts,
