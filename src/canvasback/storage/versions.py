@@ -46,6 +46,13 @@ class BroughtBack(msgspec.Struct, frozen=True):
     error: CanvasbackError | None = None
 
 
+def has_content(found: Version | None, version: Version) -> bool:
+    """Whether what is found under a name is a content by its size and checksum; not all contents have a checksum."""
+    if found is None or not found.checksum:
+        return False
+    return (found.size, found.checksum) == (version.size, version.checksum)
+
+
 class Versions(Protocol):
     """The contents that objects had, as a service keeps them whatever becomes of us.
 
