@@ -39,6 +39,7 @@ _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
 _CONTENTS = {
     "s3": ("s3_contents", "S3Contents"),
     "gcs": ("gcs_contents", "GcsContents"),
+    "azure": ("azure_contents", "AzureContents"),
 }
 """What reads the contents that objects had, where we know how to."""
 
