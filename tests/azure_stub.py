@@ -42,6 +42,10 @@ class AzureStub(Azurite):
         """Have a container keep the versions of its blobs."""
         self.containers[name].versions = True
 
+    def turn_pages(self, name: str, page: int) -> None:
+        """Have a container list so much at a time."""
+        self.containers[name].page = page
+
     def soft_delete(self, name: str) -> None:
         """Have a container keep what is deleted for a time."""
         self.containers[name].soft_delete = True

@@ -53,12 +53,15 @@ def conditional(handler: Any) -> Any:
 
 
 def in_pages(request: Any, response: Any, storage: Storage, *_: Any) -> None:
-    """List a page at a time."""
+    """List a page at a time; how much that is, a label of the bucket can say."""
     objects.ls(request, response, storage)
     if response.status == HTTPStatus.OK:
         answer = json.loads(response._content)
+        first = request.query.get("startOffset", [""])[0]
+        answer["items"] = [found for found in answer["items"] if found["name"] >= first]
+        page = int((storage.buckets[request.params["bucket_name"]].get("labels") or {}).get("page", PAGE))
         start = int(request.query.get("pageToken", ["0"])[0])
-        end = start + min(PAGE, int(request.query.get("maxResults", [PAGE])[0]))
+        end = start + min(page, int(request.query.get("maxResults", [page])[0]))
         if end < len(answer["items"]):
             answer["nextPageToken"] = str(end)
         answer["items"] = answer["items"][start:end]

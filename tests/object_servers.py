@@ -156,6 +156,13 @@ class SoftDeletingGcs(FakeGcs):
             bucket.soft_delete_policy.retention_duration_seconds = days * 86400
             bucket.patch()
 
+    def turn_pages(self, name: str, page: int) -> None:
+        """Have a bucket list so much at a time."""
+        with closing(self.client()) as client:
+            bucket = client.bucket(name)
+            bucket.labels = {"page": str(page)}
+            bucket.patch()
+
 
 @contextmanager
 def ministack(folder: Path) -> Iterator[Ministack]:

@@ -95,17 +95,50 @@ def test_what_was_deleted_is_listed(kept: Kept) -> None:
     assert found[0].checksum == (md5 if kept.kind == "azure" else f"crc32c:{google_crc32c.value(b'333'):08x}")
 
 
-def test_pages_are_put_together(google: Kept) -> None:
-    """A page of Google's has at most a thousand entries, and the contents of one object may be in two."""
+def test_pages_are_put_together(kept: Kept) -> None:
+    """The contents of one object may be in two pages."""
+    assert isinstance(kept.cloud.server, SoftDeletingGcs | AzureStub)
+    kept.cloud.server.turn_pages(kept.url.split("/")[2], 7)
     for _ in range(3):
-        for number in range(350):
-            google.overwrite(f"{number:03d}", b"x")
-    assert google.told("") == [(f"{number:03d}", 1) for number in range(350) for _ in range(2)]
-    google.store.delete("349")
-    assert len(google.told("")) == 701
-    for number in range(349):
-        google.store.delete(f"{number:03d}")
-    assert google.told("") == [(f"{number:03d}", 1) for number in range(350) for _ in range(3)]
+        for number in range(20):
+            kept.overwrite(f"{number:03d}", b"x")
+    assert kept.told("") == [(f"{number:03d}", 1) for number in range(20) for _ in range(2)]
+    for number in range(20):
+        kept.store.delete(f"{number:03d}")
+    assert kept.told("") == [(f"{number:03d}", 1) for number in range(20) for _ in range(3)]
+
+
+@pytest.mark.parametrize(("kind", "requests"), [("gcs", 3), ("azure", 5)])
+def test_a_few_of_many_are_found_by_few_requests(
+    kind: str, requests: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Google, pages that have nothing of what is wanted are passed over; Azure is asked for each."""
+    kept = Kept(cloud(kind, request, monkeypatch, keeping="soft-deleted"))
+    assert isinstance(kept.cloud.server, SoftDeletingGcs | AzureStub)
+    kept.cloud.server.turn_pages(kept.url.split("/")[2], 4)
+    names = [f"ä {number:02d}" for number in range(30)]
+    for name in names:
+        kept.store.put_new(name, b"x")
+    kept.overwrite(names[10], b"22")
+    for name in names:
+        kept.store.delete(name)
+    # Of the first there is more in the next page; the page of the second has the third.
+    wanted = [names[25], "ä 24b", names[10], names[9], names[7]]
+    with FaultProxy(kept.cloud.server.endpoint) as proxy:
+        where = cloud(kind, request, monkeypatch, proxy.endpoint, keeping="soft-deleted")
+        behind = where.stores().open(kept.url).soft_deleted
+        assert behind is not None
+        found = list(behind.find(wanted))
+        # Google's library asks after the bucket too, now and then.
+        assert sum("prefix=" in one.query for one in proxy.requests) == requests
+    assert [(v.name, v.size) for v in found] == [
+        (wanted[4], 1),
+        (wanted[3], 1),
+        (wanted[2], 2),
+        (wanted[2], 1),
+        (wanted[0], 1),
+    ]
+    assert found == [version for version in kept.deleted.list("") if version.name in wanted]
 
 
 def test_a_head_names_what_is_there(kept: Kept) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,10 @@ from azure.storage.blob import ContainerClient
 
 from canvasback.storage.bucket.azure_errors import translate
 from canvasback.storage.store import Stat
-from canvasback.storage.versions import Version
+from canvasback.storage.versions import Version, common_prefix
+
+_FEW = 16
+"""So many names are asked for one by one."""
 
 UNNAMED = "null"
 """What a content is called here that Azure has no version id for: it came before the account kept versions."""
@@ -58,3 +61,17 @@ def listed(container: ContainerClient, url: str, seconds: int, prefix: str, *whi
             yield from sorted(of_name, key=lambda blob: blob.version_id or blob.snapshot or "z", reverse=True)
     except exceptions.AzureError as error:
         translate(error, url, prefix)
+
+
+def found_in(listing: Callable[[str], Iterator[Version]], names: Sequence[str]) -> Iterator[Version]:
+    """The contents of some names, by one listing of each, or of all: Azure begins a listing at no name.
+
+    Args:
+        listing: Lists what is below a prefix.
+        names: The names.
+    """
+    wanted = sorted(set(names), key=str.encode)
+    if len(wanted) <= _FEW:
+        return (version for name in wanted for version in listing(name) if version.name == name)
+    known = set(wanted)
+    return (version for version in listing(common_prefix(wanted)) if version.name in known)

@@ -13,7 +13,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 from canvasback.errors import AccessDeniedError, CanvasbackError, ObjectExistsError, ObjectMissingError
 from canvasback.storage.bucket.azure_copies import copy_blob, source_of
 from canvasback.storage.bucket.azure_errors import translate
-from canvasback.storage.bucket.azure_listing import listed, version_of
+from canvasback.storage.bucket.azure_listing import found_in, listed, version_of
 from canvasback.storage.bucket.azure_versions import head_of
 from canvasback.storage.versions import BroughtBack, Version, has_content
 
@@ -62,6 +62,10 @@ class AzureSoftDeleted:
             elif found.deleted:
                 id_ = f"versionid={found.version_id}" if found.version_id else str(found.etag).strip('"')
                 yield version_of(found, id_, current=False)
+
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`; of what was deleted only."""
+        return found_in(self.list, names)
 
     def head(self, name: str) -> Version | None:
         """See `Versions.head`."""

@@ -10,7 +10,7 @@ from azure.storage.blob import BlobClient, ContainerClient
 from canvasback.errors import CanvasbackError, ObjectExistsError, ObjectMissingError
 from canvasback.storage.bucket.azure_copies import source_of
 from canvasback.storage.bucket.azure_errors import code_of, translate
-from canvasback.storage.bucket.azure_listing import UNNAMED, listed, version_of
+from canvasback.storage.bucket.azure_listing import UNNAMED, found_in, listed, version_of
 from canvasback.storage.bucket.service import bucket_missing
 from canvasback.storage.store import Copied, Stat
 from canvasback.storage.versions import BroughtBack, Version, has_content
@@ -48,6 +48,10 @@ class AzureVersions:
             # Where there is no version id, there is no more than what a reader gets.
             current = bool(found.is_current_version) or not found.version_id
             yield version_of(found, found.version_id or UNNAMED, current=current)
+
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`."""
+        return found_in(self.list, names)
 
     def head(self, name: str) -> Version | None:
         """See `Versions.head`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +27,9 @@ def version_of(stat: Stat, *, current: bool) -> Version:
     return Version(stat.name, stat.etag, stat.size, stat.modified_ns, stat.etag, stat.checksum, current)
 
 
-def listed(bucket: Any, url: str, limits: dict[str, Any], prefix: str, **which: str) -> Iterator[Any]:
+def listed(
+    bucket: Any, url: str, limits: dict[str, Any], prefix: str, wanted: Sequence[str] | None = None, **which: str
+) -> Iterator[Any]:
     """All objects of a kind below a prefix: by rising name, of each the newest first.
 
     Args:
@@ -34,13 +37,40 @@ def listed(bucket: Any, url: str, limits: dict[str, Any], prefix: str, **which: 
         url: The same as a URL.
         limits: How long to wait, and how often to ask.
         prefix: What the names begin with.
+        wanted: Only these names, by rising order of their bytes: pages without any of them are passed over.
         which: ``versions`` or ``soft_deleted``, as ``true`` in Google's own spelling, not in Python's, which not all
             that stands in for the service reads.
     """
+
+    def pages(start: str) -> Iterator[Any]:
+        offset = {"start_offset": start} if start else {}
+        found = bucket.client.list_blobs(bucket, prefix=prefix, fields=_FIELDS, **offset, **which, **limits)
+        pages_: Iterator[Any] = found.pages
+        return pages_
+
     try:
-        found = bucket.client.list_blobs(bucket, prefix=prefix, fields=_FIELDS, **which, **limits)
+        every = _wanted(pages, wanted) if wanted is not None else (blob for page in pages("") for blob in page)
         # Google lists the generations of a name from the oldest on.
-        for _, of_name in groupby(found, lambda blob: blob.name):
+        for _, of_name in groupby(every, lambda blob: blob.name):
             yield from sorted(of_name, key=lambda blob: -int(blob.generation))
     except Exception as error:  # noqa: BLE001 - see `GcsBucket.head`
         translate(error, url, prefix)
+
+
+def _wanted(pages: Callable[[str], Iterator[Any]], names: Sequence[str]) -> Iterator[Any]:
+    """The objects of some names, by pages that begin at a name that is wanted."""
+    known, at = set(names), 0
+    while at < len(names):
+        for page in pages(names[at]):
+            last = ""
+            for blob in page:
+                last = str(blob.name)
+                if last in known:
+                    yield blob
+            # Of the last name there may be more to come.
+            after = bisect_right(names, last.encode(), key=str.encode)
+            if last not in known and after > at:
+                at = after
+                break
+        else:
+            return

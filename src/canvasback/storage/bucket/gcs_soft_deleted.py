@@ -12,7 +12,7 @@ from canvasback.storage.bucket.gcs_errors import translate
 from canvasback.storage.bucket.gcs_listing import listed, stat_of, version_of
 from canvasback.storage.bucket.gcs_versions import settings_of, taken
 from canvasback.storage.bucket.service import TransientError, unreachable
-from canvasback.storage.versions import BroughtBack, Version
+from canvasback.storage.versions import BroughtBack, Version, common_prefix
 
 _JOBS = 16
 _AT_A_TIME = 1000
@@ -47,8 +47,12 @@ class GcsSoftDeleted:
 
     def list(self, prefix: str) -> Iterator[Version]:
         """See `Versions.list`; of what was deleted only."""
-        for blob in listed(self._bucket, self._url, self._limits, prefix, soft_deleted="true"):
-            yield version_of(stat_of(blob), current=False)
+        return self._listed(prefix, None)
+
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`; of what was deleted only."""
+        wanted = sorted(set(names), key=str.encode)
+        return self._listed(common_prefix(wanted), wanted)
 
     def bring_back(self, versions: Sequence[Version]) -> Iterator[BroughtBack]:
         """See `Versions.bring_back`.
@@ -66,6 +70,10 @@ class GcsSoftDeleted:
         with ThreadPoolExecutor(_JOBS) as pool:
             for start in range(0, len(left), _AT_A_TIME):
                 yield from pool.map(self._restore, left[start : start + _AT_A_TIME])
+
+    def _listed(self, prefix: str, wanted: Sequence[str] | None) -> Iterator[Version]:
+        for blob in listed(self._bucket, self._url, self._limits, prefix, wanted, soft_deleted="true"):
+            yield version_of(stat_of(blob), current=False)
 
     def _restore(self, version: Version) -> BroughtBack:
         try:

@@ -12,7 +12,7 @@ from canvasback.storage.bucket.gcs_errors import translate
 from canvasback.storage.bucket.gcs_listing import listed, stat_of, version_of
 from canvasback.storage.bucket.service import TransientError, unreachable
 from canvasback.storage.store import Copied, Stat
-from canvasback.storage.versions import BroughtBack, Version, has_content
+from canvasback.storage.versions import BroughtBack, Version, common_prefix, has_content
 
 
 class GcsVersions:
@@ -51,8 +51,12 @@ class GcsVersions:
 
     def list(self, prefix: str) -> Iterator[Version]:
         """See `Versions.list`."""
-        for blob in listed(self._bucket, self._url, self._limits, prefix, versions="true"):
-            yield version_of(stat_of(blob), current=blob.time_deleted is None)
+        return self._listed(prefix, None)
+
+    def find(self, names: Sequence[str]) -> Iterator[Version]:
+        """See `Versions.find`."""
+        wanted = sorted(set(names), key=str.encode)
+        return self._listed(common_prefix(wanted), wanted)
 
     def head(self, name: str) -> Version | None:
         """See `Versions.head`."""
@@ -63,6 +67,10 @@ class GcsVersions:
         """See `Versions.bring_back`."""
         for version in versions:
             yield BroughtBack(version, self._copy_back(version))
+
+    def _listed(self, prefix: str, wanted: Sequence[str] | None) -> Iterator[Version]:
+        for blob in listed(self._bucket, self._url, self._limits, prefix, wanted, versions="true"):
+            yield version_of(stat_of(blob), current=blob.time_deleted is None)
 
     def _copy_back(self, version: Version) -> CanvasbackError | None:
         source = self._bucket.blob(version.name, generation=int(version.id))
