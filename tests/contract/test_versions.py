@@ -16,7 +16,6 @@ from canvasback.storage.store import Store
 from canvasback.storage.versions import Version, Versions
 from tests.azure_stub import AzureStub
 from tests.clouds import Cloud, cloud
-from tests.object_servers import Ministack
 from tests.other_servers import Moto
 from tests.proxy import FaultProxy
 

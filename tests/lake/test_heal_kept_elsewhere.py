@@ -175,3 +175,30 @@ def test_google_brings_back_whole_folders(
     assert asked == ["bulkRestore"]
     assert (result.healed_files, result.lost_files, result.finding_counts) == (len(bucket.right), 0, {})
     bucket.is_whole()
+
+
+@pytest.mark.parametrize("kind", ["gcs", "azure"])
+def test_commits_whose_files_were_deleted_are_salvaged(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, written: Path, tmp_path: Path
+) -> None:
+    """An older catalog was put in place of the newer one, and then cleaned up what it did not know."""
+    bucket = Kept(cloud(kind, request, monkeypatch, keeping="versions"), "versions", written, tmp_path)
+    disk = tmp_path / "disk"
+    shutil.copytree(written, disk)
+    options = ("OVERRIDE_DATA_PATH true", f"DATA_PATH '{disk}/data/'", "DATA_INLINING_ROW_LIMIT 0")
+    with session(bucket.cloud, f"ducklake:{disk / CATALOG}", *options) as connection:
+        connection.execute("INSERT INTO lake.main.t SELECT range, 'later', NULL FROM range(2000, 2100)")
+    later = {str(path.relative_to(disk / "data")): path.read_bytes() for path in (disk / "data").rglob("*.parquet")}
+    [new] = later.keys() - bucket.right.keys()
+    bucket.store.put_new(new, later[new])
+    bucket.store.delete(new)
+    assert canvasback.salvage(bucket.attach, stores=bucket.stores).commits == ()
+    planned = canvasback.salvage(bucket.attach, source="versions", dry_run=True, stores=bucket.stores)
+    assert "1 deleted file brought back from what the bucket keeps" in planned.steps
+    assert bucket.contents() == bucket.right
+
+    done = canvasback.salvage(bucket.attach, source="versions", stores=bucket.stores)
+
+    assert (len(done.commits), done.steps) == (1, planned.steps)
+    assert bucket.contents() == later
+    assert canvasback.check(bucket.attach, level="rows", stores=bucket.stores).findings == ()
