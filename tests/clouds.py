@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import msgspec
 import pytest
 
 from canvasback import StoreOptions, Stores
-from tests.object_servers import Azurite, FakeGcs, Ministack
+from tests.azure_stub import AzureStub
+from tests.object_servers import Azurite, FakeGcs, Ministack, SoftDeletingGcs
 from tests.other_servers import keys_of
 
 _NUMBERS = itertools.count(1)
@@ -29,14 +31,22 @@ class Cloud(msgspec.Struct, frozen=True):
     server: Ministack | FakeGcs | Azurite
     options: StoreOptions
 
-    def bucket(self, *, versions: bool = False) -> str:
-        """The URL of a new bucket, ending in a slash, which may keep the versions of its objects."""
+    def bucket(self, *, versions: bool = False, soft_delete: bool = False) -> str:
+        """The URL of a new bucket, ending in a slash, which may keep versions of its objects, or what is deleted."""
         name = f"bucket-{next(_NUMBERS)}"
         self.server.create_bucket(name)
         if versions:
-            assert isinstance(self.server, Ministack)
+            assert isinstance(self.server, Ministack | FakeGcs | AzureStub)
             self.server.keep_versions(name)
+        if soft_delete:
+            assert isinstance(self.server, SoftDeletingGcs | AzureStub)
+            self.server.soft_delete(name)
         return f"{SCHEMES[self.kind]}://{name}/"
+
+    def overwrite(self, place: str, name: str, content: bytes) -> None:
+        """Write over an object, as no store of ours does."""
+        bucket, _, prefix = place.partition("://")[2].partition("/")
+        self.server.overwrite(bucket, prefix + name, content)
 
     def stores(self, **changes: object) -> Stores:
         """What opens the server's buckets, with some options changed."""
@@ -77,7 +87,14 @@ def _tags(stores: Stores, place: str) -> dict[str, str]:
     return tags
 
 
-def cloud(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, endpoint: str = "") -> Cloud:
+def cloud(
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint: str = "",
+    *,
+    keeping: Literal["", "versions", "soft-deleted"] = "",
+) -> Cloud:
     """A cloud whose credentials stand in the environment, as a user's do.
 
     Args:
@@ -85,6 +102,7 @@ def cloud(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         request: The test's.
         monkeypatch: The test's.
         endpoint: A proxy to go through.
+        keeping: What its buckets have to be able to keep; not all servers are.
     """
     if kind == "s3":
         s3: Ministack = request.getfixturevalue("s3_server")
@@ -96,9 +114,11 @@ def cloud(kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
             monkeypatch.delenv(name, raising=False)
         return Cloud(kind, s3, StoreOptions(endpoint=endpoint or s3.endpoint, region="us-east-1"))
     if kind == "gcs":
-        gcs: FakeGcs = request.getfixturevalue("gcs_server")
+        gcs: FakeGcs = request.getfixturevalue(
+            "soft_deleting_gcs_server" if keeping == "soft-deleted" else "gcs_server"
+        )
         return Cloud(kind, gcs, StoreOptions(endpoint=endpoint or gcs.endpoint))
-    azure: Azurite = request.getfixturevalue("azure_server")
+    azure: Azurite = request.getfixturevalue("keeping_azure_server" if keeping else "azure_server")
     string = azure.connection_string_at(endpoint) if endpoint else azure.connection_string
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", string)
     return Cloud(kind, azure, StoreOptions())

@@ -12,9 +12,19 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.azure_stub import AzureStub, azure_stub
 from tests.costs import Costs
 from tests.kept import Kept
-from tests.object_servers import Azurite, FakeGcs, Ministack, azurite, fake_gcs, ministack
+from tests.object_servers import (
+    Azurite,
+    FakeGcs,
+    Ministack,
+    SoftDeletingGcs,
+    azurite,
+    fake_gcs,
+    ministack,
+    soft_deleting_gcs,
+)
 from tests.oracle import READERS
 from tests.other_servers import ceph_rgw, moto
 from tests.postgres import Server, running
@@ -136,3 +146,17 @@ def aws_backup(s3_server: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterato
     with AwsBackupStub(s3_server) as stub:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BACKUP", stub.endpoint)
         yield stub
+
+
+@pytest.fixture(scope="session")
+def soft_deleting_gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftDeletingGcs]:
+    """A server that speaks what Google Cloud Storage does, and keeps what is deleted."""
+    with soft_deleting_gcs(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keeping_azure_server() -> Iterator[AzureStub]:
+    """A stand-in for Azure's blobs that keeps versions, and what is deleted."""
+    with azure_stub() as server:
+        yield server

@@ -64,6 +64,11 @@ class Ministack(Server):
         with closing(self.client()) as client:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
+    def overwrite(self, bucket: str, key: str, content: bytes) -> None:
+        """What no store of ours does."""
+        with closing(self.client()) as client:
+            client.put_object(Bucket=bucket, Key=key, Body=content)
+
 
 @cache
 def _session() -> Any:
@@ -88,12 +93,21 @@ class Azurite(Server):
             f"BlobEndpoint={endpoint}/{AZURE_ACCOUNT};"
         )
 
-    def create_bucket(self, name: str) -> None:
-        """Make a container."""
+    def client(self) -> Any:
+        """A client of azure-storage-blob. Whoever asks closes it."""
         from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
 
-        with BlobServiceClient.from_connection_string(self.connection_string) as client:
+        return BlobServiceClient.from_connection_string(self.connection_string)
+
+    def create_bucket(self, name: str) -> None:
+        """Make a container."""
+        with self.client() as client:
             client.create_container(name)
+
+    def overwrite(self, bucket: str, key: str, content: bytes) -> None:
+        """What no store of ours does."""
+        with self.client() as client:
+            client.get_blob_client(bucket, key).upload_blob(content, overwrite=True)
 
 
 class FakeGcs(Server):
@@ -118,6 +132,36 @@ class FakeGcs(Server):
         """Make a bucket."""
         with closing(self.client()) as client:
             client.create_bucket(name)
+
+    def keep_versions(self, name: str) -> None:
+        """Have a bucket keep the versions of its objects."""
+        with closing(self.client()) as client:
+            bucket = client.bucket(name)
+            bucket.versioning_enabled = True
+            bucket.patch()
+
+    def overwrite(self, bucket: str, key: str, content: bytes) -> None:
+        """What no store of ours does."""
+        with closing(self.client()) as client:
+            client.bucket(bucket).blob(key).upload_from_string(content)
+
+
+class SoftDeletingGcs(FakeGcs):
+    """Google's JSON API, with soft delete for a week, which every bucket has, and without versions."""
+
+    def soft_delete(self, name: str, days: int = 7) -> None:
+        """Have a bucket keep what is deleted for a time."""
+        with closing(self.client()) as client:
+            bucket = client.bucket(name)
+            bucket.soft_delete_policy.retention_duration_seconds = days * 86400
+            bucket.patch()
+
+    def turn_pages(self, name: str, page: int) -> None:
+        """Have a bucket list so much at a time."""
+        with closing(self.client()) as client:
+            bucket = client.bucket(name)
+            bucket.labels = {"page": str(page)}
+            bucket.patch()
 
 
 @contextmanager
@@ -162,6 +206,17 @@ def fake_gcs(folder: Path) -> Iterator[FakeGcs]:
 
     with _running(folder, "/storage/v1/b?project=test", command) as port:
         yield FakeGcs(port)
+
+
+@contextmanager
+def soft_deleting_gcs(folder: Path) -> Iterator[SoftDeletingGcs]:
+    """Run gcp-storage-emulator, which holds everything in memory."""
+
+    def command(port: int, _: Path) -> list[str | Path]:
+        return [sys.executable, "-m", "tests.gcs_soft_delete", str(port)]
+
+    with _running(folder, "/", command) as port:
+        yield SoftDeletingGcs(port)
 
 
 def free_port() -> int:

@@ -64,7 +64,7 @@ from .model.results.pitr_run import (
     PitrStopped,
 )
 from .model.results.pitr_setup import PitrSetupResult, SetupItem
-from .model.results.pitr_target import PitrTargetResult, ReachedArchive
+from .model.results.pitr_target import HoldingVault, PitrTargetResult, ReachedArchive
 from .model.results.pitr_verify import PitrVerifyResult
 from .model.results.policy import PolicyResult
 from .model.results.protect_enable import ProtectEnableResult
@@ -88,6 +88,7 @@ from .model.results.watch import (
 )
 from .model.retention import Policy
 from .model.seal import Secrets
+from .model.vaulted_database import VaultedBackup
 from .storage.bucket.service import StoreOptions
 from .storage.locations import Stores
 from .storage.rate import RateLimit
@@ -151,6 +152,7 @@ __all__ = [
     "HealResult",
     "HealedFile",
     "HoldResult",
+    "HoldingVault",
     "InitResult",
     "Instruction",
     "JudgedBase",
@@ -234,6 +236,7 @@ __all__ = [
     "Totals",
     "UnforgetResult",
     "UsageError",
+    "VaultedBackup",
     "VerifyLevel",
     "VerifyResult",
     "WatchEvent",

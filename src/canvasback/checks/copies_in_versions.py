@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -102,9 +102,9 @@ class CopiesInVersions:
         if not rows:
             return
         search.run.progress.begin("bringing back what the bucket keeps", files=len(rows))
-        hidden = [(place, version) for place, version in rows if version.hidden_by and version.name]
-        copied = [(place, version) for place, version in rows if not (version.hidden_by and version.name)]
-        self._copy(search, copied + self._show(search, hidden), aside_suffix(moment))
+        shown = [(place, version) for place, version, by_itself in rows if by_itself]
+        copied = [(place, version) for place, version, by_itself in rows if not by_itself]
+        self._copy(search, copied + self._show(search, shown), aside_suffix(moment))
         search.run.progress.end()
 
     def _list(self, search: CopySearch, places: OwnTable) -> None:
@@ -144,8 +144,12 @@ class CopiesInVersions:
             cure = "Let it keep what is deleted: canvasback protect enable soft-delete."
             search.findings.add(Finding("soft-delete-off", "warning", search.root, message, cure))
 
-    def _chosen(self, search: CopySearch) -> list[tuple[str, Version]]:
-        """The contents to bring back, with their places; their names are those below the data path."""
+    def _chosen(self, search: CopySearch) -> list[tuple[str, Version, bool]]:
+        """The contents to bring back, with their places, and whether they come back by themselves.
+
+        They do where nothing is in their way, and the bucket shows them again, or restores what was deleted; many at a
+        time. Their names are those below the data path.
+        """
         if self._candidates is None:
             return []
         rows = search.connection.execute(
@@ -156,12 +160,14 @@ class CopiesInVersions:
         found = []
         for place, code, id_, size, modified_ns, etag, checksum, hidden_by in rows:
             name = place.removeprefix(search.root) if place.startswith(search.root) else ""
-            markers = tuple(hidden_by.split()) if code == MISSING.code else ()
-            found.append((place, Version(name, id_, size, modified_ns, etag, checksum, hidden_by=markers)))
+            free = code == MISSING.code
+            markers = tuple(hidden_by.split()) if free else ()
+            version = Version(name, id_, size, modified_ns, etag, checksum, hidden_by=markers)
+            found.append((place, version, bool(name) and free and (bool(markers) or self._kept == "soft-deleted")))
         return found
 
     def _show(self, search: CopySearch, rows: list[tuple[str, Version]]) -> list[tuple[str, Version]]:
-        """Show what is only hidden; answer what has to be copied for lack of the right to do so."""
+        """Show or restore what is gone; answer what is to be tried one by one, as the right to do so is lacking."""
         store = search.run.stores.open(search.root)
         versions = self._of(store)
         assert versions is not None
@@ -170,13 +176,19 @@ class CopiesInVersions:
         def show(batch: list[tuple[str, Version]], _: Stop) -> list[BroughtBack]:
             return list(versions.bring_back([version for _, version in batch]))
 
-        with search.run.in_parallel(rows, show, store, batch=versions.batch) as done:
+        def tell(done: Iterable[BroughtBack]) -> None:
             for brought in done:
                 place, version = search.root + brought.version.name, brought.version
                 if isinstance(brought.error, AccessDeniedError):
                     denied.append((place, msgspec.structs.replace(version, hidden_by=())))
-                    continue
-                self._tell(search, place, version, brought.error)
+                else:
+                    self._tell(search, place, version, brought.error)
+
+        if len(rows) <= versions.batch:
+            tell(versions.bring_back([version for _, version in rows]))
+            return denied
+        with search.run.in_parallel(rows, show, store, batch=versions.batch) as done:
+            tell(done)
         return denied
 
     def _copy(self, search: CopySearch, rows: list[tuple[str, Version]], suffix: str) -> None:

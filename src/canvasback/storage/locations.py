@@ -36,7 +36,11 @@ _WEB = frozenset({"http", "https"})
 """The kinds of URLs that DuckDB knows, with the module here and the extra that serve them."""
 
 _CLASSES = {"s3": "S3Bucket", "gcs": "GcsBucket", "azure": "AzureBucket"}
-_CONTENTS = {"s3": ("s3_contents", "S3Contents")}
+_CONTENTS = {
+    "s3": ("s3_contents", "S3Contents"),
+    "gcs": ("gcs_contents", "GcsContents"),
+    "azure": ("azure_contents", "AzureContents"),
+}
 """What reads the contents that objects had, where we know how to."""
 
 _URL = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)

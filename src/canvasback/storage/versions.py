@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from os.path import commonprefix
 from typing import Protocol
 
 import msgspec
@@ -44,6 +45,18 @@ class BroughtBack(msgspec.Struct, frozen=True):
 
     version: Version
     error: CanvasbackError | None = None
+
+
+def has_content(found: Version | None, version: Version) -> bool:
+    """Whether what is found under a name is a content by its size and checksum; not all contents have a checksum."""
+    if found is None or not found.checksum:
+        return False
+    return (found.size, found.checksum) == (version.size, version.checksum)
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """What all of some names begin with; they are in rising order."""
+    return commonprefix([*names[:1], *names[-1:]])  # noqa: RUF071 - of texts, not of paths
 
 
 class Versions(Protocol):

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from canvasback.catalog.engines import open_engine
 from canvasback.catalog.reading.commit_positions import commit_positions
+from canvasback.clouds.google_backup_dr import VaultPlace
 from canvasback.errors import CanvasbackError, RefusedError, UsageError
 from canvasback.history.mapped_commits import commit_after, commit_at
 from canvasback.history.times import moment_of
+from canvasback.history.vaulted_commits import vaults_with
 from canvasback.model.clock import now
 from canvasback.model.commit_position import CommitMap, CommitPosition
 from canvasback.model.finding import Finding, Findings
@@ -46,6 +48,7 @@ def pitr_target(
     from_wal: str | None = None,
     stanza: str | None = None,
     barman_server: str | None = None,
+    backup_dr: str | None = None,
     bindir: str | None = None,
     stores: Stores | None = None,
     clock: Callable[[], datetime] = now,
@@ -63,6 +66,8 @@ def pitr_target(
         from_wal: A folder that has the archived segments.
         stanza: The stanza of pgBackRest that has them.
         barman_server: Barman's name of the server that has them.
+        backup_dr: Where Google's Backup and DR keeps backups of the catalog's database: ``PROJECT/LOCATION`` for all
+            databases of Cloud SQL and AlloyDB there, or ``PROJECT/LOCATION/NAME``.
         bindir: Where PostgreSQL's programs are, if not in the usual places.
         stores: How to reach object stores.
         clock: Tells the time.
@@ -85,6 +90,7 @@ def pitr_target(
     if moment is None:
         raise UsageError("no-moment", "no snapshot and no time is given", hint="Add --to-snapshot or --to-time.")
     archive = _archive(from_wal, stanza, barman_server)
+    place = VaultPlace.parse(backup_dr) if backup_dr is not None else None
     store = open_repository(run.stores, repository).store
     commits, damage = read_commits(store)
     findings = Findings()
@@ -100,6 +106,7 @@ def pitr_target(
         findings.extend(found)
     target = RecoveryTarget.of(commit, commit_after(commits, commit))
     base = known.base_for(commit) if known is not None else None
+    vaults = vaults_with(target, place, findings) if place is not None else ()
     return PitrTargetResult(
         lake=str(name),
         snapshot_id=commit.snapshot_id,
@@ -113,9 +120,10 @@ def pitr_target(
         kind=target.kind,
         instructions=_instructions(archive, target, base, repository),
         service_time=target.service_time,
-        services=services_to(target.service_time) if known is None else (),
+        services=services_to(target.service_time) if known is None and not vaults else (),
         then=f"canvasback rewind LAKE --to-snapshot {commit.snapshot_id} -r {repository}",
         archive=_reached(known, commit, findings.kept) if known is not None else None,
+        vaults=vaults,
         others=sum(one.identity != commit.identity for one in commits.of_snapshot(commit.snapshot_id)),
         findings=findings.kept,
         finding_counts=findings.counts,

@@ -15,7 +15,7 @@ from canvasback.cli.text.findings import findings_lines
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.recovery_target import Instruction
-from canvasback.model.results.pitr_target import PitrTargetResult, ReachedArchive
+from canvasback.model.results.pitr_target import HoldingVault, PitrTargetResult, ReachedArchive
 
 app = typer.Typer()
 
@@ -35,6 +35,13 @@ def target(
     ] = None,
     stanza: Stanza = None,
     barman_server: BarmanServer = None,
+    backup_dr: Annotated[
+        str | None,
+        typer.Option(
+            "--backup-dr",
+            help="Where Google's Backup and DR has backups of the database: PROJECT/LOCATION, or with its NAME behind.",
+        ),
+    ] = None,
     bindir: Bindir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +58,7 @@ def target(
             from_wal=from_wal,
             stanza=stanza,
             barman_server=barman_server,
+            backup_dr=backup_dr,
             bindir=bindir,
             stores=settings.stores(),
         )
@@ -72,9 +80,12 @@ def _text(result: PitrTargetResult) -> str:
     if result.archive is not None:
         lines += ["", *_archive_lines(result.archive)]
     lines += ["", "to stop there exactly, tell", *_told(result.instructions)]
+    for vault in result.vaults:
+        lines += ["", *_vault_lines(vault)]
     if result.services:
         later = spelled(result.service_time)
         lines += ["", f"a service restores to a time: {later} or a later one has the commit", *_told(result.services)]
+    if result.services or result.vaults:
         lines += ["  and then take back what came after it", f"    {result.then}"]
     return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
 
@@ -97,3 +108,15 @@ def _archive_lines(archive: ReachedArchive) -> list[str]:
     if archive.reached is not None:
         lines.append(f"  {'a' if archive.reached else 'no'} recovery reaches the snapshot")
     return lines
+
+
+def _vault_lines(vault: HoldingVault) -> list[str]:
+    last = f", the last of {spelled(vault.last_backup)}" if vault.last_backup is not None else ""
+    lines = [
+        f"{vault.kind}'s {vault.database}, in Google's Backup and DR",
+        f"  backups  {vault.backups:,}{last}",
+    ]
+    if vault.first is not None:
+        until = f", kept until {spelled(vault.first.expires)}" if vault.first.expires is not None else ""
+        lines.append(f"  with it  {vault.holding:,}, the first of {spelled(vault.first.captured)}{until}")
+    return [*lines, *_told(vault.instructions)]

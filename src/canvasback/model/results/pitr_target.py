@@ -8,6 +8,7 @@ import msgspec
 
 from canvasback.model.finding import Finding
 from canvasback.model.recovery_target import Instruction
+from canvasback.model.vaulted_database import VaultedBackup
 
 
 class ReachedArchive(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,32 @@ class ReachedArchive(msgspec.Struct, frozen=True, kw_only=True):
     reached: bool | None
 
 
+class HoldingVault(msgspec.Struct, frozen=True, kw_only=True):
+    """A database of which Google's Backup and DR keeps backups, as seen from a target.
+
+    Attributes:
+        kind: ``Cloud SQL`` or ``AlloyDB``.
+        database: Its full name.
+        data_source: What its backups are filed under.
+        backups: How many there are that can be restored.
+        last_backup: When the last of them was captured; null where there is none.
+        last_state: How the last backup ended, in Google's words; empty where nobody said.
+        holding: How many have the snapshot.
+        first: The first of these: the fewest later commits are to be taken back of it. Null where there is none.
+        instructions: What to run to restore the database with the snapshot into a new one.
+    """
+
+    kind: str
+    database: str
+    data_source: str
+    backups: int
+    last_backup: datetime | None
+    last_state: str
+    holding: int
+    first: VaultedBackup | None
+    instructions: tuple[Instruction, ...]
+
+
 class PitrTargetResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.pitr-target/1"):
     """What to tell PostgreSQL, and whoever restores it.
 
@@ -49,6 +76,7 @@ class PitrTargetResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="sch
         services: What to tell each of them.
         then: What to run after that, as they bring back later commits too.
         archive: The archive that was asked about; null where none was named.
+        vaults: The databases that were asked about, as Google's Backup and DR knows them.
         others: How many other commits made a snapshot of that number; the lake was taken back before this one.
         findings: What is in the way, the first ones word for word.
         finding_counts: How many of each code.
@@ -69,6 +97,7 @@ class PitrTargetResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="sch
     services: tuple[Instruction, ...]
     then: str
     archive: ReachedArchive | None
+    vaults: tuple[HoldingVault, ...]
     others: int
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import time
 import weakref
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from azure.core import MatchConditions, exceptions
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContainerClient
 
-from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError, StorageError
+from canvasback.errors import StorageError
+from canvasback.storage.bucket.azure_copies import copy_blob
+from canvasback.storage.bucket.azure_errors import code_of, translate
+from canvasback.storage.bucket.azure_listing import quoted, stat_of
+from canvasback.storage.bucket.azure_soft_deleted import AzureSoftDeleted
+from canvasback.storage.bucket.azure_versions import AzureVersions
 from canvasback.storage.bucket.service import (
     Bucket,
     StoreOptions,
@@ -21,21 +25,13 @@ from canvasback.storage.bucket.service import (
     bucket_missing,
     by_pieces,
     credentials_missing,
-    credentials_refused,
     parts_of,
-    unreachable,
 )
 from canvasback.storage.store import Copied, Source, Stat
 
 PART = 16 * 1024 * 1024
 _HOST = re.compile(r"(?P<account>[a-z0-9]+)\.(?:blob|dfs)\.(?P<domain>[a-z0-9.]+)")
 _DOMAIN = "core.windows.net"
-_CREDENTIALS = {
-    "AuthenticationFailed",
-    "InvalidAuthenticationInfo",
-    "NoAuthenticationInformation",
-    "KeyBasedAuthenticationNotPermitted",
-}
 
 
 class AzureBucket:
@@ -50,8 +46,6 @@ class AzureBucket:
     arrival = "md5"
     single = 16 * 1024 * 1024
     locks = None
-    versions = None
-    soft_deleted = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"
@@ -61,23 +55,25 @@ class AzureBucket:
         self.service = f"azure {service.url}"
         weakref.finalize(self, service.close)
         self._container: ContainerClient = service.get_container_client(container)
+        self.versions = AzureVersions(self._container, self.url, self._seconds, self._copy)
+        self.soft_deleted = AzureSoftDeleted(service, self._container, self.url, self._seconds)
 
     def head(self, key: str) -> Stat | None:
         """See `Bucket.head`."""
         try:
-            return _stat(self._container.get_blob_client(key).get_blob_properties(timeout=self._seconds))
+            return stat_of(self._blob(key).get_blob_properties(timeout=self._seconds))
         except exceptions.ResourceNotFoundError as error:
-            if _code(error) == "ContainerNotFound":
+            if code_of(error) == "ContainerNotFound":
                 raise bucket_missing(self.url) from None
             return None
         except exceptions.AzureError as error:
-            self._translate(error, key)
+            translate(error, self.url, key)
 
     def read(self, key: str, start: int, size: int, etag: str = "") -> tuple[bytes, Stat]:
         """See `Bucket.read`."""
         condition: Any = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         try:
-            found = self._container.get_blob_client(key).download_blob(
+            found = self._blob(key).download_blob(
                 offset=start, length=size, max_concurrency=1, timeout=self._seconds, **condition
             )
             content = found.readall()
@@ -88,8 +84,8 @@ class AzureBucket:
                 stat = self.head(key)
                 if stat is not None:
                     return b"", stat
-            self._translate(error, key)
-        stat = _stat(found.properties, _whole_size(found.properties))
+            translate(error, self.url, key)
+        stat = stat_of(found.properties, _whole_size(found.properties))
         if len(content) != min(size, stat.size - start):
             raise TransientError(f"{len(content)} bytes came instead of {min(size, stat.size - start)}")
         return content, stat
@@ -105,8 +101,8 @@ class AzureBucket:
                 bytes(content), overwrite=False, validate_content=True, timeout=self._seconds
             )
         except exceptions.AzureError as error:
-            self._translate(error, key)
-        return _quoted(answer["etag"])
+            translate(error, self.url, key)
+        return quoted(answer["etag"])
 
     def upload(self, key: str, source: Source, size: int) -> str:
         """See `Bucket.upload`."""
@@ -121,42 +117,35 @@ class AzureBucket:
                 )
             answer = blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing, timeout=self._seconds)
         except exceptions.AzureError as error:
-            self._translate(error, key)
-        return _quoted(answer["etag"])
+            translate(error, self.url, key)
+        return quoted(answer["etag"])
 
     def copy(self, key: str, origin: Bucket, origin_key: str, stat: Stat) -> Copied | None:
         """See `Bucket.copy`."""
         assert isinstance(origin, AzureBucket)
+        return self._copy(key, origin._source(origin_key), stat)  # noqa: SLF001 - another of us
+
+    def _copy(self, key: str, source: str, stat: Stat) -> Copied | None:
+        """Create a blob as a copy of what is at a URL; None where that changed."""
         blob = self._container.get_blob_client(key)
-        source = origin._container.get_blob_client(origin_key)  # noqa: SLF001 - another of us
+        conditions: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
+        if stat.etag:
+            conditions |= {"source_etag": stat.etag, "source_match_condition": MatchConditions.IfNotModified}
         try:
-            blob.start_copy_from_url(
-                source.url,
-                source_etag=stat.etag,
-                source_match_condition=MatchConditions.IfNotModified,
-                match_condition=MatchConditions.IfMissing,
-                timeout=self._seconds,
-            )
-            found = blob.get_blob_properties(timeout=self._seconds)
-            while found.copy.status == "pending":
-                time.sleep(0.5)
-                found = blob.get_blob_properties(timeout=self._seconds)
+            copied = stat_of(copy_blob(blob, source, self.url + key, self._seconds, **conditions))
         except exceptions.AzureError as error:
-            if _code(error) in {"SourceConditionNotMet", "CannotVerifyCopySource"}:
+            if code_of(error) in {"SourceConditionNotMet", "CannotVerifyCopySource"}:
                 return None
-            self._translate(error, key)
-        if found.copy.status != "success":
-            raise unreachable(self.url + key, f"the copy ended as {found.copy.status}")
-        copied = _stat(found)
+            translate(error, self.url, key)
         return Copied(copied.size, "", copied.etag, copied.checksum if copied.checksum == stat.checksum else "")
 
     def list(self, prefix: str) -> Iterator[Stat]:
         """See `Bucket.list`."""
         try:
             for found in self._container.list_blobs(name_starts_with=prefix, timeout=self._seconds):
-                yield _stat(found)
+                yield stat_of(found)
         except exceptions.AzureError as error:
-            self._translate(error, prefix)
+            translate(error, self.url, prefix)
 
     def delete(self, key: str) -> None:
         """See `Bucket.delete`."""
@@ -165,27 +154,19 @@ class AzureBucket:
         except exceptions.ResourceNotFoundError:
             return
         except exceptions.AzureError as error:
-            self._translate(error, key)
+            translate(error, self.url, key)
 
     @property
     def _seconds(self) -> int:
         return max(1, int(self._timeout))
 
-    def _translate(self, error: exceptions.AzureError, key: str) -> NoReturn:
-        where = self.url + key
-        code = _code(error)
-        status = getattr(error, "status_code", 0)
-        if code == "ContainerNotFound":
-            raise bucket_missing(self.url) from None
-        if code in _CREDENTIALS or isinstance(error, exceptions.ClientAuthenticationError):
-            raise credentials_refused(self.url, code or str(error).splitlines()[0]) from None
-        if status == 404:  # noqa: PLR2004
-            raise ObjectMissingError(where) from None
-        if status in {409, 412}:
-            raise ObjectExistsError(where) from None
-        if status == 403:  # noqa: PLR2004
-            raise AccessDeniedError(where) from None
-        raise unreachable(where, error) from error
+    def _source(self, key: str) -> str:
+        """The URL of what a copy is made from."""
+        return self._blob(key).url
+
+    def _blob(self, key: str) -> BlobClient:
+        """What is read under a key."""
+        return self._container.get_blob_client(key)
 
 
 def _service(account: str | None, domain: str, options: StoreOptions, url: str) -> BlobServiceClient:
@@ -231,27 +212,6 @@ def account_and_container(name: str) -> tuple[str | None, str, str]:
     return (found["account"], container, found["domain"]) if found else (None, container, _DOMAIN)
 
 
-def _code(error: exceptions.AzureError) -> str:
-    return str(getattr(error, "error_code", "") or "")
-
-
-def _quoted(etag: Any) -> str:
-    """The etag as HTTP has it: listings leave the quotes out."""
-    return f'"{str(etag).strip(chr(34))}"'
-
-
 def _whole_size(properties: Any) -> int:
     """The blob's size: the library gives that of the range that was asked for."""
     return int((properties.content_range or f"/{properties.size}").rpartition("/")[2])
-
-
-def _stat(found: Any, size: int | None = None) -> Stat:
-    modified = int(found.last_modified.timestamp()) * 1_000_000_000
-    md5 = found.content_settings.content_md5
-    return Stat(
-        str(found.name),
-        int(found.size) if size is None else size,
-        modified,
-        _quoted(found.etag),
-        f"md5:{bytes(md5).hex()}" if md5 else "",
-    )

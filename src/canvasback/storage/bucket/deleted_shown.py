@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
+from itertools import groupby
 from operator import attrgetter
 
 from canvasback.storage.bucket.service import Bucket
@@ -26,9 +27,8 @@ class DeletedShown(ObjectStore):
         super().__init__(bucket, prefix)
         assert self.versions is not None  # whoever has contents has these
         self._contents = contents
-        self._deleted = {
-            version.name: version for version in self.versions.list("") if version.hidden_by and wanted(version)
-        }
+        newest = (next(of_name) for _, of_name in groupby(self.versions.list(""), attrgetter("name")))
+        self._deleted = {version.name: version for version in newest if not version.current and wanted(version)}
 
     def deleted(self, names: Sequence[str]) -> list[Version]:
         """Those of some objects that are shown and were deleted."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import weakref
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
-import requests.exceptions
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
+from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from canvasback.errors import AccessDeniedError, ObjectExistsError, ObjectMissingError
+from canvasback.errors import ObjectMissingError
+from canvasback.storage.bucket.gcs_errors import no_bucket, translate
+from canvasback.storage.bucket.gcs_listing import stat_of
+from canvasback.storage.bucket.gcs_soft_deleted import GcsSoftDeleted
+from canvasback.storage.bucket.gcs_versions import GcsVersions
 from canvasback.storage.bucket.service import (
     Bucket,
     StoreOptions,
@@ -22,13 +24,10 @@ from canvasback.storage.bucket.service import (
     bucket_missing,
     by_pieces,
     credentials_missing,
-    credentials_refused,
-    unreachable,
 )
 from canvasback.storage.store import Copied, Source, Stat
 
 PART = 16 * 1024 * 1024
-_NO_BUCKET = "specified bucket does not exist"
 
 
 class GcsBucket:
@@ -43,8 +42,6 @@ class GcsBucket:
     arrival = "crc32c"
     single = 16 * 1024 * 1024
     locks = None
-    versions = None
-    soft_deleted = None
 
     def __init__(self, scheme: str, name: str, options: StoreOptions) -> None:
         self.url = f"{scheme}://{name}/"
@@ -64,19 +61,21 @@ class GcsBucket:
             raise credentials_missing(self.url, f"no application default credentials: {reason}") from None
         weakref.finalize(self, self._client.close)
         self._bucket = self._client.bucket(name)
+        self.versions = GcsVersions(self._bucket, self.url, self._limits, self.head, self._copy)
+        self.soft_deleted = GcsSoftDeleted(self._bucket, self.url, self._limits, self.versions.head)
 
     def head(self, key: str) -> Stat | None:
         """See `Bucket.head`."""
-        blob = self._bucket.blob(key)
+        blob = self._blob(key)
         try:
             blob.reload(**self._limits)
         except exceptions.NotFound as error:
-            if _NO_BUCKET in str(error):
+            if no_bucket(error):
                 raise bucket_missing(self.url) from None
             return None
         except Exception as error:  # noqa: BLE001 - the library lets errors of four others through
-            self._translate(error, key, reading=True)
-        return _stat(blob)
+            translate(error, self.url, key, reading=True)
+        return stat_of(blob)
 
     def read(self, key: str, start: int, size: int, etag: str = "") -> tuple[bytes, Stat]:
         """See `Bucket.read`."""
@@ -88,7 +87,7 @@ class GcsBucket:
         wanted = min(size, stat.size - start)
         if wanted <= 0:
             return b"", stat
-        blob = self._bucket.blob(key, generation=int(stat.etag))
+        blob = self._blob(key, int(stat.etag))
         try:
             content = blob.download_as_bytes(
                 start=start,
@@ -98,7 +97,7 @@ class GcsBucket:
                 **self._limits,
             )
         except Exception as error:  # noqa: BLE001
-            self._translate(error, key, reading=True)
+            translate(error, self.url, key, reading=True)
         if len(content) != wanted:
             raise TransientError(f"{len(content)} bytes came instead of {wanted}")
         return content, stat
@@ -119,7 +118,7 @@ class GcsBucket:
                 **self._limits,
             )
         except Exception as error:  # noqa: BLE001
-            self._translate(error, key)
+            translate(error, self.url, key)
         return str(blob.generation or "")
 
     def upload(self, key: str, source: Source, size: int) -> str:  # noqa: ARG002 - what counts is what comes
@@ -136,13 +135,16 @@ class GcsBucket:
         except _SourceError as error:
             raise error.reason from None
         except Exception as error:  # noqa: BLE001
-            self._translate(error, key)
+            translate(error, self.url, key)
         return str(blob.generation or "")
 
     def copy(self, key: str, origin: Bucket, origin_key: str, stat: Stat) -> Copied | None:
         """See `Bucket.copy`."""
         assert isinstance(origin, GcsBucket)
-        source = origin._bucket.blob(origin_key)  # noqa: SLF001 - another of us
+        return self._copy(key, origin._blob(origin_key), stat)  # noqa: SLF001 - another of us
+
+    def _copy(self, key: str, source: Any, stat: Stat) -> Copied | None:
+        """Create an object as a copy of a blob; None where that changed, or the key is taken."""
         blob = self._bucket.blob(key)
         token = None
         try:
@@ -159,17 +161,17 @@ class GcsBucket:
         except exceptions.PreconditionFailed:
             return None
         except Exception as error:  # noqa: BLE001
-            self._translate(error, key, reading=True)
-        copied = _stat(blob)
+            translate(error, self.url, key, reading=True)
+        copied = stat_of(blob)
         return Copied(copied.size, "", copied.etag, copied.checksum if copied.checksum == stat.checksum else "")
 
     def list(self, prefix: str) -> Iterator[Stat]:
         """See `Bucket.list`."""
         try:
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, **self._limits):
-                yield _stat(blob)
+                yield stat_of(blob)
         except Exception as error:  # noqa: BLE001
-            self._translate(error, prefix)
+            translate(error, self.url, prefix)
 
     def delete(self, key: str) -> None:
         """See `Bucket.delete`."""
@@ -178,34 +180,11 @@ class GcsBucket:
         except exceptions.NotFound:
             return
         except Exception as error:  # noqa: BLE001
-            self._translate(error, key)
+            translate(error, self.url, key)
 
-    def _translate(self, error: Exception, key: str, *, reading: bool = False) -> NoReturn:
-        where = self.url + key
-        if isinstance(error, exceptions.NotFound):
-            if _NO_BUCKET in str(error) or not reading:
-                raise bucket_missing(self.url) from None
-            raise ObjectMissingError(where) from None
-        if isinstance(error, exceptions.PreconditionFailed):
-            raise ObjectExistsError(where) from None
-        if isinstance(error, (exceptions.Unauthorized, RefreshError)):
-            raise credentials_refused(self.url, str(error).splitlines()[0]) from None
-        if isinstance(error, exceptions.Forbidden):
-            raise AccessDeniedError(where) from None
-        if isinstance(error, requests.exceptions.ChunkedEncodingError):
-            raise TransientError(str(error)) from error
-        if isinstance(
-            error,
-            (
-                exceptions.GoogleAPIError,
-                GoogleAuthError,
-                TransportError,
-                requests.exceptions.RequestException,
-                OSError,
-            ),
-        ):
-            raise unreachable(where, error) from error
-        raise error
+    def _blob(self, key: str, generation: int | None = None) -> Any:
+        """What is read under a key: one generation of it, or the one that is there."""
+        return self._bucket.blob(key, generation=generation)
 
 
 class _SourceError(Exception):
@@ -235,9 +214,3 @@ class _File:
 
     def tell(self) -> int:
         return self._place
-
-
-def _stat(blob: Any) -> Stat:
-    modified = int(blob.updated.timestamp() * 1_000_000) * 1_000 if blob.updated else 0
-    checksum = f"crc32c:{base64.b64decode(blob.crc32c).hex()}" if blob.crc32c else ""
-    return Stat(str(blob.name), int(blob.size or 0), modified, str(blob.generation), checksum)
