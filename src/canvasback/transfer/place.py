@@ -27,6 +27,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows, one_row
+from canvasback.storage.borrowed import is_at_hand
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
@@ -36,6 +37,7 @@ from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import Stat, Store
 from canvasback.transfer.destinations import list_places
+from canvasback.transfer.otherwise import otherwise
 from canvasback.transfer.placement import PLANNED, STATES, FilePlan, Placed, Placement, planned_files, unreachable
 
 _BATCH = 4096
@@ -190,9 +192,7 @@ class Placer:
     def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
         aside = suffix if place.damaged else ""
         try:
-            target, name = self._locate(place)
-            if not self._put_within(place, target, name, aside):
-                self._put_stream(place, target, name, aside, stop)
+            self._put_anyhow(place, aside, stop)
         except ObjectExistsError:
             return Finding(
                 "file-appeared", "error", place.target, "something appeared there meanwhile, and stays", _CURE
@@ -214,6 +214,18 @@ class Placer:
                 ) from reason
             raise reason from None
         return None
+
+    def _put_anyhow(self, place: Placement, aside: str, stop: Stop) -> None:
+        target, name = self._locate(place)
+        try:
+            if not self._put_within(place, target, name, aside):
+                self._put_stream(place, target, name, aside, stop)
+        except (CorruptError, UnreadError) as error:
+            reason = error.reason if isinstance(error, UnreadError) else error
+            other = otherwise(self._store, place, reason, stop)
+            if other is None:
+                raise
+            self._put_stream(other, target, name, aside, stop)
 
     def _put_within(self, place: Placement, target: Store, name: str, aside: str) -> bool:
         """Let the service of both copy the file, where the repository's object is still the one that was written."""
@@ -237,7 +249,7 @@ class Placer:
             except (UnreadError, CorruptError) as error:
                 # What is read through a network can be right the next time.
                 again = isinstance(error, CorruptError) or isinstance(error.reason, WrongBytesError)
-                if not again or attempt == _ATTEMPTS or self._store.folder is not None:
+                if not again or attempt == _ATTEMPTS or is_at_hand(self._store, place.name):
                     raise
             else:
                 return

@@ -22,6 +22,7 @@ from canvasback.repository import layout
 from canvasback.repository.points import find_point, stored_points
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.storage.owner import owner_of
 from canvasback.storage.store import Store
 
 BY_NAME = "by name"
@@ -135,6 +136,9 @@ class Planning(msgspec.Struct, kw_only=True):
         findings = Findings()
         findings.extend(_kept_unread(id_, damage) for id_, damage in self.damaged.items() if id_ not in going)
         objects, bytes_ = (None, None) if findings.kept else self._freed(reach, [*going], kept)
+        owner = owner_of(self.store)
+        if going and owner is not None and owner.holding is not None:
+            findings.add(Finding("files-stay", "info", owner.holding.url, owner.holding.stays))
         on = {one.point: one.timeline for one in candidates}
         return ForgetResult(
             repository=self.store.url,
