@@ -11,7 +11,9 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
+from canvasback.repository.copy_names import Copies, copies_of, copy_name
 from canvasback.repository.filelist import HELD, files_relation, refuse_unsafe_names
+from canvasback.storage.borrowed import borrowing_of
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
 
@@ -97,3 +99,24 @@ class PointFiles:
         refuse_unsafe_names(self._image.connection, held)
         rows = self._image.connection.execute(f"SELECT file_id, name FROM ({held}) ORDER BY 1").fetchall()
         return [FileSource(kind, file_id, self._store, name, self._store.url + name) for file_id, name in rows]
+
+
+def copies_of_point(image: Image, store: Store, manifest: Manifest) -> Copies:
+    """Where the files of a data path are held that a point names.
+
+    Args:
+        image: Its image, over whose connection its lists of files are read.
+        store: The repository.
+        manifest: The point.
+    """
+    if borrowing_of(store) is None:
+        return copies_of(store)
+    files = files_relation(image.connection, store, manifest).select
+    held = f"SELECT path AS file, object AS name, '' AS checksum FROM ({files}) WHERE NOT elsewhere AND {HELD}"
+    refuse_unsafe_names(image.connection, held)
+    names = dict(image.connection.execute(f"SELECT file, name FROM ({held}) WHERE name IS NOT NULL").fetchall())
+
+    def find(path: str, size: int) -> tuple[Store, str]:
+        return store, names.get(path) or copy_name(store, path, size, elsewhere=False)
+
+    return find

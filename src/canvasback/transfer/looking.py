@@ -15,8 +15,11 @@ T = TypeVar("T")
 _PAGE = 1000
 """What one request of a listing answers, in all services."""
 
-_WORTH = 12
-"""Asking for so many objects costs what a page does, in money and about so in time."""
+_FEW = 4
+"""So many objects are asked for one by one: a listing takes two requests, see `Looker`."""
+
+_PRICE = 12
+"""Asking for so many objects costs what a page of a listing does."""
 
 
 class Looker:
@@ -46,7 +49,7 @@ class Looker:
 
     def among(self, names: Collection[str]) -> dict[str, Version | None]:
         """What a listing tells of objects of one folder; those that it does not tell of are to be asked for."""
-        if len(names) < _WORTH or self._store.folder is not None:
+        if len(names) < _FEW or self._store.folder is not None:
             return {}
         try:
             told = self._listed(names)
@@ -61,7 +64,7 @@ class Looker:
     def _listed(self, names: Collection[str]) -> dict[str, Version | None]:
         """Those names of which as many pages of a listing tell as are worth it."""
         last, seen, listed = max(names), "", 0
-        most = _PAGE * (len(names) // _WORTH)
+        most = _PAGE * max(1, len(names) // _PRICE)
         found: dict[str, Version | None] = dict.fromkeys(names)
         for entry in islice(self._entries(_common(names)), most):
             seen, listed = entry.name, listed + 1
