@@ -180,7 +180,9 @@ class BorrowingStore:
                 self._lister = self._stores.open(self.holding.url)
             versions = self._lister.versions
         if versions is None:
-            raise UsageError("no-versions", f"{self.holding.url} keeps no versions of its objects")
+            raise UsageError(
+                "no-versions", f"{self.holding.url} keeps no versions of its objects", hint="Only buckets can."
+            )
         return versions.list(path)
 
     def pinned_name(self, version: Version) -> str:

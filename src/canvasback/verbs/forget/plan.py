@@ -27,6 +27,8 @@ from canvasback.storage.store import Store
 
 BY_NAME = "by name"
 
+_STAY_CURE = "See that what stays there is kept as long as points need it, and no longer than you want to pay for."
+
 
 class Planning(msgspec.Struct, kw_only=True):
     """A plan in the making.
@@ -138,7 +140,7 @@ class Planning(msgspec.Struct, kw_only=True):
         objects, bytes_ = (None, None) if findings.kept else self._freed(reach, [*going], kept)
         owner = owner_of(self.store)
         if going and owner is not None and owner.holding is not None:
-            findings.add(Finding("files-stay", "info", owner.holding.url, owner.holding.stays))
+            findings.add(Finding("files-stay", "info", owner.holding.url, owner.holding.stays, _STAY_CURE))
         on = {one.point: one.timeline for one in candidates}
         return ForgetResult(
             repository=self.store.url,

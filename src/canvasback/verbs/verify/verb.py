@@ -43,6 +43,7 @@ _LENT_CURE = (
     "The repository has no copy of it: see what removes it there, which mostly is a lifecycle rule. backup --full has "
     "the next point name what is there now; another point may be whole."
 )
+_UNPROVED_CURE = "Nothing is to be done: it is restored as its service has it."
 _AGAIN_CURE = "Run backup --full: the next point pins the version that is there."
 _VANISHED_CURE = "Bring it back from a mirror with repair; in a bucket with versions it may only be hidden."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
@@ -206,7 +207,7 @@ def _check_content(expected: ExpectedObjects, held: OwnTable, store: Store, run:
             message = (
                 "its service encrypts it, so that the checksum which was noted of it proves nothing; it is unchanged"
             )
-            return Finding("checksum-unproved", "info", object_.name, message)
+            return Finding("checksum-unproved", "info", object_.name, message, _UNPROVED_CURE)
         code = "chunk-corrupt" if object_.name.startswith(layout.CATALOG) else "object-corrupt"
         message = f"does not hold the bytes that were saved; {object_.needed}"
         return Finding(code, "error", object_.name, message, _cure(object_))
