@@ -169,8 +169,8 @@ class BorrowingStore:
                 if stat.name.startswith(prefix):
                     yield stat
 
-    def kept_versions(self, path: str = "") -> Iterator[Version]:
-        """The versions that the service keeps of the objects below the data path whose paths begin so.
+    def kept_versions(self, paths: Sequence[str] | None = None) -> Iterator[Version]:
+        """The versions that the service keeps of the objects below the data path: of all, or of those with some paths.
 
         Raises:
             UsageError: It keeps none any more (``no-versions``).
@@ -183,7 +183,7 @@ class BorrowingStore:
             raise UsageError(
                 "no-versions", f"{self.holding.url} keeps no versions of its objects", hint="Only buckets can."
             )
-        return versions.list(path)
+        return versions.list("") if paths is None else versions.find(paths)
 
     def pinned_name(self, version: Version) -> str:
         """Under which name a version is read."""
@@ -205,10 +205,8 @@ class BorrowingStore:
         if self.holding.kind is not StorageKind.VERSIONS or not name.startswith(self.prefix):
             return None
         path = name.removeprefix(self.prefix).partition("/")[2]
-        for version in self.kept_versions(path):
-            if version.name == path and (version.size, version.checksum) == (size, checksum):
-                return self.pinned_name(version)
-        return None
+        found = (self.pinned_name(v) for v in self.kept_versions([path]) if (v.size, v.checksum) == (size, checksum))
+        return next(found, None)
 
     def vouches(self, name: str, size: int, checksum: str, etag: str) -> bool:
         """Whether the service still holds what a point names, of which the checksum that was noted proves nothing.

@@ -74,13 +74,14 @@ class Arrivals:
         Args:
             run: Says how many files at a time, and is told how the work goes on.
         """
-        keeper = keeper_for(run, self._files, self._repository, at_risk_ns=self._at_risk_ns)
+        count = self._lists.count
+        keeper = keeper_for(run, self._files, self._repository, count=count, at_risk_ns=self._at_risk_ns)
         files, bytes_ = self._lists.lacking
         run.progress.begin("copying files", files=files, bytes_=bytes_)
         with keeper.copy(self._lists.tasks()) as answers:
             self._take(answers, keeper)
         # The point before names what is held of suspects.
-        gone = self._take_suspects(keeper_for(run, self._files, self._repository))
+        gone = self._take_suspects(keeper_for(run, self._files, self._repository, count=count))
         self._suspected += keeper.findings()
         run.progress.end()
         # S3 says of what is not there that it may not be read, to those who may not list.

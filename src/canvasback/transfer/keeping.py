@@ -37,13 +37,14 @@ class Keeper(Protocol):
         """What there is to say of the place where files are held, besides what becomes of single files."""
 
 
-def keeper_for(run: Run, files: LakeFiles, repository: Repository, *, at_risk_ns: int = 0) -> Keeper:
+def keeper_for(run: Run, files: LakeFiles, repository: Repository, *, count: int, at_risk_ns: int = 0) -> Keeper:
     """Who has the files of a lake for a repository.
 
     Args:
         run: Says how many at a time and how fast, and is told about every file.
         files: The lake's files.
         repository: The repository.
+        count: How many files the lake has.
         at_risk_ns: Which objects that are there are not relied on, see `canvasback.repository.at_risk.is_at_risk`.
     """
     copier = Copier(run, files, repository.store, at_risk_ns=at_risk_ns)
@@ -51,5 +52,5 @@ def keeper_for(run: Run, files: LakeFiles, repository: Repository, *, at_risk_ns
     if store is None:
         return copier
     if store.holding.kind is StorageKind.VERSIONS:
-        return Pinner(run, files, store, copier)
-    return Finder(run, files, store, run.stores.open(store.holding.url), copier)
+        return Pinner(run, files, store, copier, count=count)
+    return Finder(run, files, store, run.stores.open(store.holding.url), copier, count=count)

@@ -17,7 +17,7 @@ from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.versions import Version
 from canvasback.transfer.copy import Arrived, Copier, of_another_size, unread
 from canvasback.transfer.lake_files import LakeFiles, Task
-from canvasback.transfer.looking import Looker, in_folders
+from canvasback.transfer.looking import Looker, together
 
 
 class _Looked(msgspec.Struct, frozen=True):
@@ -38,14 +38,16 @@ class Pinner:
         files: The lake's files.
         store: The repository.
         copier: Copies the others.
+        count: How many files the lake has.
     """
 
-    def __init__(self, run: Run, files: LakeFiles, store: BorrowingStore, copier: Copier) -> None:
+    def __init__(self, run: Run, files: LakeFiles, store: BorrowingStore, copier: Copier, *, count: int) -> None:
         self._run = run
         self._files = files
         self._store = store
         self._copier = copier
-        self._looker = Looker(files.inside, by_version=True)
+        self._count = count
+        self._looker = Looker(files.inside)
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
         """See `Keeper.copy`: a file whose checksum the service does not tell is read once."""
@@ -75,8 +77,8 @@ class Pinner:
             return []
         return [
             Finding(
-                "versions-off",
-                "error",
+                "versioning-off",
+                "warning",
                 self._files.root,
                 "the bucket keeps no versions any more: what is overwritten there or deleted from now on is lost; "
                 "files that were written since then are not protected, those that were pinned before are",
@@ -85,11 +87,11 @@ class Pinner:
         ]
 
     def _looked(self, tasks: Iterable[Task]) -> Iterator[_Looked]:
-        for some in in_folders(tasks, self._name):
-            told = {} if some[0].elsewhere else self._looker.among([self._name(task) for task in some])
+        for some in together(tasks, self._name, files=self._count):
+            told = self._looker.among([self._name(task) for task in some if not task.elsewhere])
             for task in some:
-                name = self._name(task)
-                yield _Looked(task, name in told and not task.elsewhere, told.get(name))
+                found = {} if task.elsewhere else told
+                yield _Looked(task, self._name(task) in found, found.get(self._name(task)))
 
     def _keep(self, looked: _Looked, stop: Stop) -> Arrived:
         if looked.task.elsewhere:

@@ -18,7 +18,7 @@ from canvasback.storage.store import Store
 from canvasback.storage.versions import Version
 from canvasback.transfer.copy import Arrived, Copier, of_another_size, unread
 from canvasback.transfer.lake_files import LakeFiles, Task
-from canvasback.transfer.looking import Looker, in_folders
+from canvasback.transfer.looking import Looker, together
 
 
 class _Looked(msgspec.Struct, frozen=True):
@@ -42,16 +42,20 @@ class Finder:
         store: The repository.
         replica: The replica.
         copier: Copies the others.
+        count: How many files the lake has.
     """
 
-    def __init__(self, run: Run, files: LakeFiles, store: BorrowingStore, replica: Store, copier: Copier) -> None:
+    def __init__(
+        self, run: Run, files: LakeFiles, store: BorrowingStore, replica: Store, copier: Copier, *, count: int
+    ) -> None:
         self._run = run
         self._files = files
         self._prefix = store.prefix
         self._replica = replica
         self._copier = copier
-        self._source_looker = Looker(files.inside, by_version=False)
-        self._looker = Looker(replica, by_version=False)
+        self._count = count
+        self._source_looker = Looker(files.inside)
+        self._looker = Looker(replica)
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
         """See `Keeper.copy`: a file that has not arrived is answered with the problem ``not-replicated``.
@@ -79,10 +83,9 @@ class Finder:
         return []
 
     def _looked(self, tasks: Iterable[Task]) -> Iterator[_Looked]:
-        for some in in_folders(tasks, self._name):
-            names = [] if some[0].elsewhere else [self._name(task) for task in some]
-            source = self._source_looker.among(names)
-            held = self._looker.among(names)
+        for some in together(tasks, self._name, files=self._count):
+            names = [self._name(task) for task in some if not task.elsewhere]
+            source, held = self._source_looker.among(names), self._looker.among(names)
             for task in some:
                 name = self._name(task)
                 yield _Looked(task, name in source, source.get(name), name in held, held.get(name))

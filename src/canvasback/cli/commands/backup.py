@@ -115,9 +115,9 @@ def backup_text(result: BackupResult) -> str:
 
 def _kept(result: BackupResult) -> str:
     """What became of the new files."""
-    if result.storage is StorageKind.COPY:
+    if result.storage == StorageKind.COPY:
         return f"  copied     {result.new_files:,} ({size(result.new_bytes)})"
-    did = "pinned " if result.storage is StorageKind.VERSIONS else "arrived"
+    did = "pinned " if result.storage == StorageKind.VERSIONS else "arrived"
     copied = f", and {size(result.new_bytes)} copied from elsewhere" if result.new_bytes else ""
     return f"  {did}    {result.new_files:,} in {result.storage_url}{copied}"
 

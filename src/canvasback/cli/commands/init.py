@@ -100,9 +100,9 @@ def _text(result: InitResult) -> str:
         said.append(f"it is sealed for {', '.join(result.sealed_for)}; without a key of theirs it is lost")
     if len(result.sealed_for) == 1:
         said.append("add somebody else, so that a lost key is no lost repository: canvasback key add")
-    if result.storage is StorageKind.VERSIONS:
+    if result.storage == StorageKind.VERSIONS:
         said.append(f"it copies no files: points name the versions that the bucket of {result.storage_url} keeps")
-    elif result.storage is StorageKind.REPLICA:
+    elif result.storage == StorageKind.REPLICA:
         said.append(f"it copies no files: points name what has arrived at the replica {result.storage_url}")
     if result.lock_days is not None and result.storage_url is not None:
         said.append("the locks hold for its own objects: what is in those places has such as its bucket gives it")

@@ -68,10 +68,10 @@ def _text(result: ShowResult) -> str:
 def _came(result: ShowResult) -> str:
     """How the point came by its new files."""
     was = either(result.point.new_files, "was", "were")
-    if result.storage is StorageKind.COPY:
+    if result.storage == StorageKind.COPY:
         return f"{was} copied"
     place = result.storage_url
-    return f"{was} pinned at {place}" if result.storage is StorageKind.VERSIONS else f"had arrived at {place}"
+    return f"{was} pinned at {place}" if result.storage == StorageKind.VERSIONS else f"had arrived at {place}"
 
 
 def _time(time: datetime | None) -> str:

@@ -7,7 +7,6 @@ from datetime import datetime
 import msgspec
 
 from canvasback.model.finding import Finding
-from canvasback.model.holding import StorageKind
 from canvasback.model.results.mirror import MirrorResult
 
 
@@ -63,5 +62,5 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     tags: tuple[str, ...] = ()
     note: str = ""
     also: MirrorResult | None = None
-    storage: StorageKind = StorageKind.COPY
+    storage: str = "copy"
     storage_url: str | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from canvasback.model.finding import Finding
-from canvasback.model.holding import StorageKind
 
 
 class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.init/1"):
@@ -35,7 +34,7 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     sealed_for: tuple[str, ...] = ()
     seals_data: bool = False
     readable_data: bool = False
-    storage: StorageKind = StorageKind.COPY
+    storage: str = "copy"
     storage_url: str | None = None
     findings: tuple[Finding, ...] = ()
     finding_counts: dict[str, int] = {}

@@ -7,7 +7,6 @@ from datetime import datetime
 import msgspec
 
 from canvasback.model.finding import Finding
-from canvasback.model.holding import StorageKind
 
 
 class PointSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +66,7 @@ class ListResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     repository: str
     points: tuple[PointSummary, ...]
     findings: tuple[Finding, ...]
-    storage: StorageKind = StorageKind.COPY
+    storage: str = "copy"
     storage_url: str | None = None
 
 
@@ -117,5 +116,5 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     tables: tuple[TableSummary, ...]
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
-    storage: StorageKind = StorageKind.COPY
+    storage: str = "copy"
     storage_url: str | None = None

@@ -170,16 +170,13 @@ class S3Bucket:
 
     def list(self, prefix: str) -> Iterator[Stat]:
         """See `Bucket.list`."""
-        # obstore lists below folders only: from about the last part of the prefix on, and no further than that.
-        folder, _, last = prefix.rpartition("/")
-        before = f"{prefix[:-1]}{chr(ord(last[-1]) - 1)}" if last.isascii() and last[-1:] > "!" else None
+        # obstore lists below folders only: the last part of the prefix is compared here.
+        folder = prefix.rpartition("/")[0]
         try:
-            for batch in obstore.list(self._store, folder or None, offset=before):
+            for batch in obstore.list(self._store, folder or None):
                 for found in batch:
                     if found["path"].startswith(prefix):
                         yield _stat(found)
-                    elif found["path"] > prefix:
-                        return
         except (BaseError, OSError) as error:
             translate(error, self.url, prefix)
 
