@@ -67,7 +67,8 @@ def init(
     Raises:
         UsageError: There is no such lock (``lock-not-understood``), or a key is none (``key-not-understood``); there is
             nobody for whom the data could be sealed (``no-recipients``); there is no such storage
-            (``storage-not-understood``), or the data path is where none are versions (``no-versions``).
+            (``storage-not-understood``), or the data path is at a place that keeps none, or none
+            that we can name (``no-versions``).
         RefusedError: There is something in the folder already, or it lies in the lake's data path; nothing can be
             locked there (``lock-unsupported``, ``lock-not-enabled``); the lake's bucket keeps no versions
             (``versions-off``), or the replica is none (``no-replica``); or copies are to be sealed where there are none
