@@ -130,8 +130,7 @@ def open_repository(stores: Stores, spelled: str) -> Repository:
             "somebody changed it: write nothing there.",
         )
     store.be_as_open_as(layout.MARKER)
-    recipients = None if marker.sealed is None else find_recipients(store, marker.sealed, stores.secrets)
-    return _opened(store, marker, recipients, stores)
+    return _opened(store, marker, None, stores)
 
 
 def refuse_sealed(repository: Repository) -> None:
@@ -246,9 +245,13 @@ def with_recipients(repository: Repository, recipients: Recipients, stores: Stor
 
 
 def _opened(store: Store, marker: Marker, recipients: Recipients | None, stores: Stores | None) -> Repository:
+    """A repository as its marker says; whoever can open it is found, unless that is known."""
+    stores = stores or Stores()
+    if recipients is None and marker.sealed is not None:
+        recipients = find_recipients(store, marker.sealed, stores.secrets)
     inside = store if recipients is None else SealedStore(store, recipients.keyring, layout.DOCUMENTS)
     if marker.borrows is not None:
-        inside = BorrowingStore(inside, marker.borrows, stores or Stores())
+        inside = BorrowingStore(inside, marker.borrows, stores)
     note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock, marker.borrows))
     if marker.lock is not None:
         inside.delete_for_good()

@@ -27,7 +27,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows, one_row
-from canvasback.storage.borrowed import is_at_hand
+from canvasback.storage.borrowed import borrowing_of, is_at_hand
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
@@ -37,7 +37,6 @@ from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
 from canvasback.storage.store import Stat, Store
 from canvasback.transfer.destinations import list_places
-from canvasback.transfer.otherwise import otherwise
 from canvasback.transfer.placement import PLANNED, STATES, FilePlan, Placed, Placement, planned_files, unreachable
 
 _BATCH = 4096
@@ -221,11 +220,27 @@ class Placer:
             if not self._put_within(place, target, name, aside):
                 self._put_stream(place, target, name, aside, stop)
         except (CorruptError, UnreadError) as error:
-            reason = error.reason if isinstance(error, UnreadError) else error
-            other = otherwise(self._store, place, reason, stop)
+            other = self._otherwise(place, error.reason if isinstance(error, UnreadError) else error, stop)
             if other is None:
                 raise
             self._put_stream(other, target, name, aside, stop)
+
+    def _otherwise(self, place: Placement, error: Exception, stop: Stop) -> Placement | None:
+        """Where else a file can be had that somebody else holds: the content may be there as another version.
+
+        Or its checksum proves nothing, and its service vouches for the bytes: then they are compared with themselves.
+        """
+        lent = borrowing_of(self._store)
+        if lent is not None and isinstance(error, ObjectMissingError):
+            with contextlib.suppress(CanvasbackError):  # that it is not there is what there is to say
+                name = lent.again(place.name, place.size, place.checksum)
+                return None if name in {None, place.name} else msgspec.structs.replace(place, name=name, etag="")
+        if lent is not None and isinstance(error, CorruptError):
+            noted = (place.name, place.size, place.checksum, place.etag)
+            if lent.vouches(*noted):
+                with open_source(self._store, place.name) as (_, stream):
+                    return msgspec.structs.replace(place, checksum=f"blake3:{hash_stream(stop.guard(stream))[1]}")
+        return None
 
     def _put_within(self, place: Placement, target: Store, name: str, aside: str) -> bool:
         """Let the service of both copy the file, where the repository's object is still the one that was written."""

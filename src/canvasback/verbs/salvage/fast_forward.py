@@ -15,7 +15,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.writing.repoint import repoint
 from canvasback.catalog.writing.unchanged import expected_of
-from canvasback.datapath.file_sources import copies_of_point
+from canvasback.datapath.file_sources import PointFiles
 from canvasback.datapath.opened_lake import OpenedLake
 from canvasback.datapath.sharing import find_alive, same_place
 from canvasback.model.commit import Commit
@@ -126,9 +126,8 @@ def plan_fast_forward(
         finding_counts=planned.finding_counts,
     )
     catalog = _afterwards(later, root, opened.store)
-    return FastForward(
-        plan=plan, restoring=restoring, catalog=catalog, copies=copies_of_point(later.image, opened.store, manifest)
-    )
+    copies = PointFiles(later.image, opened.store, manifest).copies()
+    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=copies)
 
 
 def fast_forward(planned: FastForward) -> FastForwardResult:
