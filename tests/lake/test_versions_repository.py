@@ -524,6 +524,34 @@ def test_it_goes_back_with_a_safety_point(lent: LentLake) -> None:
     lent.restored("undone", done.safety_point)
 
 
+def test_commits_that_an_older_catalog_lost_are_salvaged(lent: LentLake) -> None:
+    """The newest point has them, with files that are versions only; later ones are worked out from what is left."""
+    old = lent.catalog.read_bytes()
+    lent.commit(*HISTORY[5:])
+    lent.backup()
+    lent.commit("INSERT INTO lake.main.t VALUES (9000, 'after the point', DATE '2026-01-01')")
+    newest = lent.names()
+    keep = max(newest, key=lambda name: name.rpartition("/")[2])
+    store = lent.stores.open(lent.data_path)
+    for name in newest:
+        if name != keep:
+            store.delete(name)
+    lent.catalog.write_bytes(old)
+    result = canvasback.salvage(lent.attach, lent.repository, stores=lent.stores)
+    assert [finding for finding in result.findings if finding.severity == "error"] == []
+    before = {snapshot: seen for snapshot, seen in lent.truth.items() if snapshot < max(lent.truth)}
+    lent.is_right(lent.attach, before)
+    with session(lent.cloud, lent.attach, "READ_ONLY") as connection:
+        assert connection.execute("SELECT name FROM lake.main.t WHERE id = 9000").fetchall() == [("after the point",)]
+
+
+def test_it_is_backed_up_from_inside_of_an_application(lent: LentLake) -> None:
+    with session(lent.cloud, lent.attach, "DATA_INLINING_ROW_LIMIT 0") as connection:
+        connection.execute("INSERT INTO lake.main.t VALUES (1, 'x', DATE '2026-01-01')")
+        made = canvasback.backup_attached(connection, "lake", lent.repository, stores=lent.stores)
+    assert (made.new_files, made.findings, made.storage) == (1, (), "versions")
+
+
 def test_its_locks_are_for_its_own_objects(s3: Cloud, tmp_path: Path) -> None:
     s3.server.create_bucket("locked-own", locks=True)  # type: ignore[call-arg]
     lake = LentLake(s3, tmp_path, at="s3://locked-own/r", lock="governance", lock_days=2)
