@@ -19,6 +19,7 @@ from bench.cases import (
     rewind,
     s3_commit,
     s3_down,
+    s3_pinned,
     s3_up,
     s3_versions,
     s3_within,
@@ -54,4 +55,5 @@ CASES: dict[str, Callable[[Session], list[Row]]] = {
     s3_within.NAME: s3_within.run,
     s3_commit.NAME: s3_commit.run,
     s3_versions.NAME: s3_versions.run,
+    s3_pinned.NAME: s3_pinned.run,
 }

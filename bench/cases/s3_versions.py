@@ -78,7 +78,7 @@ def _uploaded(server: Server, made: Lake, folder: Path, others: int) -> Lake:
 
 def fill(endpoint: str, others: int, folders: list[str]) -> None:
     """Have the bucket keep versions, and fill folders with deleted objects, in this process."""
-    with closing(_client(endpoint)) as client, ThreadPoolExecutor(16) as pool:
+    with closing(client_of(endpoint)) as client, ThreadPoolExecutor(16) as pool:
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
         def write(number: int) -> None:
@@ -93,14 +93,15 @@ def fill(endpoint: str, others: int, folders: list[str]) -> None:
 
 def delete_all(endpoint: str) -> None:
     """Hide all objects behind delete markers, in this process."""
-    with closing(_client(endpoint)) as client:
+    with closing(client_of(endpoint)) as client:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
             if keys:
                 client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
 
 
-def _client(endpoint: str) -> Any:
+def client_of(endpoint: str) -> Any:
+    """A client of S3, in this process; whoever asks closes it."""
     from botocore.config import Config  # noqa: PLC0415 - only the process that makes the bucket needs it
     from botocore.session import Session as AwsSession  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from canvasback import Stores, UsageError
 from tests.cli.running import Place, Ran, finish
 from tests.clouds import cloud
 from tests.crash.lakes import Stages
+from tests.lake.cloud_lakes import write
 from tests.object_servers import Ministack
 from tests.oracle import read_lake
 from tests.proxy import Fault, FaultProxy, hang, matching
@@ -55,6 +56,44 @@ def test_all_commands(there: BucketPlace, stages: Stages) -> None:
     assert [finding["code"] for finding in attached.document["findings"]] == ["needs-access"]
     exists = there.run("init", there.repository, "--lake", there.place.catalog, "--json")
     assert (exists.code, exists.document["code"]) == (4, "repository-exists")
+
+
+def test_a_repository_without_copies(
+    place: Place, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = cloud("s3", request, monkeypatch)
+    data, replica = f"{where.bucket(versions=True)}lake/", f"{where.bucket()}lake/"
+    lake = f"ducklake:{place.folder}/lent.ducklake"
+    write(where, place.folder / "lent.ducklake", data, ("CREATE TABLE lake.main.t AS SELECT range AS a FROM range(9)",))
+    there = BucketPlace(place, str(where.options.endpoint), where.bucket())
+    settings = place.folder / "canvasback.toml"
+    settings.write_text(settings.read_text().replace(f'"{there.repository[:-4]}"', '"s3://"'))
+
+    plain = there.run("init", "plain", "--lake", lake, "--storage", "replica")
+    assert (plain.code, "[storage-not-understood]" in plain.err) == (2, True)
+    made = there.run("init", there.repository, "--lake", lake, "--storage", "versions")
+    assert (made.code, made.err) == (0, "")
+    assert made.out.splitlines()[1:] == [
+        f"it copies no files: points name the versions that the bucket of {data} keeps"
+    ]
+    planned = there.run("backup", lake, "--dry-run")
+    assert "1 file (" in planned.out
+    assert "pinned by their versions, and no byte is copied" in planned.out
+    backed = there.run("backup", lake)
+    assert f"  pinned     1 in {data}" in backed.out.splitlines()
+    assert f"storage: versions, at {data}" in there.run("list").out.splitlines()
+    assert f"1 was pinned at {data} for it" in there.run("show").out
+    assert there.run("show", "--json").document["storage"] == "versions"
+    pruned = there.run("prune")
+    assert f"  - nothing of {data} is deleted: the bucket's own lifecycle rules say how long its versions stay" in (
+        pruned.out.splitlines()
+    )
+
+    made = there.run("init", "lent", "--lake", lake, "--storage", "replica", "--replica-url", replica)
+    assert made.out.splitlines()[1:] == [f"it copies no files: points name what has arrived at the replica {replica}"]
+    backed = there.run("backup", lake, "-r", "lent")
+    assert (backed.code, "[not-replicated]" in backed.out) == (3, True)
+    assert f"  arrived    0 in {replica}" in backed.out.splitlines()
 
 
 def test_a_locked_repository(

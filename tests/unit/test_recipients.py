@@ -12,7 +12,7 @@ import pytest
 from canvasback.errors import CanvasbackError, LockedError, NoSpaceError, ObjectExistsError
 from canvasback.model.seal import Seal, Secrets
 from canvasback.repository import layout
-from canvasback.repository.copy_names import copies_of, copy_name, spare_name, version_name
+from canvasback.repository.copy_names import copy_name, spare_name, version_name
 from canvasback.repository.documents import format_of
 from canvasback.repository.places import look_for_place, make_place, open_place, take_keys
 from canvasback.repository.recipients import (
@@ -84,7 +84,7 @@ def test_a_plain_one_takes_no_key(tmp_path: Path, owner: Person) -> None:
     fails("not-sealed", lambda: open_repository(owner.stores, plain.store.url))
     assert (epoch_of(plain.store), format_of(plain.store), keyring_of(plain.store)) == (0, layout.FORMAT, None)
     assert copy_name(plain.store, "main/t/a.parquet", 4, elsewhere=False) == "data/main/t/a.parquet"
-    assert copies_of(plain.store)("a", 4) == (plain.store, "data/a")
+    assert copy_name(plain.store, "a", 4, elsewhere=False) == "data/a"
     assert version_name(plain.store, "a", "0" * 64, 4).startswith("external/")
     assert spare_name(plain.store, "a", 4) != spare_name(plain.store, "a", 4)
 

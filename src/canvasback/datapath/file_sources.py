@@ -11,6 +11,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
 from canvasback.model.manifest import Manifest
 from canvasback.repository import layout
+from canvasback.repository.copy_names import Copies, copy_name
 from canvasback.repository.filelist import HELD, files_relation, refuse_unsafe_names
 from canvasback.storage.locations import Stores
 from canvasback.storage.store import Store
@@ -97,3 +98,26 @@ class PointFiles:
         refuse_unsafe_names(self._image.connection, held)
         rows = self._image.connection.execute(f"SELECT file_id, name FROM ({held}) ORDER BY 1").fetchall()
         return [FileSource(kind, file_id, self._store, name, self._store.url + name) for file_id, name in rows]
+
+    def copies(self) -> Copies:
+        """Where copies of files below the data path are that the point holds; of others, where they would be.
+
+        Raises:
+            RefusedError: One is held under a name that leads out of the repository (``unsafe-name``).
+        """
+        names = self._unusual() if self._manifest.totals.remapped else {}
+
+        def find(path: str, size: int) -> tuple[Store, str]:
+            return self._store, names.get(path) or copy_name(self._store, path, size, elsewhere=False)
+
+        return find
+
+    def _unusual(self) -> dict[str, str]:
+        """By their paths, the names of objects that hold files below the data path and have not the usual name."""
+        files = files_relation(self._image.connection, self._store, self._manifest).select
+        held = (
+            f"SELECT path AS file, object AS name, '' AS checksum FROM ({files}) "
+            f"WHERE NOT elsewhere AND object IS NOT NULL AND {HELD}"
+        )
+        refuse_unsafe_names(self._image.connection, held)
+        return dict(self._image.connection.execute(f"SELECT file, name FROM ({held})").fetchall())

@@ -15,6 +15,8 @@ _DELETE = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 _LOOK_AT_LOCKS = ("s3:GetObjectRetention",)
 _LOCK = ("s3:PutObjectRetention",)
 _LIFT = ("s3:BypassGovernanceRetention",)
+_READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
+_SEE_VERSIONS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning")
 
 
 class Role(enum.StrEnum):
@@ -53,7 +55,15 @@ class AccessPolicy(msgspec.Struct, frozen=True, rename="pascal"):
     statement: tuple[Statement, ...]
 
 
-def access_policy(role: Role, bucket: str, prefix: str, written_to: Iterable[str], *, locked: bool) -> AccessPolicy:
+def access_policy(
+    role: Role,
+    bucket: str,
+    prefix: str,
+    written_to: Iterable[str],
+    *,
+    locked: bool,
+    lent: tuple[str, str] | None = None,
+) -> AccessPolicy:
     """What a role needs, and what it is to be kept from whatever else is granted to its holder.
 
     Args:
@@ -62,6 +72,8 @@ def access_policy(role: Role, bucket: str, prefix: str, written_to: Iterable[str
         prefix: What its keys begin with; empty, or with a slash at its end.
         written_to: Below which names, or to which, who deletes writes too.
         locked: Whether the repository's objects are locked.
+        lent: The bucket, and what keys begin with, where somebody else holds the files that points name, with all
+            versions; None where the repository has copies.
     """
     whole = f"arn:aws:s3:::{bucket}/{prefix}"
     allowed = [*_READ, *(_LOOK_AT_LOCKS if locked else ())]
@@ -83,4 +95,10 @@ def access_policy(role: Role, bucket: str, prefix: str, written_to: Iterable[str
     if role is Role.PRUNE:
         names = tuple(f"{whole}{name}*" for name in written_to)
         statements.insert(1, Statement("SayWhatIsDone", "Allow", ("s3:PutObject",), names))
+    if lent is not None and role is not Role.PRUNE:
+        held, below = lent
+        statements += [
+            Statement("ReadFiles", "Allow", _READ_VERSIONS, (f"arn:aws:s3:::{held}/{below}*",)),
+            Statement("SeeVersions", "Allow", _SEE_VERSIONS, (f"arn:aws:s3:::{held}",)),
+        ]
     return AccessPolicy("2012-10-17", tuple(statements))

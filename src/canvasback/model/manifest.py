@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from canvasback.model.finding import Finding
+from canvasback.model.holding import Holding
 from canvasback.model.origin import Origin
 from canvasback.model.relation import Column
 
@@ -149,6 +150,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         parent: The point before, or empty.
         arrival: How it is known that what arrived in the repository is what was sent; see docs/format.md.
         origin: Where the catalog was; None where that is not known, as in points of older releases.
+        holding: Who holds the files; None where the repository has copies.
     """
 
     self: Hash
@@ -178,3 +180,4 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     parent: str = ""
     arrival: str = ""
     origin: Origin | None = None
+    holding: Holding | None = None

@@ -50,15 +50,6 @@ def spare_name(store: Store, path: str, size: int) -> str:
     return layout.spare_name(path) if keyring is None else _sealed_name(keyring, secrets.token_hex(32), size)
 
 
-def copies_of(store: Store) -> Copies:
-    """Where the copies of a data path's files are in a repository, under their usual names."""
-
-    def find(path: str, size: int) -> tuple[Store, str]:
-        return store, copy_name(store, path, size, elsewhere=False)
-
-    return find
-
-
 def _sealed_name(keyring: Keyring, digits: str, size: int) -> str:
     """The size of a content cannot be told from that of the sealed one, so the name has it."""
     return f"{layout.DATA}{digits[:2]}/{digits[2:]}" + (f".{size}.age" if keyring.data else "")

@@ -10,6 +10,7 @@ from blake3 import blake3
 from canvasback.errors import CorruptError
 from canvasback.repository import layout
 from canvasback.storage.keyring import keyring_of
+from canvasback.storage.owner import owner_of
 from canvasback.storage.sealed import UNSEALED
 from canvasback.storage.store import Store
 
@@ -30,7 +31,9 @@ def is_as_stamped(content: bytes, recorded: str) -> bool:
 
 def format_of(store: Store) -> int:
     """The version of the repository format in which an opened repository is written."""
-    return layout.FORMAT if keyring_of(store) is None else layout.SEALED_FORMAT
+    owner = owner_of(store)
+    borrows = owner is not None and owner.holding is not None
+    return layout.format_of(sealed=keyring_of(store) is not None, borrows=borrows)
 
 
 def check_format(content: bytes, where: str) -> None:

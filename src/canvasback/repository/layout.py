@@ -8,10 +8,14 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from blake3 import blake3
 
+from canvasback.model.holding import PREFIXES
+
 FORMAT = 3
 SEALED_FORMAT = 4
 """That of a sealed repository: nobody who does not know that it is sealed can read one."""
-NEWEST = max(FORMAT, SEALED_FORMAT)
+BORROWING_FORMAT = 5
+"""That of a repository that holds no copies, sealed or not: who does not know of it would take its files for lost."""
+NEWEST = max(FORMAT, SEALED_FORMAT, BORROWING_FORMAT)
 """The newest that is read."""
 
 MARKER = "canvasback.json"
@@ -23,6 +27,9 @@ CATALOG = "catalog/"
 DATA = "data/"
 EXTERNAL = "external/"
 COMMITS = "pitr/map/"
+
+BORROWED = tuple(PREFIXES.values())
+"""How the names begin of what a point names and the repository does not hold itself."""
 
 DOCUMENTS = (POINTS, LEASES, REGISTER, COMMITS)
 """What is sealed as documents in a sealed repository."""
@@ -41,6 +48,18 @@ INLINE_CHUNKS = 32
 """A table with more chunks has an index object instead of a list in the manifest."""
 
 _POINT_NAME = re.compile(r"points/([0-9]{8}T[0-9]{9}Z-s[0-9]{1,19})\.json")
+
+
+def format_of(*, sealed: bool, borrows: bool) -> int:
+    """The version of the repository format of a repository.
+
+    Args:
+        sealed: Whether it is sealed.
+        borrows: Whether it holds no copies.
+    """
+    if borrows:
+        return BORROWING_FORMAT
+    return SEALED_FORMAT if sealed else FORMAT
 
 
 def chunk_name(hash_: str) -> str:
@@ -101,6 +120,11 @@ def copy_name(path: str, *, elsewhere: bool) -> str:
     if elsewhere:
         return f"{EXTERNAL}{_short(path)}/{_last(path)}"
     return DATA + "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def is_own(name: str) -> str:
+    """An SQL condition on the name of an object, which is an expression: the repository itself holds it."""
+    return " AND ".join(f"NOT starts_with({name}, '{prefix}')" for prefix in BORROWED)
 
 
 def recorded_object(path: str, name: str, *, elsewhere: bool) -> str | None:

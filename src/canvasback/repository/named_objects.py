@@ -1,4 +1,4 @@
-"""The objects that points name, as a table, each once: chunks, index objects and copies of files."""
+"""The repository's own objects that points name, as a table, each once: chunks, index objects and copies of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canvasback.model.manifest import Chunk, Index, Manifest, StoredTable
 from canvasback.model.relation import literal
 from canvasback.repository.chunks import check_objects, read_chunks
 from canvasback.repository.filelist import CHECKSUM, HELD, HeldFiles, refuse_unsafe_names
-from canvasback.repository.layout import DATA, chunk_name
+from canvasback.repository.layout import DATA, chunk_name, is_own
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows, rows_json, rows_select
 from canvasback.storage.store import Store
@@ -53,7 +53,9 @@ def held_objects(
 
 
 class NamedObjects:
-    """The objects that points name, but for those that other points name, which are known.
+    """The repository's own objects that points name, but for those that other points name, which are known.
+
+    What somebody else holds is not among them: it is not ours to copy, to lock or to put back.
 
     A name stands once in the table. Where points say different things of its content, which may be the same in two
     kinds of checksums, `others` has the further ones.
@@ -200,7 +202,8 @@ class NamedObjects:
 
     def _insert(self, select: str) -> None:
         refuse_unsafe_names(self._connection, select)
-        new = f"FROM ({select}) ANTI JOIN {self._known} USING (name, checksum) ANTI JOIN {self} USING"
+        own = f"(FROM ({select}) WHERE {is_own('name')})"
+        new = f"FROM {own} ANTI JOIN {self._known} USING (name, checksum) ANTI JOIN {self} USING"
         self._connection.execute(f"INSERT INTO {self} SELECT DISTINCT ON (name) * {new} (name)")
         self._connection.execute(f"INSERT INTO {self.others} SELECT * {new} (name, checksum)")
 

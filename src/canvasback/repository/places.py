@@ -87,7 +87,7 @@ def make_place(stores: Stores, spelled: str, of: Repository, now: datetime, lock
         first = msgspec.structs.replace(of.recipients, store=store, number=0)
         return first.replace(now, of.recipients.all)
 
-    return make_repository(store, msgspec.structs.replace(of.marker, lock=lock), now, make_keys)
+    return make_repository(store, msgspec.structs.replace(of.marker, lock=lock), now, make_keys, stores=stores)
 
 
 def take_keys(place: Repository, of: Repository, run: Run) -> Repository:
@@ -103,7 +103,7 @@ def take_keys(place: Repository, of: Repository, run: Run) -> Repository:
         return place
     secrets = run.stores.secrets
     changed = change_recipients(place.recipients, lambda found: found.replace(run.now(), found.all, newer), secrets)
-    return with_recipients(place, changed)
+    return with_recipients(place, changed, run.stores)
 
 
 def look_for_place(stores: Stores, spelled: str, of: Repository) -> Repository | None:

@@ -81,7 +81,7 @@ class Reachability:
             self._note()
 
     def objects(self, points: Iterable[str], besides: Iterable[str] = ()) -> str:
-        """A SELECT of the ``name`` and ``bytes`` of the objects that points name; some come more than once.
+        """A SELECT of the ``name`` and ``bytes`` of the repository's own objects that points name; some more than once.
 
         Args:
             points: Their ids.
@@ -92,7 +92,8 @@ class Reachability:
         lists = self._chunks(chosen, layout.FILE_LISTS)
         copies = [
             f"SELECT coalesce(object, {literal(layout.DATA)} || path) AS name, size AS bytes "
-            f"FROM ({HeldFiles(self._connection, self._store, chunks, *shape).relation().select}) WHERE {HELD}"
+            f"FROM ({HeldFiles(self._connection, self._store, chunks, *shape).relation().select}) "
+            f"WHERE {HELD} AND (object IS NULL OR {layout.is_own('object')})"
             for shape, chunks in lists.items()
         ]
         return " UNION ALL ".join([f"SELECT name, bytes FROM ({chosen})", *copies])

@@ -18,6 +18,7 @@ from canvasback.errors import (
     RepositoryError,
     StorageError,
 )
+from canvasback.model.holding import Holding
 from canvasback.model.lock import Lock
 from canvasback.model.seal import Seal
 from canvasback.repository import layout
@@ -25,6 +26,7 @@ from canvasback.repository.documents import check_format
 from canvasback.repository.leases import begin_leases
 from canvasback.repository.protection import protect
 from canvasback.repository.recipients import Recipient, Recipients, Sealed, begin_recipients, find_recipients
+from canvasback.storage.borrowed import BorrowingStore
 from canvasback.storage.bucket.service import lock_not_enabled
 from canvasback.storage.locations import Stores
 from canvasback.storage.owner import Owner, note_owner
@@ -47,6 +49,7 @@ class Marker(msgspec.Struct, frozen=True):
         chunk_rows_of: The same for tables that differ.
         lock: How its objects are locked against deletion; None where they are not.
         seal: How its contents are kept from whoever reads its place; None where they are not.
+        holding: Who holds the lake's files; not there in a repository that has copies.
     """
 
     format: int
@@ -58,6 +61,12 @@ class Marker(msgspec.Struct, frozen=True):
     chunk_rows_of: dict[str, ChunkRows] = msgspec.field(default_factory=layout.CHUNK_ROWS_OF.copy)
     lock: Lock | None = None
     seal: Seal | None = None
+    holding: Holding | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def borrows(self) -> Holding | None:
+        """Who holds the lake's files; None where it has copies."""
+        return None if self.holding is msgspec.UNSET else self.holding
 
     @property
     def sealed(self) -> Sealed | None:
@@ -121,12 +130,7 @@ def open_repository(stores: Stores, spelled: str) -> Repository:
             "somebody changed it: write nothing there.",
         )
     store.be_as_open_as(layout.MARKER)
-    recipients = None if marker.sealed is None else find_recipients(store, marker.sealed, stores.secrets)
-    inside = store if recipients is None else SealedStore(store, recipients.keyring, layout.DOCUMENTS)
-    note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock))
-    if marker.lock is not None:
-        inside.delete_for_good()
-    return Repository(inside, marker, recipients)
+    return _opened(store, marker, None, stores)
 
 
 def refuse_sealed(repository: Repository) -> None:
@@ -151,6 +155,9 @@ def create_repository(
     lock: Lock | None = None,
     seal: Seal | None = None,
     recipients: Sequence[Recipient] = (),
+    *,
+    holding: Holding | None = None,
+    stores: Stores | None = None,
 ) -> Repository:
     """Make a repository of a lake in an absent or empty folder; see `make_repository`.
 
@@ -161,18 +168,26 @@ def create_repository(
         lock: How its objects are to be locked.
         seal: How its contents are to be sealed.
         recipients: Who can open it then.
+        holding: Who holds the lake's files; None if it is to have copies.
+        stores: Opens that place; by each cloud's own configuration if None.
     """
-    format_ = layout.FORMAT if seal is None else layout.SEALED_FORMAT
-    marker = Marker(format_, str(uuid.uuid4()), lake_id, now, lock=lock, seal=seal)
+    format_ = layout.format_of(sealed=seal is not None, borrows=holding is not None)
+    held = msgspec.UNSET if holding is None else holding
+    marker = Marker(format_, str(uuid.uuid4()), lake_id, now, lock=lock, seal=seal, holding=held)
 
     def make_keys() -> Recipients | None:
         return None if marker.sealed is None else begin_recipients(store, marker.sealed, recipients, now)
 
-    return make_repository(store, marker, now, make_keys)
+    return make_repository(store, marker, now, make_keys, stores=stores)
 
 
 def make_repository(
-    store: Store, marker: Marker, now: datetime, make_keys: Callable[[], Recipients | None] = lambda: None
+    store: Store,
+    marker: Marker,
+    now: datetime,
+    make_keys: Callable[[], Recipients | None] = lambda: None,
+    *,
+    stores: Stores | None = None,
 ) -> Repository:
     """Make a repository in an absent or empty folder, of which a marker says what it is.
 
@@ -181,6 +196,7 @@ def make_repository(
         marker: What it is.
         now: The time.
         make_keys: Puts the keys there, if it is sealed.
+        stores: Opens who holds the lake's files, if not the repository; by each cloud's own configuration if None.
 
     Raises:
         RefusedError: There is one already (``repository-exists``), or something else (``folder-not-empty``); or its
@@ -211,7 +227,7 @@ def make_repository(
             hint="Use it as it is, or name another folder.",
         ) from error
     try:
-        made = _opened(store, marker, make_keys())
+        made = _opened(store, marker, make_keys(), stores)
         begin_leases(made.store, now)
     except StorageError:
         for name in (layout.MARKER, layout.keys_name(1), layout.lease_name(1)):
@@ -223,14 +239,20 @@ def make_repository(
     return made
 
 
-def with_recipients(repository: Repository, recipients: Recipients) -> Repository:
+def with_recipients(repository: Repository, recipients: Recipients, stores: Stores) -> Repository:
     """A sealed repository with the keys that it has now."""
-    return _opened(recipients.store, repository.marker, recipients)
+    return _opened(recipients.store, repository.marker, recipients, stores)
 
 
-def _opened(store: Store, marker: Marker, recipients: Recipients | None) -> Repository:
+def _opened(store: Store, marker: Marker, recipients: Recipients | None, stores: Stores | None) -> Repository:
+    """A repository as its marker says; whoever can open it is found, unless that is known."""
+    stores = stores or Stores()
+    if recipients is None and marker.sealed is not None:
+        recipients = find_recipients(store, marker.sealed, stores.secrets)
     inside = store if recipients is None else SealedStore(store, recipients.keyring, layout.DOCUMENTS)
-    note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock))
+    if marker.borrows is not None:
+        inside = BorrowingStore(inside, marker.borrows, stores)
+    note_owner(inside, Owner(marker.repository_id, marker.lake_id, marker.lock, marker.borrows))
     if marker.lock is not None:
         inside.delete_for_good()
     return Repository(inside, marker, recipients)

@@ -122,9 +122,9 @@ class HttpStore:
         except _FAILURES as error:
             _translate(error, self.url + name)
 
-    def holder(self, name: str) -> Store:
+    def holder(self, name: str) -> tuple[Store, str]:
         """See `Store.holder`."""
-        return self
+        return self, name
 
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`."""

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from canvasback.model.holding import Holding
 from canvasback.model.lock import Lock
 from canvasback.storage.store import Store
 
@@ -17,11 +18,13 @@ class Owner(msgspec.Struct, frozen=True):
         repository_id: The repository's random id.
         lake_id: ``schema_uuid`` of the lake's schema 0.
         lock: How the repository's objects are locked; None where they are not.
+        holding: Who holds the lake's files; None where the repository has copies.
     """
 
     repository_id: str
     lake_id: str
     lock: Lock | None = None
+    holding: Holding | None = None
 
 
 _OWNERS: WeakKeyDictionary[Store, Owner] = WeakKeyDictionary()

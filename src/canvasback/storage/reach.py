@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
+from canvasback.storage.borrowed import borrowing_of
 from canvasback.storage.store import Store
 
 
@@ -14,5 +15,6 @@ def reach_of(store: Store, *more: str) -> list[str]:
         store: The repository; one that is no folder is read through copies in a temporary folder.
         more: Other folders that the step writes to.
     """
-    own = [] if store.folder is None else [store.folder]
-    return [tempfile.gettempdir(), *own, *more]
+    borrowing = borrowing_of(store)
+    folders = (store.folder, None if borrowing is None else borrowing.lent_folder)
+    return [tempfile.gettempdir(), *filter(None, folders), *more]

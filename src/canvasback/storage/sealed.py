@@ -79,7 +79,7 @@ class SealedStore:
         """See `Store.folder`."""
         return self._store.folder
 
-    def holder(self, name: str) -> Store | None:
+    def holder(self, name: str) -> tuple[Store, str] | None:
         """See `Store.holder`."""
         return None if self._is_sealed(name) else self._store.holder(name)
 

@@ -147,8 +147,8 @@ class Store(Protocol):
         A look at one costs next to nothing, and what is read twice is the same.
         """
 
-    def holder(self, name: str) -> Store | None:
-        """The store that holds just these bytes under that name; None where they are changed on their way.
+    def holder(self, name: str) -> tuple[Store, str] | None:
+        """The store that holds just these bytes, and their name there; None where they are changed on their way.
 
         It is the store itself, but for one that stands before another.
         """

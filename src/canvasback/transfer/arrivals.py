@@ -16,11 +16,17 @@ from canvasback.repository.own_table import OwnTable
 from canvasback.repository.repository import Repository
 from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.run import Run
-from canvasback.transfer.copy import Arrived, Copier
+from canvasback.transfer.copy import Arrived
 from canvasback.transfer.file_lists import FileLists
+from canvasback.transfer.keeping import Keeper, keeper_for
 from canvasback.transfer.lake_files import LakeFiles, Task
 
 _BATCH = 4096
+_CURE = "If the file can be had from elsewhere, put it back and back up again; the point holds the rest."
+_CURES = {
+    "not-replicated": "Back up again when the replication has caught up; the point holds the rest. If it does not, see "
+    "whether its rules cover the data path: objects that are older than a rule are not replicated by themselves."
+}
 _ARRIVED = {
     "path": "VARCHAR",
     "elsewhere": "BOOLEAN",
@@ -45,8 +51,8 @@ class Arrivals:
 
     Attributes:
         missing: Path and whereabouts of files that the catalog names and nobody holds.
-        new_files: Files that were copied.
-        new_bytes: Bytes of them.
+        new_files: Files that were copied, or that somebody else holds since then.
+        new_bytes: Bytes that were copied.
     """
 
     def __init__(self, lists: FileLists, files: LakeFiles, repository: Repository, *, at_risk_ns: int = 0) -> None:
@@ -68,13 +74,15 @@ class Arrivals:
         Args:
             run: Says how many files at a time, and is told how the work goes on.
         """
-        store = self._repository.store
-        copier = Copier(run, self._files, store, at_risk_ns=self._at_risk_ns)
+        count = self._lists.count
+        keeper = keeper_for(run, self._files, self._repository, count=count, at_risk_ns=self._at_risk_ns)
         files, bytes_ = self._lists.lacking
         run.progress.begin("copying files", files=files, bytes_=bytes_)
-        with copier.copy(self._lists.tasks()) as answers:
-            self._take(answers, copier)
-        gone = self._take_suspects(Copier(run, self._files, store))  # the point before names what is held of them
+        with keeper.copy(self._lists.tasks()) as answers:
+            self._take(answers, keeper)
+        # The point before names what is held of suspects.
+        gone = self._take_suspects(keeper_for(run, self._files, self._repository, count=count))
+        self._suspected += keeper.findings()
         run.progress.end()
         # S3 says of what is not there that it may not be read, to those who may not list.
         missing = [a.task for a in self._problems if a.problem in {"file-missing", "file-unreadable"}]
@@ -90,7 +98,7 @@ class Arrivals:
                     "error",
                     self._files.place(arrived.task),
                     f"not saved: {arrived.detail}",
-                    "If the file can be had from elsewhere, put it back and back up again; the point holds the rest.",
+                    _CURES.get(arrived.problem, _CURE),
                 )
             )
 
@@ -128,7 +136,7 @@ class Arrivals:
                 totals = tuple(total + sign * found for total, found in zip(totals, more, strict=True))
         return tuple(tables), FileTotals(*totals)
 
-    def _take(self, answers: Iterator[Arrived], copier: Copier) -> None:
+    def _take(self, answers: Iterator[Arrived], keeper: Keeper) -> None:
         """Note what arrived; settle conflicts at the end, when it is worth asking all points."""
         batch: list[Arrived] = []
         conflicts: list[Arrived] = []
@@ -145,16 +153,16 @@ class Arrivals:
         if conflicts:
             recorded = recorded_checksums(self._connection, self._repository, [a.task.path for a in conflicts])
             for arrived in conflicts:
-                settled = copier.settle(arrived, recorded.get((arrived.task.path, arrived.task.elsewhere), ()))
+                settled = keeper.settle(arrived, recorded.get((arrived.task.path, arrived.task.elsewhere), ()))
                 (self._problems if settled.problem else batch).append(settled)
         self._keep(batch)
 
     def _keep(self, batch: list[Arrived]) -> None:
         self.new_files += sum(1 for a in batch if a.copied)
-        self.new_bytes += sum(a.size for a in batch if a.copied)
+        self.new_bytes += sum(a.size for a in batch if a.copied and not a.borrowed)
         insert_rows(self._connection, str(self._arrived), _ARRIVED, [_row(arrived) for arrived in batch])
 
-    def _take_suspects(self, copier: Copier) -> list[Task]:
+    def _take_suspects(self, keeper: Keeper) -> list[Task]:
         """Files that look changed: save a new content beside the old one, and note what happened.
 
         Returns:
@@ -162,22 +170,25 @@ class Arrivals:
         """
         gone = []
         suspects = self._lists.suspects
-        with copier.copy(suspects) as answers:
+        with keeper.copy(suspects) as answers:
             looked = list(answers)
         for arrived in looked:
             held = suspects[arrived.task]
             where = self._files.place(arrived.task)
+            if arrived.problem == "not-replicated":
+                continue  # what the replica has is what was held
             if arrived.problem:
                 if arrived.problem == "file-missing":
                     gone.append(arrived.task)
                 message = f"the lake has lost what the repository holds: {arrived.detail}"
                 cure = "The point holds the file as it was: run heal, which puts it back into the live lake."
                 self._suspected.append(Finding("lake-damaged", "error", where, message, cure))
-            elif copier.has(arrived, held.checksum):
-                # Only its time changed.
-                self._keep([msgspec.structs.replace(arrived, object=held.object, checksum=held.checksum)])
+            elif keeper.has(arrived, held.checksum):
+                # Only its time changed. A current version is kept for longer than one that is not.
+                same = {} if arrived.borrowed else {"object": held.object, "checksum": held.checksum}
+                self._keep([msgspec.structs.replace(arrived, **same)])
             else:
-                self._keep([copier.settle(arrived, (held.checksum,)) if arrived.conflict else arrived])
+                self._keep([keeper.settle(arrived, (held.checksum,)) if arrived.conflict else arrived])
                 message = "its content changed though DuckLake never changes a file; both contents are kept"
                 cure = "Older points hold the old content, this one the new; find out who wrote to it."
                 self._suspected.append(Finding("file-changed", "error", where, message, cure))

@@ -15,6 +15,7 @@ from canvasback.errors import (
     RefusedError,
     StorageError,
 )
+from canvasback.model.finding import Finding
 from canvasback.repository import layout
 from canvasback.repository.at_risk import is_at_risk
 from canvasback.repository.copy_names import copy_name, spare_name, version_name
@@ -36,7 +37,8 @@ class Arrived(msgspec.Struct, frozen=True):
 
     Attributes:
         task: The task.
-        problem: Why the file is not held: ``file-missing``, ``file-size``, ``file-unreadable``; else empty.
+        problem: Why the file is not held: ``file-missing``, ``file-size``, ``file-unreadable`` or ``not-replicated``;
+            else empty.
         detail: The problem in words.
         size: Bytes held.
         checksum: Their checksum, see `canvasback.storage.checksums`; BLAKE3 wherever they passed through us.
@@ -45,6 +47,8 @@ class Arrived(msgspec.Struct, frozen=True):
         etag: The etag of the object that holds them, where its store has such a thing and it was just written.
         copied: Whether bytes were written; False where the repository held them already.
         conflict: The usual object holds another content, so nothing was written yet.
+        borrowed: Whether somebody else holds it: then it is new to the repository where ``copied`` says so, and no byte
+            was copied.
     """
 
     task: Task
@@ -57,6 +61,7 @@ class Arrived(msgspec.Struct, frozen=True):
     etag: str = ""
     copied: bool = False
     conflict: bool = False
+    borrowed: bool = False
 
 
 class Copier:
@@ -118,7 +123,7 @@ class Copier:
 
     def _copy_batch(self, tasks: list[Task], stop: Stop) -> list[Arrived]:
         quick = self._copy_small(tasks)
-        return [*quick.values(), *(self._copy_one(task, stop) for task in tasks if task not in quick)]
+        return [*quick.values(), *(self.copy_one(task, stop) for task in tasks if task not in quick)]
 
     def _copy_small(self, tasks: list[Task]) -> dict[Task, Arrived]:
         """Copy what is small, is at its usual place, and goes smoothly."""
@@ -142,7 +147,12 @@ class Copier:
         self._run.progress.advance(files=len(arrived), bytes_=sum(task.expected for task in arrived))
         return arrived
 
-    def _copy_one(self, task: Task, stop: Stop) -> Arrived:
+    def findings(self) -> list[Finding]:
+        """There is nothing to say of the repository itself."""
+        return []
+
+    def copy_one(self, task: Task, stop: Stop) -> Arrived:
+        """Copy a file."""
         name = copy_name(self._store, task.path, task.expected, elsewhere=task.elsewhere)
         if self._at_risk_ns and is_at_risk(self._store.stat(name), self._at_risk_ns):
             name = spare_name(self._store, task.path, task.expected)
@@ -164,7 +174,7 @@ class Copier:
                 )
             except UnreadError as error:
                 if not isinstance(error.reason, WrongBytesError) or attempt == _ATTEMPTS:
-                    return _unread(task, error.reason)
+                    return unread(task, error.reason)
             except StorageError as error:
                 if error.code != "name-too-long":
                     raise
@@ -209,7 +219,7 @@ class Copier:
 
     def _put_open(self, task: Task, name: str, file: OpenObject, stream: Source, stop: Stop) -> Arrived:
         if file.stat.size != task.expected:
-            return _of_another_size(task, file.stat.size)
+            return of_another_size(task, file.stat.size)
         recorded = layout.recorded_object(task.path, name, elsewhere=task.elsewhere)
         modified_ns = file.stat.modified_ns
         if task.expected > PIECE:
@@ -231,7 +241,7 @@ class Copier:
         with open_source(source, source_name) as (file, source_stream):
             modified_ns = file.stat.modified_ns
             if file.stat.size != task.expected:
-                return _of_another_size(task, file.stat.size)
+                return of_another_size(task, file.stat.size)
             # The store's own checksum spares to read the object back.
             second = new_hasher(vouched.partition(":")[0]) if vouched else None
             guarded = stop.guard(source_stream)
@@ -252,8 +262,8 @@ class Copier:
         return Arrived(task, "", "", size, f"blake3:{wanted}", recorded, modified_ns, etag, conflict=not same)
 
 
-def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:
-    """What is wrong with one file is its own problem."""
+def unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrived:
+    """What to answer of a file that could not be read: what is wrong with one file is its own problem."""
     if isinstance(reason, ObjectMissingError):
         return Arrived(task, "file-missing", "the file is not there")
     if isinstance(reason, OSError):
@@ -262,5 +272,6 @@ def _unread(task: Task, reason: StorageError | RefusedError | OSError) -> Arrive
     return Arrived(task, "file-unreadable", reason.message)
 
 
-def _of_another_size(task: Task, size: int) -> Arrived:
+def of_another_size(task: Task, size: int) -> Arrived:
+    """What to answer of a file that has not the bytes that the catalog says."""
     return Arrived(task, "file-size", f"the file has {size} bytes and the catalog says {task.expected}")

@@ -107,9 +107,12 @@ class FileLists:
         self.count = sum(table.rows for table in tables.values() if table)
 
     def tasks(self) -> Iterator[Task]:
-        """The files that the repository lacks, each once."""
+        """The files that the repository lacks, each once, those of a folder one after the other."""
         cursor = self.connection.cursor()
-        cursor.execute(f"SELECT DISTINCT path, elsewhere, expected FROM {self.listing} WHERE {_LACKING}")
+        cursor.execute(
+            f"SELECT DISTINCT path, elsewhere, expected FROM {self.listing} WHERE {_LACKING} "
+            "ORDER BY elsewhere, regexp_replace(path, '[^/]*$', ''), path"
+        )
         while rows := cursor.fetchmany(_BATCH):
             for path, elsewhere, expected in rows:
                 yield Task(path, elsewhere, expected)

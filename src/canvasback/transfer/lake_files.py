@@ -54,9 +54,14 @@ class LakeFiles:
             CanvasbackError: There is no reaching it, for whatever reason.
         """
         if not task.elsewhere:
-            return self.inside, layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
+            return self.inside, self.name_inside(task)
         absolute = task.path.startswith("/") or is_remote(task.path)
         return self._elsewhere.locate(task.path if absolute else self.base + task.path)
+
+    @staticmethod
+    def name_inside(task: Task) -> str:
+        """The name that a file has in the data path's store, if it is not elsewhere."""
+        return layout.copy_name(task.path, elsewhere=False).removeprefix(layout.DATA)
 
     def look(self, task: Task) -> tuple[int, int] | None:
         """Size and time of modification of a file now; None where it is not there."""

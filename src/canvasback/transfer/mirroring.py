@@ -21,6 +21,7 @@ from canvasback.repository.points import stored_points
 from canvasback.repository.readable_points import Damage, ReadablePoints
 from canvasback.repository.register import read_register
 from canvasback.repository.rows import Appending, insert_rows, one_row
+from canvasback.storage.owner import owner_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.transfer.locked_point import publishing
@@ -95,6 +96,7 @@ class Mirroring:
         points = [manifest.id for manifest in self._readable().each(lacking, self._add)]
         self._run.progress.end()
         objects, bytes_ = one_row(self._connection, f"SELECT count(*), coalesce(sum(size), 0) FROM {self._objects}")
+        owner = owner_of(self._origin)
         return MirrorPlan(
             target=self._target.url,
             makes=self._makes,
@@ -102,6 +104,7 @@ class Mirroring:
             points=tuple(points),
             objects=objects,
             bytes=bytes_,
+            holding=None if owner is None else owner.holding,
         )
 
     def execute(self, plan: MirrorPlan, lease: HeldLease) -> Copied:

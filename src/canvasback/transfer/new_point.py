@@ -16,6 +16,7 @@ from canvasback.datapath.opened_lake import OpenedLake
 from canvasback.datapath.sharing import origin_of
 from canvasback.errors import CorruptError, LockedError
 from canvasback.model.finding import Finding
+from canvasback.model.holding import kind_of, place_of
 from canvasback.model.lake import parse_lake
 from canvasback.model.manifest import Manifest
 from canvasback.model.plans.backup import BackupPlan
@@ -146,8 +147,8 @@ class Backup(msgspec.Struct):
         request: What is asked for.
         trust: Whether to rely on what the repository holds.
         damage: Why not, if that turned out.
-        new_files: Files that were copied, in all attempts.
-        new_bytes: Bytes of them.
+        new_files: Files that were copied, or that somebody else holds since then, in all attempts.
+        new_bytes: Bytes that were copied.
     """
 
     request: Request
@@ -237,6 +238,8 @@ class Backup(msgspec.Struct):
             made=False,
             steps=plan.steps,
             dry_run=True,
+            storage=kind_of(plan.holding),
+            storage_url=place_of(plan.holding),
         )
 
     def _can_go_on(self, error: duckdb.Error | CorruptError) -> bool:
@@ -299,6 +302,7 @@ class Backup(msgspec.Struct):
             parent=plan.before,
             arrival=repository.store.arrival,
             origin=origin_of(self.request.lake, image),
+            holding=repository.marker.borrows,
         )
         repository.store.sync()
         promised = lock_named(repository.store, manifest, previous.whole, run)
@@ -327,6 +331,8 @@ class Backup(msgspec.Struct):
             made=made,
             steps=plan.steps,
             dry_run=False,
+            storage=kind_of(plan.holding),
+            storage_url=place_of(plan.holding),
         )
 
 

@@ -27,6 +27,7 @@ from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository.own_table import OwnTable
 from canvasback.repository.rows import insert_rows, one_row
+from canvasback.storage.borrowed import borrowing_of, is_at_hand
 from canvasback.storage.bucket.service import WrongBytesError
 from canvasback.storage.checksums import hash_stream
 from canvasback.storage.local.staging import sweep
@@ -190,9 +191,7 @@ class Placer:
     def _put(self, place: Placement, suffix: str, stop: Stop) -> Finding | None:
         aside = suffix if place.damaged else ""
         try:
-            target, name = self._locate(place)
-            if not self._put_within(place, target, name, aside):
-                self._put_stream(place, target, name, aside, stop)
+            self._put_anyhow(place, aside, stop)
         except ObjectExistsError:
             return Finding(
                 "file-appeared", "error", place.target, "something appeared there meanwhile, and stays", _CURE
@@ -213,6 +212,34 @@ class Placer:
                     hint="See whether the repository's storage is sound, and run it again: what is in place stays.",
                 ) from reason
             raise reason from None
+        return None
+
+    def _put_anyhow(self, place: Placement, aside: str, stop: Stop) -> None:
+        target, name = self._locate(place)
+        try:
+            if not self._put_within(place, target, name, aside):
+                self._put_stream(place, target, name, aside, stop)
+        except (CorruptError, UnreadError) as error:
+            other = self._otherwise(place, error.reason if isinstance(error, UnreadError) else error, stop)
+            if other is None:
+                raise
+            self._put_stream(other, target, name, aside, stop)
+
+    def _otherwise(self, place: Placement, error: Exception, stop: Stop) -> Placement | None:
+        """Where else a file can be had that somebody else holds: the content may be there as another version.
+
+        Or its checksum proves nothing, and its service vouches for the bytes: then they are compared with themselves.
+        """
+        lent = borrowing_of(self._store)
+        if lent is not None and isinstance(error, ObjectMissingError):
+            with contextlib.suppress(CanvasbackError):  # that it is not there is what there is to say
+                name = lent.again(place.name, place.size, place.checksum)
+                return None if name in {None, place.name} else msgspec.structs.replace(place, name=name, etag="")
+        if lent is not None and isinstance(error, CorruptError):
+            noted = (place.name, place.size, place.checksum, place.etag)
+            if lent.vouches(*noted):
+                with open_source(self._store, place.name) as (_, stream):
+                    return msgspec.structs.replace(place, checksum=f"blake3:{hash_stream(stop.guard(stream))[1]}")
         return None
 
     def _put_within(self, place: Placement, target: Store, name: str, aside: str) -> bool:
@@ -237,7 +264,7 @@ class Placer:
             except (UnreadError, CorruptError) as error:
                 # What is read through a network can be right the next time.
                 again = isinstance(error, CorruptError) or isinstance(error.reason, WrongBytesError)
-                if not again or attempt == _ATTEMPTS or self._store.folder is not None:
+                if not again or attempt == _ATTEMPTS or is_at_hand(self._store, place.name):
                     raise
             else:
                 return

@@ -22,6 +22,7 @@ from canvasback.repository.repository import Repository
 from canvasback.storage.run import Run
 from canvasback.transfer.catalog_chunks import divide_catalog
 from canvasback.transfer.file_lists import FileLists
+from canvasback.transfer.holdings import refuse_other_root
 from canvasback.transfer.identity import check_lake, next_timeline
 from canvasback.transfer.lake_files import LakeFiles
 from canvasback.transfer.previous_point import Previous, read_previous
@@ -108,12 +109,14 @@ def plan_point(
         trust: Whether to rely on what the repository holds.
 
     Raises:
-        RefusedError: The lake is another one, or cannot be saved like that.
+        RefusedError: The lake is another one, or cannot be saved like that; see also `refuse_other_root`.
     """
     image, repository = live.stored, request.repository
     findings = Findings()
     findings.extend(damage)
     previous = read_previous(image.connection, repository, latest, findings, now=request.run.now(), trust=trust)
+    if repository.marker.borrows is not None:  # before a point that has all is taken for enough
+        refuse_other_root(repository, live.root(last=previous.manifest.data_root if previous.manifest else None))
     held = _held(request, image, previous, findings, trust=trust)
     if held is not None and not held.totals.absent:
         return NothingNew(_nothing(request, held), held)
@@ -147,6 +150,7 @@ def plan_point(
         suspects=len(lists.suspects),
         findings=findings.kept if held is None else held.findings,
         finding_counts=findings.counts if held is None else held.finding_counts,
+        holding=repository.marker.borrows,
     )
     if held is not None and plan.nothing:
         return NothingNew(_nothing(request, held), held)
@@ -191,6 +195,7 @@ def _nothing(request: Request, newest: Manifest) -> BackupPlan:
         suspects=0,
         findings=newest.findings,
         finding_counts=newest.finding_counts,
+        holding=request.repository.marker.borrows,
     )
 
 

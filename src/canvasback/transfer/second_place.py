@@ -119,6 +119,9 @@ class SecondPlace:
         newest = next(ReadablePoints(self.first.store).manifests(reversed(wanted)), None)
         if newest is not None:
             refuse_nesting(self.target.url, newest.data_root)
+        holding = self.first.marker.borrows
+        if holding is not None:
+            refuse_nesting(self.target.url, holding.url)
 
     def _result(
         self, plan: MirrorPlan, copied: Copied, findings: Findings, seconds: float, *, dry_run: bool

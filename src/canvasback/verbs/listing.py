@@ -7,6 +7,7 @@ import msgspec
 from canvasback.catalog.dialects import in_dialect
 from canvasback.catalog.image import Image
 from canvasback.history.points import image_of, open_point
+from canvasback.model.holding import kind_of, place_of
 from canvasback.model.manifest import Manifest
 from canvasback.model.register import Register
 from canvasback.model.results.listing import ListResult, PointSummary, ShowResult, TableSummary
@@ -30,7 +31,8 @@ def list_points(repository: str, *, forgotten: bool | None = False, stores: Stor
     Returns:
         The points. Where the register is damaged nobody knows which are forgotten: all are listed, with a finding.
     """
-    store = open_repository(stores or Stores(), repository).store
+    opened = open_repository(stores or Stores(), repository)
+    store, holding = opened.store, opened.marker.borrows
     register, findings = read_register(store)
     hidden = register.forgotten()
     found: list[PointSummary] = []
@@ -41,7 +43,13 @@ def list_points(repository: str, *, forgotten: bool | None = False, stores: Stor
     ids = [id_ for id_ in stored_points(store) if forgotten is None or (id_ in hidden) == forgotten]
     for manifest in ReadablePoints(store, tell).manifests(ids):
         found.append(_marked(_summary(manifest), register))  # noqa: PERF401 - what is damaged comes between
-    return ListResult(repository=store.url, points=tuple(found), findings=findings)
+    return ListResult(
+        repository=store.url,
+        points=tuple(found),
+        findings=findings,
+        storage=kind_of(holding),
+        storage_url=place_of(holding),
+    )
 
 
 @translates_errors
@@ -66,6 +74,8 @@ def show(repository: str, point: str = "latest", *, stores: Stores | None = None
         tables=tables,
         findings=manifest.findings,
         finding_counts=manifest.finding_counts,
+        storage=kind_of(manifest.holding),
+        storage_url=place_of(manifest.holding),
     )
 
 

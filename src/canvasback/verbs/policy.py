@@ -37,8 +37,15 @@ def policy(repository: str, *, role: Role | str, stores: Stores | None = None) -
             f"{opened.store.url} is not in S3, and policies are written for that only",
             hint="docs/object-stores.md says which rights each command needs, in the words of each cloud.",
         )
+    holding = opened.marker.borrows
     return PolicyResult(
         repository=opened.store.url,
         role=wanted,
-        policy=access_policy(wanted, *place, _PRUNED_BY, locked=opened.marker.lock is not None),
+        policy=access_policy(
+            wanted,
+            *place,
+            _PRUNED_BY,
+            locked=opened.marker.lock is not None,
+            lent=None if holding is None else place_in_s3(holding.url),
+        ),
     )

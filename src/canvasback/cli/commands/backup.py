@@ -26,6 +26,7 @@ from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
+from canvasback.model.holding import StorageKind
 from canvasback.model.plans.mirror import points_in_words
 from canvasback.model.plurals import either, many
 from canvasback.model.results.backup import BackupResult
@@ -102,7 +103,7 @@ def backup_text(result: BackupResult) -> str:
         f"point {result.point}",
         f"  snapshot   {result.snapshot_id}",
         f"  files      {result.files:,} ({size(result.bytes)})",
-        f"  copied     {result.new_files:,} ({size(result.new_bytes)})",
+        _kept(result),
         f"  reused     {result.reused_files:,}",
         f"  catalog    {size(result.catalog_bytes)} written",
         f"  took       {result.seconds:.2f} s",
@@ -110,6 +111,15 @@ def backup_text(result: BackupResult) -> str:
         *_brought(result.also),
         *_findings(result),
     ])  # fmt: skip
+
+
+def _kept(result: BackupResult) -> str:
+    """What became of the new files."""
+    if result.storage == StorageKind.COPY:
+        return f"  copied     {result.new_files:,} ({size(result.new_bytes)})"
+    did = "pinned " if result.storage == StorageKind.VERSIONS else "arrived"
+    copied = f", and {size(result.new_bytes)} copied from elsewhere" if result.new_bytes else ""
+    return f"  {did}    {result.new_files:,} in {result.storage_url}{copied}"
 
 
 def _marks(result: BackupResult) -> list[str]:

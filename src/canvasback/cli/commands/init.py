@@ -10,7 +10,9 @@ import canvasback
 from canvasback.cli.exit_codes import run_command
 from canvasback.cli.options import AsJson, LockDays, LockIt
 from canvasback.cli.settings import read_passphrase, read_settings
+from canvasback.cli.text.findings import findings_lines
 from canvasback.errors import UsageError
+from canvasback.model.holding import StorageKind
 from canvasback.model.plurals import many
 from canvasback.model.results.init import InitResult
 from canvasback.model.seal import no_recipients
@@ -38,6 +40,17 @@ def init(
     seal_data: Annotated[
         bool, typer.Option("--seal-data", help="Seal copies of data files too: then points cannot be attached.")
     ] = False,
+    storage: Annotated[
+        str,
+        typer.Option(
+            "--storage",
+            metavar="[copy|versions|replica]",
+            help="Copies, versions that the lake's bucket keeps, or what arrives at a replica.",
+        ),
+    ] = "copy",
+    replica_url: Annotated[
+        str | None, typer.Option("--replica-url", metavar="URL", help="Where the data path is copied to by others.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a repository for a lake."""
@@ -56,6 +69,8 @@ def init(
             recipients=keys,
             passphrases=secrets,
             seal_data=seal_data,
+            storage=storage,
+            replica_url=replica_url,
             stores=settings.stores(),
         )
 
@@ -85,9 +100,15 @@ def _text(result: InitResult) -> str:
         said.append(f"it is sealed for {', '.join(result.sealed_for)}; without a key of theirs it is lost")
     if len(result.sealed_for) == 1:
         said.append("add somebody else, so that a lost key is no lost repository: canvasback key add")
+    if result.storage == StorageKind.VERSIONS:
+        said.append(f"it copies no files: points name the versions that the bucket of {result.storage_url} keeps")
+    elif result.storage == StorageKind.REPLICA:
+        said.append(f"it copies no files: points name what has arrived at the replica {result.storage_url}")
+    if result.lock_days is not None and result.storage_url is not None:
+        said.append("the locks hold for its own objects: what is in those places has such as its bucket gives it")
     if result.readable_data:
         said.append(
             "the lake is not encrypted, so whoever reads the repository can read the copies of its data files; "
             "--seal-data seals those too"
         )
-    return "\n".join(said)
+    return "\n".join([*said, *findings_lines(result.findings, result.finding_counts)])

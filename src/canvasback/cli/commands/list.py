@@ -39,8 +39,9 @@ def list_(
 
 
 def _text(result: ListResult) -> str:
+    held = [] if result.storage_url is None else [f"storage: {result.storage}, at {result.storage_url}"]
     if not result.points:
-        return "\n".join([f"no points in {result.repository} yet", *_damage(result)])
+        return "\n".join([f"no points in {result.repository} yet", *held, *_damage(result)])
     said = any(_said(p) for p in result.points)
     head = ("POINT", "TIMELINE", "SNAPSHOT", "COMMITTED (UTC)", "FILES", "SIZE", "COPIED", "FINDINGS")
     rows: list[tuple[str, ...]] = [(*head, "SAID OF IT") if said else head]
@@ -63,7 +64,7 @@ def _text(result: ListResult) -> str:
                 *marks,
             )
         )
-    return "\n".join([table(rows), *_damage(result)])
+    return "\n".join([table(rows), *held, *_damage(result)])
 
 
 def _said(point: PointSummary) -> str:

@@ -13,6 +13,7 @@ from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.size import size
 from canvasback.cli.text.table import table
+from canvasback.model.holding import StorageKind
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import either, many
 from canvasback.model.register import held_words
@@ -35,13 +36,12 @@ def show(point: Point = "latest", repo: Repo = None, as_json: AsJson = False) ->
 
 def _text(result: ShowResult) -> str:
     p = result.point
-    copied = either(p.new_files, "was", "were")
     lines = [
         f"point {p.point}",
         f"  made       {_time(p.created)}",
         f"  snapshot   {p.snapshot_id}, committed {_time(p.snapshot_time)}, on timeline {p.timeline}",
         f"  snapshots  {p.snapshots:,} can be travelled to",
-        f"  files      {p.files:,} ({size(p.bytes)}), of which {p.new_files:,} {copied} copied for it",
+        f"  files      {p.files:,} ({size(p.bytes)}), of which {p.new_files:,} {_came(result)} for it",
         f"  catalog    DuckLake {result.ducklake_version} in {result.engine}"
         + (", encrypted files" if result.encrypted else ""),
         f"  data path  {result.data_path} (found at {result.data_root})",
@@ -63,6 +63,15 @@ def _text(result: ShowResult) -> str:
     ]
     lines.append(table(rows) if result.tables else "the lake has no tables at that snapshot")
     return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])
+
+
+def _came(result: ShowResult) -> str:
+    """How the point came by its new files."""
+    was = either(result.point.new_files, "was", "were")
+    if result.storage == StorageKind.COPY:
+        return f"{was} copied"
+    place = result.storage_url
+    return f"{was} pinned at {place}" if result.storage == StorageKind.VERSIONS else f"had arrived at {place}"
 
 
 def _time(time: datetime | None) -> str:

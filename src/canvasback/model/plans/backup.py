@@ -6,6 +6,7 @@ import msgspec
 
 from canvasback.model.commit import Commit
 from canvasback.model.finding import Finding
+from canvasback.model.holding import Holding, StorageKind
 from canvasback.model.plurals import either, many, many_are
 
 
@@ -30,6 +31,7 @@ class BackupPlan(msgspec.Struct, frozen=True, kw_only=True):
         suspects: Those of them that look changed or lost in the lake.
         findings: What is known before anything is copied, the first ones word for word.
         finding_counts: How many of each code.
+        holding: Who holds the files; None where they are copied.
     """
 
     lake: str
@@ -49,6 +51,7 @@ class BackupPlan(msgspec.Struct, frozen=True, kw_only=True):
     suspects: int
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    holding: Holding | None = None
 
     @property
     def nothing(self) -> bool:
@@ -77,12 +80,18 @@ class BackupPlan(msgspec.Struct, frozen=True, kw_only=True):
             steps.append(f"point {self.before} is the one before, {ago}")
         return steps
 
+    @property
+    def _kept(self) -> str:
+        if self.holding is not None:
+            pinned = "pinned by their versions, and no byte is copied"
+            return pinned if self.holding.kind is StorageKind.VERSIONS else f"looked for at {self.holding}"
+        return "compared with the repository, and copied where it lacks them" if self.full else "copied"
+
     def _what_is_saved(self) -> list[str]:
         bytes_ = f"{self.new_bytes} {either(self.new_bytes, 'byte', 'bytes')}"
         are = either(self.new_files, "is", "are")
-        copied = "compared with the repository, and copied where it lacks them" if self.full else "copied"
         steps = [
-            f"{many(self.new_files, 'file')} ({bytes_}) of {self.data_path} {are} {copied}",
+            f"{many(self.new_files, 'file')} ({bytes_}) of {self.data_path} {are} {self._kept}",
             f"{many_are(self.held_files, 'file')} held already",
         ]
         if self.suspects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from canvasback.model.holding import Holding
 from canvasback.model.plurals import either, many
 
 
@@ -17,6 +18,7 @@ class MirrorPlan(msgspec.Struct, frozen=True, kw_only=True):
         points: The ids of those that are not, and can be read, oldest first.
         objects: How many objects they name that no point at the other place is known to name.
         bytes: Bytes of them.
+        holding: Who holds the lake's files; None where the repository has copies.
     """
 
     target: str
@@ -25,6 +27,7 @@ class MirrorPlan(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[str, ...]
     objects: int
     bytes: int
+    holding: Holding | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -37,6 +40,8 @@ class MirrorPlan(msgspec.Struct, frozen=True, kw_only=True):
                 f"{many(self.objects, 'object')} ({self.bytes:,} bytes) that no point there names "
                 f"{either(self.objects, 'is', 'are')} copied and compared, unless {self._arrived}"
             )
+        if self.points and self.holding is not None:
+            steps.append(f"the lake's files are not copied: both places name {self.holding}")
         if self.points:
             steps.append(f"then {points_in_words(self.points)} {either(len(self.points), 'is', 'are')} published there")
         return tuple(steps) or (f"{self.target} lacks nothing",)

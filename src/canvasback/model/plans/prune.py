@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from canvasback.model.holding import Holding
 from canvasback.model.plurals import either, many, many_are
 
 
@@ -23,6 +24,7 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
         locked_points: Forgotten points that would be deleted, but are locked.
         locked: Objects that no point names and that are old enough, but are locked.
         locked_bytes: Bytes of them.
+        holding: Who holds the lake's files; None where the repository has copies.
     """
 
     repository: str
@@ -37,6 +39,7 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
     locked_points: int = 0
     locked: int = 0
     locked_bytes: int = 0
+    holding: Holding | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -67,4 +70,5 @@ class PrunePlan(msgspec.Struct, frozen=True, kw_only=True):
                 f"{many(self.waiting, 'object')} ({self.waiting_bytes} bytes) that no point names and that "
                 f"{either(self.waiting, 'is', 'are')} younger than {self.grace}: left, as a run may be going to need it"
             )
-        return tuple(steps or ["nothing is to be deleted"])
+        steps = steps or ["nothing is to be deleted"]
+        return tuple(steps if self.holding is None else [*steps, self.holding.stays])

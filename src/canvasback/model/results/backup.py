@@ -20,7 +20,7 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         snapshot_id: The lake's newest snapshot in it.
         files: Files that the point names.
         bytes: Bytes of them.
-        new_files: Files that were copied.
+        new_files: Files that were copied; or whose versions were pinned, or that have arrived at the replica.
         new_bytes: Bytes that were copied.
         reused_files: Files that the repository held already.
         catalog_bytes: Bytes of catalog and file list that were written.
@@ -37,6 +37,9 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
         dry_run: Whether nothing was written.
         also: What the second place of the repository got, or would get, besides the new point in a dry run; null where
             none was named. That it could not be reached is a finding in it.
+        storage: How the repository has the lake's files: as ``copy``, by ``versions`` in the lake's own bucket, or at a
+            ``replica``.
+        storage_url: The data path whose versions it names, or the replica; null where it has copies.
     """
 
     point: str
@@ -59,3 +62,5 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     tags: tuple[str, ...] = ()
     note: str = ""
     also: MirrorResult | None = None
+    storage: str = "copy"
+    storage_url: str | None = None

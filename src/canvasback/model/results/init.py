@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from canvasback.model.finding import Finding
+
 
 class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="canvasback.init/1"):
     """A repository was created.
@@ -17,6 +19,11 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
         sealed_for: The names of those who can open it; empty where it is not sealed.
         seals_data: Whether copies of data files are sealed too.
         readable_data: Whether it is sealed, and copies of data files can be read by whoever reads it all the same.
+        storage: How it has the lake's files: as ``copy``, by ``versions`` in the lake's own bucket, or at a
+            ``replica``.
+        storage_url: The data path whose versions it names, or the replica; null where it has copies.
+        findings: What could not be seen of the place where the files are held.
+        finding_counts: How many of each code.
     """
 
     repository: str
@@ -27,3 +34,7 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     sealed_for: tuple[str, ...] = ()
     seals_data: bool = False
     readable_data: bool = False
+    storage: str = "copy"
+    storage_url: str | None = None
+    findings: tuple[Finding, ...] = ()
+    finding_counts: dict[str, int] = {}

@@ -58,11 +58,16 @@ class ListResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
         repository: Where they are.
         points: The points; without those that are forgotten, unless they were asked for.
         findings: What is wrong with the register; empty where it is sound.
+        storage: How the repository has the lake's files: as ``copy``, by ``versions`` in the lake's own bucket, or at a
+            ``replica``.
+        storage_url: The data path whose versions it names, or the replica; null where it has copies.
     """
 
     repository: str
     points: tuple[PointSummary, ...]
     findings: tuple[Finding, ...]
+    storage: str = "copy"
+    storage_url: str | None = None
 
 
 class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +102,8 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
         tables: The lake's tables at the newest snapshot.
         findings: What the backup found.
         finding_counts: How many of each code.
+        storage: How the point has the lake's files: as ``copy``, by ``versions``, or at a ``replica``.
+        storage_url: The data path whose versions it names, or the replica; null where the repository has copies.
     """
 
     point: PointSummary
@@ -109,3 +116,5 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", 
     tables: tuple[TableSummary, ...]
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
+    storage: str = "copy"
+    storage_url: str | None = None

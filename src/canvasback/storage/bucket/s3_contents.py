@@ -11,6 +11,7 @@ from canvasback.errors import ObjectMissingError
 from canvasback.storage.bucket.etags import checksum_of_etag
 from canvasback.storage.bucket.s3 import S3Bucket
 from canvasback.storage.bucket.s3_errors import code_of, translate
+from canvasback.storage.bucket.s3_versions import is_encrypted
 from canvasback.storage.bucket.service import StoreOptions, TransientError, read_only
 from canvasback.storage.store import Source, Stat
 
@@ -119,4 +120,4 @@ def _stat(key: str, answer: dict[str, Any]) -> Stat:
     size = int(whole or answer["ContentLength"])
     etag = str(answer.get("ETag") or "")
     modified = int(answer["LastModified"].timestamp()) * 1_000_000_000
-    return Stat(key, size, modified, etag, checksum_of_etag(etag, size))
+    return Stat(key, size, modified, etag, "" if is_encrypted(answer) else checksum_of_etag(etag, size))

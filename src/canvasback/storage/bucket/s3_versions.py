@@ -82,8 +82,8 @@ class S3Versions:
         try:
             found = self._call("head_object", name)
             etag, size = str(found.get("ETag") or ""), int(found["ContentLength"])
-            checksum = "" if _is_encrypted(found) else checksum_of_etag(etag, size)
-            if not checksum and not _is_encrypted(found) and part_count(etag) > 1:
+            checksum = "" if is_encrypted(found) else checksum_of_etag(etag, size)
+            if not checksum and not is_encrypted(found) and part_count(etag) > 1:
                 checksum = self._checksum_of_parts(name, found)
         except ObjectMissingError:
             return None
@@ -169,6 +169,7 @@ def _versions_of(key: str, entries: Sequence[Entry]) -> Iterator[Version]:
         newest = False
 
 
-def _is_encrypted(answer: dict[str, Any]) -> bool:
+def is_encrypted(answer: dict[str, Any]) -> bool:
+    """Whether the service encrypts an object so that its etag is no checksum of the content."""
     encrypted_by = str(answer.get("ServerSideEncryption") or "")
     return encrypted_by.startswith(_ENCRYPTED_BY_KEY) or "SSECustomerAlgorithm" in answer

@@ -189,9 +189,9 @@ class ObjectStore:
         pieces, stat = self._again(lambda: self.bucket.stream(key, start, etag), name)
         return pieces, self._named(stat)
 
-    def holder(self, name: str) -> Store:  # noqa: ARG002 - it changes nothing
+    def holder(self, name: str) -> tuple[Store, str]:
         """See `Store.holder`."""
-        return self
+        return self, name
 
     def local_paths(self, names: Sequence[str]) -> list[str]:
         """See `Store.local_paths`."""
@@ -227,10 +227,13 @@ class ObjectStore:
 
     def copy_from(self, name: str, origin: Store, origin_name: str, size: int, *, etag: str = "") -> Copied | None:
         """See `Store.copy_from`."""
-        holder = origin.holder(origin_name)
+        held = origin.holder(origin_name)
+        if held is None:
+            return None
+        holder, held_name = held
         if not isinstance(holder, ObjectStore) or holder.bucket.service != self.bucket.service:
             return None
-        key, origin_key = self.key(name), holder.key(origin_name)
+        key, origin_key = self.key(name), holder.key(held_name)
         stat = holder.bucket.head(origin_key)
         if stat is None:
             raise ObjectMissingError(origin.url + origin_name)

@@ -57,11 +57,17 @@ def copy_small(source: Store, target: Store, files: Sequence[SmallFile]) -> list
         For each file its copy; None where it was not copied, for whatever reason: nothing was left of it, and to
         copy it by itself tells the reason. Nothing is, unless both stores are folders.
     """
-    from_ = source.holder(files[0].source) if files else None
-    to = target.holder(files[0].target) if files else None
-    if not (isinstance(from_, LocalStore) and isinstance(to, LocalStore)):
+    from_ = _folder(source, files[0].source) if files else None
+    to = _folder(target, files[0].target) if files else None
+    if from_ is None or to is None:
         return [None] * len(files)
     return [_copy(from_.path(file.source), to, to.new_path(file.target), file.size) for file in files]
+
+
+def _folder(store: Store, name: str) -> LocalStore | None:
+    """The folder that has an object as it is, under its own name; None where there is no such thing."""
+    held = store.holder(name)
+    return held[0] if held is not None and held[1] == name and isinstance(held[0], LocalStore) else None
 
 
 def _copy(source: str, store: LocalStore, target: str, size: int) -> SmallCopy | None:

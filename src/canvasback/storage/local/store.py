@@ -59,9 +59,9 @@ class LocalStore:
         refuse_unsafe_name(name, self.folder)
         return self.url + name
 
-    def holder(self, name: str) -> Store:  # noqa: ARG002 - it changes nothing
+    def holder(self, name: str) -> tuple[Store, str]:
         """See `Store.holder`."""
-        return self
+        return self, name
 
     def new_path(self, name: str) -> str:
         """The file that will hold an object that is about to be created; the next `sync` flushes it.

@@ -14,7 +14,6 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.forgotten import forgotten_findings
 from canvasback.catalog.rules.unreadable import unreadable
 from canvasback.catalog.writing.edits import edited
-from canvasback.catalog.writing.repoint import repoint
 from canvasback.catalog.writing.rewind import rewind_edits, straddling
 from canvasback.datapath.file_sources import PointFiles
 from canvasback.errors import CorruptError, RefusedError
@@ -23,18 +22,16 @@ from canvasback.history.points import image_of, open_moment
 from canvasback.history.times import moment_of
 from canvasback.model.clock import now
 from canvasback.model.finding import Finding, Findings
-from canvasback.model.manifest import Manifest
 from canvasback.model.plurals import either, many
 from canvasback.model.relation import literal
 from canvasback.model.results.attach import AttachResult
-from canvasback.repository import layout
-from canvasback.repository.filelist import CHECKSUM, files_relation, refuse_unsafe_names
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.keyring import keyring_of
 from canvasback.storage.locations import Stores, is_remote, refuse_url
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
 from canvasback.verbs.attach.deletes_shown import with_true_deletes
+from canvasback.verbs.attach.held_files import where_held
 from canvasback.verbs.attach.rows_shown import rows_shown
 
 _READERS = {"0.1": "DuckDB 1.3.0", "0.2": "DuckDB 1.3.1 or 1.3.2", "0.3": "DuckDB 1.4", "1.0": "DuckDB 1.5"}
@@ -61,7 +58,7 @@ def attach(
     stores: Stores | None = None,
     clock: Callable[[], datetime] = now,
 ) -> AttachResult:
-    """Make a DuckDB file of views over a point's chunks, whose data path is the repository.
+    """Make a DuckDB file of views over a point's chunks, whose data path is the repository, or who holds its files.
 
     It takes the same short time whatever the size of the lake. The repository must stay where it is while the
     file is used, and the point can be read, not written to.
@@ -80,8 +77,9 @@ def attach(
     Raises:
         RefusedError: The file is there already (``target-not-empty``), no point holds the moment
             (``moment-not-held``), the point reads files outside of the repository (``unsafe-name``), the file is named
-            by a URL (``url-not-writable``), DuckLake would not read the lake (``point-unreadable``), or copies of data
-            files are sealed (``data-sealed``).
+            by a URL (``url-not-writable``), DuckLake would not read the lake (``point-unreadable``), copies of data
+            files are sealed (``data-sealed``), or the repository has no copies and the lake's bucket shows other
+            versions now (``versions-needed``).
         CorruptError: The point's manifest or an index object is damaged.
     """
     if out is not None:
@@ -109,7 +107,7 @@ def attach(
                 counted = rows_shown(shown, commit.snapshot, straddling(shown, commit.snapshot), sources)
                 past = edited(shown, rewind_edits(shown, commit.snapshot, counted=counted))
                 shown = with_true_deletes(shown, past, commit.snapshot, sources, findings)
-            write_views(_at_repository(shown, opened.store, manifest), target)
+            write_views(where_held(shown, opened.store, manifest), target)
         except duckdb.Error as error:
             raise CorruptError(
                 "chunk-missing" if isinstance(error, duckdb.IOException) else "chunk-corrupt",
@@ -152,14 +150,15 @@ def attach(
                 "Run in that session, before the ATTACH, what key sql prints.",
             )
         )
-    if is_remote(opened.store.url):
+    places = [opened.store.url] if manifest.holding is None else [opened.store.url, manifest.holding.url]
+    for place in filter(is_remote, places):
         findings.add(
             Finding(
                 "needs-access",
                 "info",
-                opened.store.url,
-                "DuckDB reads the repository itself, with its own extension and credentials",
-                _ACCESS[opened.store.url.partition("://")[0][:2]],
+                place,
+                "DuckDB reads what is there itself, with its own extension and credentials",
+                _ACCESS[place.partition("://")[0][:2]],
             )
         )
     return AttachResult(
@@ -203,14 +202,3 @@ def _refuse_sealed_partitions(image: Image, store: Store) -> None:
             f"values of partitions stand in the names of some files of the lake, and names in {store.url} tell nothing",
             hint="Restore the point to a new place, and read that.",
         )
-
-
-def _at_repository(image: Image, store: Store, manifest: Manifest) -> Image:
-    """The image with all paths leading into the repository."""
-    moved = None
-    if manifest.totals.remapped:
-        files = files_relation(image.connection, store, manifest).select
-        held = f"SELECT kind, file_id, object AS name, {CHECKSUM} AS checksum FROM ({files}) WHERE object IS NOT NULL"
-        refuse_unsafe_names(image.connection, held)
-        moved = f"SELECT kind, file_id, {literal(store.url)} || name AS location FROM ({held})"
-    return repoint(image, manifest.data_root, store.url + layout.DATA, moved)

@@ -22,9 +22,12 @@ from canvasback.repository import layout
 from canvasback.repository.points import find_point, stored_points
 from canvasback.repository.reachability import Reachability
 from canvasback.repository.readable_points import Damage, ReadablePoints
+from canvasback.storage.owner import owner_of
 from canvasback.storage.store import Store
 
 BY_NAME = "by name"
+
+_STAY_CURE = "See that what stays there is kept as long as points need it, and no longer than you want to pay for."
 
 
 class Planning(msgspec.Struct, kw_only=True):
@@ -135,6 +138,9 @@ class Planning(msgspec.Struct, kw_only=True):
         findings = Findings()
         findings.extend(_kept_unread(id_, damage) for id_, damage in self.damaged.items() if id_ not in going)
         objects, bytes_ = (None, None) if findings.kept else self._freed(reach, [*going], kept)
+        owner = owner_of(self.store)
+        if going and owner is not None and owner.holding is not None:
+            findings.add(Finding("files-stay", "info", owner.holding.url, owner.holding.stays, _STAY_CURE))
         on = {one.point: one.timeline for one in candidates}
         return ForgetResult(
             repository=self.store.url,

@@ -29,6 +29,7 @@ from canvasback.repository.repository import open_repository
 from canvasback.repository.withdrawn import is_withdrawn
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
+from canvasback.storage.owner import owner_of
 from canvasback.storage.reach import reach_of
 from canvasback.storage.run import Run
 from canvasback.storage.store import Store
@@ -175,6 +176,7 @@ def _look_at(
         unnamed.leave_locked(protection, run)
     old, young, held = map(unnamed.amount, (State.GOES, State.YOUNG, State.LOCKED))
     leases = old_leases(store, before_ns)
+    owner = owner_of(store)
     plan = PrunePlan(
         repository=store.url,
         grace=grace,
@@ -188,6 +190,7 @@ def _look_at(
         locked=held.count,
         locked_bytes=held.bytes,
         leases=len(leases),
+        holding=None if owner is None else owner.holding,
     )
     return _Look(
         plan=plan,

@@ -15,6 +15,7 @@ from canvasback.catalog.image import Image
 from canvasback.catalog.reading.files import named_files
 from canvasback.catalog.writing.repoint import repoint
 from canvasback.catalog.writing.unchanged import expected_of
+from canvasback.datapath.file_sources import PointFiles
 from canvasback.datapath.opened_lake import OpenedLake
 from canvasback.datapath.sharing import find_alive, same_place
 from canvasback.model.commit import Commit
@@ -24,7 +25,7 @@ from canvasback.model.plans.salvage import ForwardPlan
 from canvasback.model.relation import literal
 from canvasback.model.results.fast_forward import FastForwardResult
 from canvasback.repository import layout
-from canvasback.repository.copy_names import Copies, copies_of
+from canvasback.repository.copy_names import Copies
 from canvasback.repository.repository import Repository
 from canvasback.storage.locations import folder_url
 from canvasback.storage.run import Run
@@ -125,7 +126,8 @@ def plan_fast_forward(
         finding_counts=planned.finding_counts,
     )
     catalog = _afterwards(later, root, opened.store)
-    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=copies_of(opened.store))
+    copies = PointFiles(later.image, opened.store, manifest).copies()
+    return FastForward(plan=plan, restoring=restoring, catalog=catalog, copies=copies)
 
 
 def fast_forward(planned: FastForward) -> FastForwardResult:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import msgspec
 
+from canvasback.model.holding import PREFIXES, StorageKind
 from canvasback.model.manifest import Manifest
 from canvasback.model.relation import literal
 from canvasback.repository import layout
@@ -18,8 +19,9 @@ from canvasback.repository.rows import insert_rows, one_row
 from canvasback.storage.store import Store
 
 _BATCH = 4096
-_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "point": "VARCHAR"}
-_COLUMNS = "e.name, e.size, e.checksum, e.point, e.last, e.points"
+_NEEDED = {"name": "VARCHAR", "size": "BIGINT", "checksum": "VARCHAR", "etag": "VARCHAR", "point": "VARCHAR"}
+_COLUMNS = "e.name, e.size, e.checksum, e.point, e.last, e.points, e.etag"
+_VERSIONS = PREFIXES[StorageKind.VERSIONS]
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -32,6 +34,7 @@ class Expected(msgspec.Struct, frozen=True):
         point: The oldest of the points that need it, of those that are looked at.
         last: The newest.
         points: How many there are.
+        etag: The etag that it had, or empty.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Expected(msgspec.Struct, frozen=True):
     point: str
     last: str
     points: int
+    etag: str = ""
 
     @property
     def needed(self) -> str:
@@ -74,10 +78,27 @@ class ExpectedObjects(OwnTable):
     def unlike(self, held: OwnTable) -> list[tuple[int | None, Expected]]:
         """Those that are not, by name, each with the size that it has; None where it is not there."""
         rows = self._connection.execute(
-            f"SELECT h.held, {_COLUMNS} FROM {self} e LEFT JOIN {held} h USING (name) "
-            "WHERE h.held IS DISTINCT FROM e.size ORDER BY e.name"
+            f"SELECT h.held, {_COLUMNS} {self._unlike(held)} AND NOT {self._again(held)} ORDER BY e.name"
         ).fetchall()
         return [(found, Expected(*row)) for found, *row in rows]
+
+    def again(self, held: OwnTable) -> list[Expected]:
+        """Those versions that are not there, where there is another one of the same object with the same content."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} {self._unlike(held)} AND {self._again(held)} ORDER BY e.name"
+        )
+        return [Expected(*row) for row in rows.fetchall()]
+
+    def _unlike(self, held: OwnTable) -> str:
+        return f"FROM {self} e LEFT JOIN {held} h USING (name) WHERE h.held IS DISTINCT FROM e.size"
+
+    def _again(self, held: OwnTable) -> str:
+        path = f"substr({{}}.name, {len(_VERSIONS) + 1} + instr(substr({{}}.name, {len(_VERSIONS) + 1}), '/'))"
+        return (
+            f"(h.held IS NULL AND starts_with(e.name, '{_VERSIONS}') AND EXISTS (FROM {held} v "
+            f"WHERE starts_with(v.name, '{_VERSIONS}') AND {path.format('v', 'v')} = {path.format('e', 'e')} "
+            "AND v.held = e.size AND v.vouched = e.checksum))"
+        )
 
     def _like(self, held: OwnTable) -> str:
         return f"FROM {self} e JOIN {held} h USING (name) WHERE h.held = e.size"
@@ -88,7 +109,7 @@ class ExpectedObjects(OwnTable):
 
 
 class NeededObjects(OwnTable):
-    """A table of ``name``, ``size``, ``checksum`` and ``point``: which point needs which object.
+    """A table of ``name``, ``size``, ``checksum``, ``etag`` and ``point``: which point needs which object.
 
     Args:
         connection: Where it is made, still empty.
@@ -111,7 +132,7 @@ class NeededObjects(OwnTable):
                 objects[layout.chunk_name(table.index.hash)] = (table.index.bytes, table.index.hash)
             for chunk in read_chunks(self._connection, self._store, table):
                 objects[layout.chunk_name(chunk.hash)] = (chunk.bytes, chunk.hash)
-        rows = [(name, size, f"blake3:{hash_}", manifest.id) for name, (size, hash_) in objects.items()]
+        rows = [(name, size, f"blake3:{hash_}", "", manifest.id) for name, (size, hash_) in objects.items()]
         insert_rows(self._connection, str(self), _NEEDED, rows)
         for table in manifest.files:
             select = held_objects(
@@ -119,13 +140,13 @@ class NeededObjects(OwnTable):
             )
             refuse_unsafe_names(self._connection, select)
             self._connection.execute(
-                f"INSERT INTO {self} SELECT name, size, checksum, {literal(manifest.id)} FROM ({select})"
+                f"INSERT INTO {self} SELECT name, size, checksum, etag, {literal(manifest.id)} FROM ({select})"
             )
 
     def expected(self) -> ExpectedObjects:
         """Each object once, with the points that need it."""
         select = (
-            "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points "
-            f"FROM {self} GROUP BY ALL"
+            "SELECT name, size, checksum, min(point) AS point, max(point) AS last, count(DISTINCT point) AS points, "
+            f"max(etag) AS etag FROM {self} GROUP BY ALL"
         )
         return ExpectedObjects(self._connection, "expected", select)

@@ -30,7 +30,8 @@ def check_locks(
         connection: Works it out.
         store: The repository.
         ids: The points that can be read.
-        needed: A table of the ``name`` of each object and the ``point`` that needs it.
+        needed: A table of the ``name`` of each object and the ``point`` that needs it. What others hold has no lock
+            of ours.
         run: Tells the time, and how many objects to ask for at a time.
         findings: Told of what is locked for less long than a point promises.
 
@@ -41,6 +42,7 @@ def check_locks(
     if protection is None:
         return ()
     now = int(run.now().timestamp())
+    needed = f"(FROM {needed} WHERE {layout.is_own('name')})"
     points = OwnTable(connection, "points", _POINTS)
     insert_rows(connection, str(points), _POINTS, [(id_, layout.point_name(id_)) for id_ in ids])
     manifests = protection.look(connection, f"SELECT name FROM {points}", run)

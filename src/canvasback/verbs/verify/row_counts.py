@@ -21,6 +21,7 @@ from canvasback.parquet.file_end import copy_end
 from canvasback.parquet.footers import field_ids_in, totals_in
 from canvasback.repository import layout
 from canvasback.repository.filelist import files_relation
+from canvasback.storage.borrowed import is_at_hand
 from canvasback.storage.store import Store
 from canvasback.storage.temporary import temporary_folder
 
@@ -54,9 +55,8 @@ def check_rows(image: Image, store: Store, manifest: Manifest, findings: Finding
 
 def _at_hand(store: Store, rows: Sequence[Row], folder: str) -> dict[str, str]:
     """A local file for each object that can be had; of remote ones a file of the same length with the footer only."""
-    if store.folder is not None:
-        names = [row[0] for row in rows]
-        return dict(zip(names, store.local_paths(names), strict=True))
+    near = [row[0] for row in rows if is_at_hand(store, row[0])]
+    far = [(number, row) for number, row in enumerate(rows) if not is_at_hand(store, row[0])]
 
     def fetch(numbered: tuple[int, Row]) -> tuple[str, str] | None:
         number, (name, *_, size) = numbered
@@ -68,7 +68,8 @@ def _at_hand(store: Store, rows: Sequence[Row], folder: str) -> dict[str, str]:
         return name, path
 
     with ThreadPoolExecutor(store.jobs) as pool:
-        return dict(filter(None, pool.map(fetch, enumerate(rows))))
+        ends = dict(filter(None, pool.map(fetch, far)))
+    return ends | dict(zip(near, store.local_paths(near), strict=True))
 
 
 def _expected(image: Image, store: Store, manifest: Manifest) -> list[Row]:

@@ -23,6 +23,7 @@ from canvasback.repository.readable_points import ReadablePoints
 from canvasback.repository.register import read_register
 from canvasback.repository.repository import Repository, open_repository
 from canvasback.repository.witness import Witness
+from canvasback.storage.borrowed import borrowing_of
 from canvasback.storage.foreign_errors import translates_errors
 from canvasback.storage.locations import Stores
 from canvasback.storage.parallel import Stop, each
@@ -38,6 +39,12 @@ _CURE = (
     "Run backup --full while the lake still has it, or repair with a mirror: that mends all points that need it. Or "
     "restore another point."
 )
+_LENT_CURE = (
+    "The repository has no copy of it: see what removes it there, which mostly is a lifecycle rule. backup --full has "
+    "the next point name what is there now; another point may be whole."
+)
+_UNPROVED_CURE = "Nothing is to be done: it is restored as its service has it."
+_AGAIN_CURE = "Run backup --full: the next point pins the version that is there."
 _VANISHED_CURE = "Bring it back from a mirror with repair; in a bucket with versions it may only be hidden."
 _ABSENT_CURE = "Run show to see which; another point may hold them."
 
@@ -172,7 +179,10 @@ def _check_present(expected: ExpectedObjects, held: OwnTable, findings: Findings
     for found, object_ in expected.unlike(held):
         code, what = ("object-missing", "is missing") if found is None else ("object-size", f"has {found} bytes")
         message = f"{what}, and had {object_.size} bytes; {object_.needed}"
-        findings.add(Finding(code, "error", object_.name, message, _CURE))
+        findings.add(Finding(code, "error", object_.name, message, _cure(object_)))
+    for object_ in expected.again(held):
+        message = f"this version is gone, and another one of the object has the same content; {object_.needed}"
+        findings.add(Finding("version-replaced", "info", object_.name, message, _AGAIN_CURE))
 
 
 def _check_content(expected: ExpectedObjects, held: OwnTable, store: Store, run: Run, findings: Findings) -> None:
@@ -180,20 +190,36 @@ def _check_content(expected: ExpectedObjects, held: OwnTable, store: Store, run:
     files, bytes_ = expected.total_like(held)
     run.progress.begin("reading objects", files=files, bytes_=bytes_)
 
+    borrowing = borrowing_of(store)
+
     def check(object_: Expected, stop: Stop) -> Finding | None:
         try:
             same = has_content(store, object_.name, object_.checksum, stop)
+            vouched = not same and borrowing is not None and borrowing.vouches(*_noted(object_))
         except (StorageError, OSError) as error:
             message = f"cannot be read: {error}; {object_.needed}"
-            return Finding("object-unreadable", "error", object_.name, message, _CURE)
+            return Finding("object-unreadable", "error", object_.name, message, _cure(object_))
         finally:
             run.progress.advance(files=1, bytes_=object_.size)
         if same:
             return None
+        if vouched:
+            message = (
+                "its service encrypts it, so that the checksum which was noted of it proves nothing; it is unchanged"
+            )
+            return Finding("checksum-unproved", "info", object_.name, message, _UNPROVED_CURE)
         code = "chunk-corrupt" if object_.name.startswith(layout.CATALOG) else "object-corrupt"
         message = f"does not hold the bytes that were saved; {object_.needed}"
-        return Finding(code, "error", object_.name, message, _CURE)
+        return Finding(code, "error", object_.name, message, _cure(object_))
 
     with run.in_parallel(expected.like(held), each(check), store, size=lambda object_: object_.size) as checked:
         findings.extend(finding for finding in checked if finding is not None)
     run.progress.end()
+
+
+def _cure(object_: Expected) -> str:
+    return _LENT_CURE if object_.name.startswith(layout.BORROWED) else _CURE
+
+
+def _noted(object_: Expected) -> tuple[str, int, str, str]:
+    return object_.name, object_.size, object_.checksum, object_.etag
