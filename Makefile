@@ -39,8 +39,8 @@ test: $(VENV) $(VENV_PREVIOUS) $(VENV_NEWEST) $(VENV_ORACLES) $(AZURITE)  ## Run
 cross-check: $(VENV) $(AZURITE) $(VENV_MOTO) $(CEPH)  ## Run what is promised of S3 against two more servers: moto, Ceph
 	@failed=0; for server in moto rgw; do \
 		echo "S3 by $$server:"; \
-		.venv/bin/python -m pytest tests/contract/test_store.py tests/lake/test_object_stores.py -k s3 -rfEs \
-			--s3-server $$server || failed=1; \
+		.venv/bin/python -m pytest tests/contract/test_store.py tests/lake/test_object_stores.py \
+			tests/lake/test_protect_every_s3.py -k s3 -rfEs --s3-server $$server || failed=1; \
 	done; exit $$failed
 
 lint: $(VENV)  ## Check style, format and types
