@@ -40,7 +40,8 @@ cross-check: $(VENV) $(AZURITE) $(VENV_MOTO) $(CEPH)  ## Run what is promised of
 	@failed=0; for server in moto rgw; do \
 		echo "S3 by $$server:"; \
 		.venv/bin/python -m pytest tests/contract/test_store.py tests/lake/test_object_stores.py \
-			tests/contract/test_versions.py -k s3 -rfEs --s3-server $$server || failed=1; \
+			tests/contract/test_versions.py tests/lake/test_protect_every_s3.py -k s3 -rfEs \
+			--s3-server $$server || failed=1; \
 		.venv/bin/python -m pytest tests/lake/test_heal_versions.py -rfEs --s3-server $$server || failed=1; \
 	done; \
 	.venv/bin/python -m pytest tests/lake/test_heal_versions.py -m lifecycle -rfEs --s3-server rgw || failed=1; \

@@ -31,6 +31,7 @@ COMMANDS = (
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
     "prune", "mirror", "repair", "lock", "policy", "key list", "key add", "key remove", "key rotate", "key sql",
     "pitr target",
+    "protect status", "protect enable",
     "pitr setup", "pitr run", "pitr backup", "pitr list", "pitr verify", "pitr restore", "pitr forget",
 )  # fmt: skip
 STREAMS = {"watch", "pitr run"}
@@ -66,6 +67,8 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "key remove": canvasback.KeyRemoveResult,
     "key rotate": canvasback.KeyRotateResult,
     "key sql": canvasback.KeySqlResult,
+    "protect status": canvasback.ProtectStatusResult,
+    "protect enable": canvasback.ProtectEnableResult,
     "pitr target": canvasback.PitrTargetResult,
     "pitr setup": canvasback.PitrSetupResult,
     "pitr backup": canvasback.PitrBackupResult,

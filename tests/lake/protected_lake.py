@@ -22,6 +22,15 @@ HISTORY = (
     "CREATE TABLE lake.main.t (i INTEGER)",
     *(f"INSERT INTO lake.main.t SELECT range FROM range({number * 10}, {number * 10 + 10})" for number in range(6)),
 )
+OTHER_RULE = {
+    "ID": "others",
+    "Status": "Enabled",
+    "Filter": {"And": {"Prefix": "logs/", "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}]}},
+    "Expiration": {"Days": 5},
+    "Transitions": [{"Days": 1, "StorageClass": "STANDARD_IA"}],
+}
+"""A lifecycle rule about another folder."""
+
 ROLE = "arn:aws:iam::000000000000:role/replication"
 
 
@@ -139,3 +148,15 @@ def verdict(result: ProtectStatusResult, disaster: Disaster) -> Verdict:
     """The verdict for a disaster."""
     (found,) = (one for one in result.verdicts if one.disaster is disaster)
     return found
+
+
+def done(result: ProtectEnableResult, steps: int) -> None:
+    """So many steps were planned, and made."""
+    assert (len(result.steps), result.done, result.findings) == (steps, steps, ())
+
+
+def again(lake: ProtectedLake, mechanism: str, **more: Any) -> None:
+    """The second time there is nothing to do."""
+    result = lake.enable(mechanism, **more)
+    done(result, 0)
+    assert result.kept

@@ -41,43 +41,6 @@ def lake(where: Cloud, client: Any, tmp_path: Path) -> ProtectedLake:
     return ProtectedLake(where, client, tmp_path)
 
 
-def test_a_bucket_as_it_is_made_protects_nothing(lake: ProtectedLake) -> None:
-    lake.write()
-    found = lake.status()
-    assert codes(found) == {"no-protection", "versioning-off"}
-    assert set(states(found).values()) == {"uncovered"}
-    assert all(verdict.cure for verdict in found.verdicts)
-    assert (found.data_path, found.facts.files, found.bucket and found.bucket.region) == (lake.url, 6, "us-east-1")
-    assert found.finding_counts["catalog-elsewhere"] == 1
-
-
-def test_versions_are_for_as_long_as_lifecycle_rules_let_them(lake: ProtectedLake) -> None:
-    lake.write()
-    lake.versions()
-    found = lake.status()
-    assert codes(found) == {"versions-kept-for-ever"}
-    assert states(found) == {
-        "object-deleted": "covered",
-        "object-overwritten": "covered",
-        "bucket-emptied": "partly",
-        "bucket-gone": "uncovered",
-        "region-gone": "uncovered",
-        "credential-stolen": "partly",
-    }
-    assert verdict(found, Disaster.OBJECT_DELETED).days is None
-    lake.lifecycle(
-        {"Filter": {"Prefix": "other/"}, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
-        {"Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 30}},
-    )
-    found = lake.status()
-    assert codes(found) == set()
-    assert verdict(found, Disaster.OBJECT_DELETED).days == 30
-    lake.versions("Suspended")
-    found = lake.status()
-    assert codes(found) == {"versioning-suspended", "no-protection"}
-    assert states(found)["object-deleted"] == "uncovered"
-
-
 def test_versions_that_go_before_ducklake_or_the_oldest_point(lake: ProtectedLake) -> None:
     lake.write()
     lake.versions()
@@ -99,28 +62,6 @@ def test_versions_that_go_before_ducklake_or_the_oldest_point(lake: ProtectedLak
     assert codes(found) == {"versions-expire-early"}
     assert found.facts.repository is not None
     assert (found.facts.repository.points, found.facts.repository.in_bucket) == (1, True)
-
-
-def test_lifecycle_rules_that_take_files_away(lake: ProtectedLake) -> None:
-    lake.write()
-    lake.versions()
-    lake.lifecycle(
-        {"Filter": {"Prefix": "files/main/t/"}, "Expiration": {"Days": 30}},
-        {"Filter": {}, "Transitions": [{"Days": 90, "StorageClass": "DEEP_ARCHIVE"}]},
-        {"Filter": {"Tag": {"Key": "temporary", "Value": "yes"}}, "Expiration": {"Days": 7}},
-        {"Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}},
-        {"Filter": {}, "Transitions": [{"Days": 90, "StorageClass": "GLACIER_IR"}]},
-        {"Filter": {}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
-    )
-    found = lake.status()
-    told = [(one.code, one.severity) for one in found.findings if "lifecycle" in one.code]
-    assert told == [
-        ("lifecycle-deletes-live-files", "error"),
-        ("lifecycle-freezes-live-files", "error"),
-        ("lifecycle-deletes-live-files", "warning"),
-    ]
-    assert found.bucket is not None
-    assert [rule.aborts_uploads_after for rule in found.bucket.lifecycle] == [None, None, None, None, None, 7]
 
 
 def test_a_replica_has_what_was_written_after_its_rule(lake: ProtectedLake) -> None:

@@ -12,20 +12,10 @@ import msgspec
 import pytest
 
 import canvasback
-from canvasback import ProtectEnableResult, RefusedError, StorageError, UsageError
-from canvasback.clouds.enabler import open_enabler
-from canvasback.model.plans.protect_enable import Mechanism, Wish
+from canvasback import RefusedError, StorageError, UsageError
 from tests.clouds import Cloud
-from tests.lake.protected_lake import ROLE, ProtectedLake, codes, s3_with_backup, states
+from tests.lake.protected_lake import OTHER_RULE, ROLE, ProtectedLake, again, codes, done, s3_with_backup
 from tests.object_servers import Ministack
-
-OTHER_RULE = {
-    "ID": "others",
-    "Status": "Enabled",
-    "Filter": {"And": {"Prefix": "logs/", "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}]}},
-    "Expiration": {"Days": 5},
-    "Transitions": [{"Days": 1, "StorageClass": "STANDARD_IA"}],
-}
 
 
 @pytest.fixture
@@ -45,95 +35,6 @@ def lake(where: Cloud, client: Any, tmp_path: Path) -> ProtectedLake:
     made = ProtectedLake(where, client, tmp_path)
     made.write()
     return made
-
-
-def rules(lake: ProtectedLake) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = lake.client.get_bucket_lifecycle_configuration(Bucket=lake.bucket)["Rules"]
-    return found
-
-
-def done(result: ProtectEnableResult, steps: int) -> None:
-    assert (len(result.steps), result.done, result.findings) == (steps, steps, ())
-
-
-def again(lake: ProtectedLake, mechanism: str, **more: Any) -> None:
-    """The second time there is nothing to do."""
-    result = lake.enable(mechanism, **more)
-    done(result, 0)
-    assert result.kept
-
-
-# Versioning
-
-
-def test_versions(lake: ProtectedLake) -> None:
-    planned = lake.enable("versioning", days=30, dry_run=True)
-    assert (len(planned.steps), planned.done, planned.dry_run) == (2, 0, True)
-    assert states(lake.status())["object-deleted"] == "uncovered"
-    made = lake.enable("versioning", days=30)
-    done(made, 2)
-    assert made.steps == planned.steps
-    again(lake, "versioning", days=30)
-    again(lake, "versioning", days=10)
-    again(lake, "versioning")
-    found = lake.status()
-    assert codes(found) == set()
-    assert states(found)["object-deleted"] == "covered"
-    (rule,) = rules(lake)
-    assert (rule["Filter"], rule["NoncurrentVersionExpiration"]) == ({"Prefix": "files/"}, {"NoncurrentDays": 30})
-
-
-def test_other_rules_stay_as_they_are(lake: ProtectedLake) -> None:
-    lake.lifecycle(OTHER_RULE)
-    before = rules(lake)
-    done(lake.enable("versioning", days=30), 2)
-    assert rules(lake)[:-1] == before
-    assert len(rules(lake)) == 2
-
-
-def test_a_time_is_only_made_longer(lake: ProtectedLake) -> None:
-    lake.versions()
-    lake.lifecycle(
-        OTHER_RULE,
-        {"Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 7, "NewerNoncurrentVersions": 3}},
-        {"Filter": {"Prefix": "files/main/"}, "NoncurrentVersionExpiration": {"NoncurrentDays": 90}},
-    )
-    before = rules(lake)
-    made = lake.enable("versioning", days=30)
-    done(made, 1)
-    assert "for 30 days, and not for 7" in made.steps[0]
-    after = rules(lake)
-    assert [after[0], after[2]] == [before[0], before[2]]
-    assert after[1] == {
-        **before[1],
-        "NoncurrentVersionExpiration": {"NoncurrentDays": 30, "NewerNoncurrentVersions": 3},
-    }
-    again(lake, "versioning", days=30)
-
-
-@pytest.mark.parametrize("state", ["Enabled", "Suspended"])
-def test_no_rule_is_made_that_would_delete_versions_which_are_there(lake: ProtectedLake, state: str) -> None:
-    lake.versions()
-    lake.versions(state)
-    made = lake.enable("versioning", days=30)
-    assert (made.done, made.findings) == (int(state == "Suspended"), ())
-    assert [remark for remark in made.remarks if "would delete some" in remark]
-    with pytest.raises(lake.client.exceptions.ClientError):
-        rules(lake)
-
-
-def test_what_somebody_adds_meanwhile_is_not_lost(lake: ProtectedLake) -> None:
-    place = lake.stores.place(lake.url)
-    assert place is not None
-    enabler = open_enabler(place, lake.stores)
-    plan = enabler.plan(Wish(mechanism=Mechanism.VERSIONING, prefix="files/", days=30))
-    lake.lifecycle(OTHER_RULE)
-    before = rules(lake)
-    enabler.carry_out(plan.changes[0])
-    with pytest.raises(RefusedError) as refused:
-        enabler.carry_out(plan.changes[1])
-    assert refused.value.code == "protection-changed"
-    assert rules(lake) == before
 
 
 # Locks

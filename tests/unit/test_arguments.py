@@ -9,7 +9,20 @@ import pytest
 import canvasback
 
 FUNCTIONS = [name for name in canvasback.__all__ if inspect.isfunction(getattr(canvasback, name))]
-PLACES = ("connection", "alias", "lake", "data_path", "repository", "to", "source", "table", "before", "after", "point")
+PLACES = (
+    "connection",
+    "alias",
+    "lake",
+    "mechanism",
+    "data_path",
+    "repository",
+    "to",
+    "source",
+    "table",
+    "before",
+    "after",
+    "point",
+)
 LAST = ("jobs", "stores", "progress", "clock")
 
 

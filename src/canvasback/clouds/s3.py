@@ -81,10 +81,11 @@ LACKING = {
     "UnsupportedOperation",
     "UnsupportedArgument",
     "UnknownOperationException",
+    "404",
     "405",
     "501",
 }
-"""By these a service says that it has no such thing."""
+"""By these a service says that it has no such thing; a bare 404 is of a server that does not know the path."""
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedAccess", "Forbidden", "403"}
 _VERSIONING: dict[str, Versioning] = {"Enabled": "on", "Suspended": "suspended"}
@@ -222,7 +223,7 @@ class S3Guard:
             code = code_of(error)
             if code in question.absent:
                 return None
-            if code in LACKING or status_of(error) in LACKING:
+            if code in LACKING or status_of(error) in {"405", "501"}:
                 seen.lacks(question.part)
             elif code in DENIED:
                 seen.denied(question.part, question.right, f"no permission ({code})")

@@ -151,16 +151,28 @@ def encryption_name(document: Mapping[str, Any] | None) -> str:
 
 def _filter(rule: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     """What keys begin with, and what else is asked of an object, in words."""
-    filter_ = rule.get("Filter") or {}
-    both = filter_.get("And") or filter_
-    prefix = both.get("Prefix") or rule.get("Prefix") or ""
-    tags = both.get("Tags") or ([both["Tag"]] if both.get("Tag") else [])
-    words = [f"tagged {tag['Key']}={tag['Value']}" for tag in tags]
-    if both.get("ObjectSizeGreaterThan") is not None:
-        words.append(f"larger than {both['ObjectSizeGreaterThan']:,} bytes")
-    if both.get("ObjectSizeLessThan") is not None:
-        words.append(f"smaller than {both['ObjectSizeLessThan']:,} bytes")
+    asked = conditions(rule)
+    prefix = asked.get("Prefix", "")
+    words = [f"tagged {tag['Key']}={tag['Value']}" for tag in asked.get("Tags", [])]
+    if "ObjectSizeGreaterThan" in asked:
+        words.append(f"larger than {asked['ObjectSizeGreaterThan']:,} bytes")
+    if "ObjectSizeLessThan" in asked:
+        words.append(f"smaller than {asked['ObjectSizeLessThan']:,} bytes")
     return ((prefix,) if prefix else ()), " and ".join(words)
+
+
+def conditions(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a rule asks of an object, wherever in it that stands: a server may not write it as it was told."""
+    filter_ = rule.get("Filter") or {}
+    found: dict[str, Any] = {}
+    for place in (rule, filter_, filter_.get("And") or {}):
+        found |= {key: place[key] for key in ("ObjectSizeGreaterThan", "ObjectSizeLessThan") if key in place}
+        if place.get("Prefix"):
+            found["Prefix"] = place["Prefix"]
+        tags = place.get("Tags") or ([place["Tag"]] if place.get("Tag") else [])
+        if tags:
+            found["Tags"] = [*found.get("Tags", []), *tags]
+    return found
 
 
 def _day(found: Any) -> date | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from canvasback.clouds.draft import Draft
-from canvasback.clouds.s3_answers import ARN, lifecycle_rules, object_lock, replication_rules
+from canvasback.clouds.s3_answers import ARN, conditions, lifecycle_rules, object_lock, replication_rules
 from canvasback.errors import RefusedError
 from canvasback.model.plans.protect_enable import Step, Wish
 from canvasback.model.protection.lake import shown_days
@@ -58,7 +58,7 @@ def keep_versions(
         lifecycle: What it says of its lifecycle; None where it has none.
     """
     assert wish.days is not None
-    before = [dict(rule) for rule in (lifecycle or {}).get("Rules", [])]
+    before = [_as_it_means(rule) for rule in (lifecycle or {}).get("Rules", [])]
     values = lifecycle_rules(lifecycle)
     touching = [
         number for number, rule in enumerate(values) if rule.noncurrent_after is not None and rule.touches(wish.prefix)
@@ -103,6 +103,21 @@ def keep_versions(
             expects={"Rules": [*(lifecycle or {}).get("Rules", [])]},
         )
     )
+
+
+def _as_it_means(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule with what it asks of objects in one place.
+
+    Ceph tells a prefix beside the tags that go with it, and takes such a rule back without the prefix: then it would
+    delete in all folders.
+    """
+    asked = conditions(rule)
+    if "Filter" not in rule or len(rule["Filter"]) < 2:  # noqa: PLR2004 - one place is enough
+        return {**rule}
+    tags = asked.get("Tags", [])
+    one = len(asked) == 1 and len(tags) < 2  # noqa: PLR2004 - a single tag needs no list
+    filter_ = ({"Tag": tags[0]} if tags else asked) if one else {"And": asked}
+    return {**rule, "Filter": filter_}
 
 
 def _version_rule(prefix: str, days: int) -> dict[str, Any]:
@@ -172,7 +187,7 @@ def copy_new_objects(draft: Draft, name: str, url: str, wish: Wish, answer: Mapp
         RefusedError: Its rules are of an older form, which takes no others beside it (``replication-old-form``).
     """
     found = (answer or {}).get("ReplicationConfiguration", {})
-    rules = [dict(rule) for rule in found.get("Rules", [])]
+    rules = [_as_it_means(rule) for rule in found.get("Rules", [])]
     to = wish.to.partition("://")[2].rstrip("/")
     for value in replication_rules(answer, "s3"):
         if value.covers(wish.prefix) and value.destination == f"s3://{to}/" and (value.deletes or not wish.deletes):

@@ -20,7 +20,7 @@ from canvasback.clouds.iam_documents import (
     trust_document,
 )
 from canvasback.clouds.s3 import DENIED, LACKING, QUESTIONS, S3Guard
-from canvasback.clouds.s3_answers import ARN
+from canvasback.clouds.s3_answers import ARN, lifecycle_rules
 from canvasback.clouds.s3_changes import (
     copy_new_objects,
     keep_versions,
@@ -134,6 +134,25 @@ class S3Enabler:
         except _ERRORS as error:
             self._refuse(error, step)
         self._made = answer.get("BackupPlanId", self._made)
+        if step.call == "put_bucket_lifecycle_configuration":
+            self._prove(step)
+
+    def _prove(self, step: Step) -> None:
+        """See that a service that replaced all rules has them all.
+
+        Raises:
+            StorageError: It has others (``protection-garbled``).
+        """
+        wanted = lifecycle_rules(step.request["LifecycleConfiguration"])
+        found = lifecycle_rules(self._read("get_bucket_lifecycle_configuration"))
+        lost = [rule.id for rule in wanted if rule not in found]
+        if lost:
+            raise StorageError(
+                f"{step.bucket} was sent all its lifecycle rules, and made something else of {', '.join(lost)}",
+                code="protection-garbled",
+                hint="Compare its rules with those that --json shows, and put them right at once: a rule may delete "
+                "more than it was to.",
+            )
 
     # What each mechanism takes
 
@@ -260,7 +279,7 @@ class S3Enabler:
             code = code_of(error)
             if code in absent:
                 return None
-            if code in LACKING or status_of(error) in LACKING:
+            if code in LACKING or status_of(error) in {"405", "501"}:
                 raise RefusedError(
                     "protection-unsupported",
                     f"the service at {self.url} has no such thing: it says {code}",
