@@ -18,9 +18,12 @@ import typer
 from canvasback import errors
 from canvasback.cli.parser import parser_of
 from canvasback.cli.verbs import VERBS
+from canvasback.clouds import aws_backup
+from canvasback.clouds.s3 import QUESTIONS
 from canvasback.model import manifest
 from canvasback.model.commit_position import CommitPosition
 from canvasback.model.finding import FindingKind
+from canvasback.model.protection import kinds
 from canvasback.model.register import Marks
 from canvasback.model.seal import Seal
 from canvasback.repository import chunk_writer, commit_map, filelist, layout, leases, recipients, register, repository
@@ -80,7 +83,9 @@ def test_no_section_describes_a_command_that_is_gone() -> None:
 
 def test_the_readme_lists_every_command() -> None:
     listed = re.findall(
-        r"^\| `canvasback ((?:key|pitr) [\w-]+|\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| `canvasback ((?:key|pitr|protect) [\w-]+|\w+)",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
 
     assert sorted(listed) == sorted(COMMANDS)
@@ -200,6 +205,21 @@ def test_every_finding_is_described_with_its_severity() -> None:
     # verify reports a damaged manifest or chunk under the code of its error
     corrupt = {code for code, kind in codes.errors.items() if kind == "CorruptError"}
     assert set(described) <= codes.findings.keys() | corrupt
+
+
+def test_every_finding_about_a_cloud_is_described_with_its_severity() -> None:
+    described = re.findall(r"^\| `([a-z-]+)` \| (\w+)", read("protect.md"), re.MULTILINE)
+    wanted = {kind.code: kind.severity for kind in vars(kinds).values() if isinstance(kind, FindingKind)}
+
+    assert {code: severity for code, severity in described if code in wanted} == wanted
+    assert not {code for code, severity in described if severity in {"error", "warning", "info"}} - wanted.keys()
+
+
+def test_every_right_that_a_look_at_a_bucket_takes_is_described() -> None:
+    page = read("protect.md")
+    rights = [question.right for question in QUESTIONS.values()] + [*aws_backup.RIGHTS.values()]
+
+    assert [right for right in rights if f"`{right}`" not in page] == []
 
 
 # The repository format

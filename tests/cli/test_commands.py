@@ -30,6 +30,7 @@ COMMANDS = (
     "init", "backup", "list", "show", "verify", "restore", "attach", "rewind", "repoint", "diff",
     "tables", "watch", "run", "check", "heal", "salvage", "tag", "note", "hold", "forget", "unforget",
     "prune", "mirror", "repair", "lock", "policy", "key list", "key add", "key remove", "key rotate", "key sql",
+    "protect status", "protect enable",
     "pitr target",
     "protect status", "protect enable",
     "pitr setup", "pitr run", "pitr backup", "pitr list", "pitr verify", "pitr restore", "pitr forget",

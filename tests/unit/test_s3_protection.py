@@ -352,7 +352,7 @@ def test_replication_keeps_what_is_there() -> None:
     valid(step)
     found = step.request["ReplicationConfiguration"]
     assert (found["Role"], found["Rules"][0], found["Rules"][1]["Priority"]) == ("old", other, 8)
-    text = configuration(terraform_of("lake", draft.changes, wanted))
+    text = "\n".join(configuration(terraform_of("lake", draft.changes, wanted)))
     for words in ("replica_kms_key_id", "sse_kms_encrypted_objects {", "replication_time {", "event_threshold {"):
         assert words in text
     again = Draft()
@@ -409,10 +409,10 @@ def valid(step: Step) -> None:
 
 def test_terraform() -> None:
     inner = Block("rule", (), {"id": 'a "b" ${c} %{d}', "days": 3, "on": True})
-    text = configuration(
+    lines = configuration(
         [resource("aws_x", "lake", {"bucket": "b", "rule": [inner, inner], "of": Expression("aws_y.z.arn")}, "Note.")]
     )
-    assert text == (
+    assert "\n".join(lines) == (
         "# Note.\n"
         'resource "aws_x" "lake" {\n'
         '  bucket = "b"\n'
@@ -427,6 +427,6 @@ def test_terraform() -> None:
         "    on = true\n"
         "  }\n"
         "  of = aws_y.z.arn\n"
-        "}\n"
+        "}"
     )
     assert as_json({"a": [1, "x"], "b": {}}).text == 'jsonencode({\n    "a" = [1, "x"]\n    "b" = {\n    }\n  })'

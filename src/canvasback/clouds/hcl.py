@@ -53,9 +53,13 @@ def as_json(content: Any) -> Expression:
     return Expression(f"jsonencode({_value(content, 1)})")
 
 
-def configuration(blocks: Iterable[Block]) -> str:
-    """The blocks as text."""
-    return "\n\n".join("\n".join(_block(block, 0)) for block in blocks) + "\n"
+def configuration(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """The blocks as lines of text, with an empty one between them."""
+    lines: list[str] = []
+    for block in blocks:
+        lines += [""] if lines else []
+        lines += "\n".join(_block(block, 0)).split("\n")
+    return tuple(lines)
 
 
 def _block(block: Block, depth: int) -> Iterator[str]:

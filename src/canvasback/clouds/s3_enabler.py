@@ -111,7 +111,7 @@ class S3Enabler:
                 back_up(draft, name, url, example, Backups(), vaults=(), own=None)
             case Mechanism.SOFT_DELETE:
                 return self.plan(wish)
-        finished = self._finished(draft, example)
+        finished = self._finished(draft, example, read=False)
         return msgspec.structs.replace(finished, changes=(), kept=(), remarks=())
 
     def carry_out(self, step: Step) -> None:
@@ -230,7 +230,8 @@ class S3Enabler:
 
     # What they share
 
-    def _finished(self, draft: Draft, wish: Wish) -> ProtectPlan:
+    def _finished(self, draft: Draft, wish: Wish, *, read: bool = True) -> ProtectPlan:
+        blocks = terraform_of(self._guard.name, draft.changes, wish, read=read)
         return ProtectPlan(
             bucket=self.url,
             mechanism=wish.mechanism,
@@ -238,7 +239,7 @@ class S3Enabler:
             kept=tuple(draft.kept),
             remarks=tuple(draft.remarks),
             documents=self._documents(draft, wish),
-            terraform=configuration(terraform_of(self._guard.name, draft.changes, wish)) if draft.changes else "",
+            terraform=configuration(blocks),
         )
 
     def _documents(self, draft: Draft, wish: Wish) -> tuple[Document, ...]:

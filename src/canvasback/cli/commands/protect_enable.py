@@ -85,7 +85,7 @@ def enable(
 
     def text(result: ProtectEnableResult) -> str:
         if print_ is Printed.TERRAFORM:
-            return result.terraform.rstrip("\n")
+            return "\n".join(result.terraform)
         return documents_text(result.documents) if print_ is Printed.POLICY else _text(result)
 
     run_command(work, text, as_json=as_json)
@@ -113,5 +113,5 @@ def _text(result: ProtectEnableResult) -> str:
     lines += findings_lines(result.findings, result.finding_counts)
     if lacking:
         lines += ["", "for who can grant it:", documents_text(result.documents)]
-        lines += ["", "the same as Terraform:", result.terraform.rstrip("\n")] if result.terraform else []
+        lines += ["", "the same as Terraform:", *result.terraform] if result.terraform else []
     return "\n".join(lines)

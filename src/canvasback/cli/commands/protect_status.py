@@ -13,7 +13,6 @@ from canvasback.cli.page_file import refuse_page, write_page
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.protection import DISASTERS, bucket_lines, cover_words, protection_headline, verdict_words
-from canvasback.cli.text.table import table
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.results.protect_status import ProtectStatusResult
@@ -76,12 +75,10 @@ def _text(result: ProtectStatusResult) -> str:
     for replica in result.replicas:
         if replica.protection is not None:
             lines += ["", f"replica by the rule {replica.rule}", *bucket_lines(replica.protection, facts.prefix)]
-    rows: list[tuple[str, ...]] = [("IF", "", "BY")]
+    lines += ["", "if"]
     for verdict in result.verdicts:
-        first, *others = [cover_words(cover) for cover in verdict.covers] or [""]
-        rows.append((DISASTERS[verdict.disaster], verdict_words(verdict), first))
-        rows += [("", "", other) for other in others]
-    lines += ["", table(rows)]
+        lines.append(f"  {DISASTERS[verdict.disaster]:<22}  {verdict_words(verdict)}")
+        lines += [f"    {cover_words(cover)}" for cover in verdict.covers]
     cures = list(dict.fromkeys(verdict.cure for verdict in result.verdicts if verdict.cure))
     lines += ["", *(f"  to cover more: {cure}" for cure in cures)] if cures else []
     return "\n".join([*lines, *findings_lines(result.findings, result.finding_counts)])

@@ -108,7 +108,7 @@ class ProtectPlan(msgspec.Struct, frozen=True, kw_only=True):
         kept: What is there already and stays, in words.
         remarks: What it will not do, or will cost; full sentences.
         documents: The rights that it takes, and roles.
-        terraform: The same as a configuration of Terraform.
+        terraform: The same as a configuration of Terraform, line by line.
     """
 
     bucket: str
@@ -117,7 +117,7 @@ class ProtectPlan(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
-    terraform: str = ""
+    terraform: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[str, ...]:

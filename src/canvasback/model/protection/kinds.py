@@ -73,7 +73,8 @@ VERSIONS_KEPT_FOR_EVER = FindingKind(
     "info",
     "No rule deletes old versions: all files that DuckLake merged or expired stay, and are paid for.",
     "Versioning was switched on, and no lifecycle rule was made.",
-    "Run canvasback protect enable versioning --days N.",
+    "Let a lifecycle rule delete old versions after more days than anybody needs them: docs/protect.md has one. "
+    "Canvasback makes none where there are old versions, for it would delete some.",
 )
 REPLICATION_MISSES_DATA_PATH = FindingKind(
     "replication-misses-data-path",

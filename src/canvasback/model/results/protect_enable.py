@@ -23,7 +23,7 @@ class ProtectEnableResult(
         kept: What was there already and stays.
         remarks: What it does not do, or costs.
         documents: The rights that it takes, and roles.
-        terraform: The same as a configuration of Terraform; empty where nothing is to be done.
+        terraform: The same as a configuration of Terraform, line by line; none where nothing is to be done.
         seconds: How long it took.
         findings: Rights that are lacking, and what did not come of it.
         finding_counts: How many of each code.
@@ -38,7 +38,7 @@ class ProtectEnableResult(
     kept: tuple[str, ...]
     remarks: tuple[str, ...]
     documents: tuple[Document, ...]
-    terraform: str
+    terraform: tuple[str, ...]
     seconds: float
     findings: tuple[Finding, ...]
     finding_counts: dict[str, int]
