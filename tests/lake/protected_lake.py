@@ -79,7 +79,7 @@ class ProtectedLake:
 
     def enable(self, mechanism: str, **more: Any) -> ProtectEnableResult:
         """Switch a mechanism on."""
-        return canvasback.protect_enable(self.lake, mechanism, stores=self.stores, **more)
+        return canvasback.protect_enable(self.lake, mechanism=mechanism, stores=self.stores, **more)
 
     def versions(self, state: str = "Enabled", bucket: str = "") -> None:
         """Let a bucket keep versions, or not any more."""

@@ -172,10 +172,10 @@ def test_the_rights_that_are_printed_suffice(
     assert (told.steps, told.done, told.dry_run) == ((), 0, True)
     (rights,) = (document.content for document in told.documents if document.name == "rights")
     lake.become_by(monkeypatch, rights)
-    made = canvasback.protect_enable(lake.url, mechanism, stores=lake.stores, **wish)
+    made = canvasback.protect_enable(lake.url, mechanism=mechanism, stores=lake.stores, **wish)
     done(made, len(made.steps))
     assert made.steps
-    done(canvasback.protect_enable(lake.url, mechanism, stores=lake.stores, **wish), 0)
+    done(canvasback.protect_enable(lake.url, mechanism=mechanism, stores=lake.stores, **wish), 0)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -198,12 +198,12 @@ def test_no_printed_right_is_too_much(
             fresh = ProtectedLake(lake.where, lake.client, tmp_path)
             wish = options(fresh, mechanism) | ({"vault": fresh.bucket} if mechanism == "backup" else {})
             (document, *_) = canvasback.protect_enable(
-                fresh.url, mechanism, stores=fresh.stores, **wish, explain=True
+                fresh.url, mechanism=mechanism, stores=fresh.stores, **wish, explain=True
             ).documents
             allowed = [{**one, "Action": [*({*one["Action"]} - {right})]} for one in document.content["Statement"]]
             less = {**document.content, "Statement": [one for one in allowed if one["Action"]]}
             fresh.become_by(context, less)
-            made = canvasback.protect_enable(fresh.url, mechanism, stores=fresh.stores, **wish)
+            made = canvasback.protect_enable(fresh.url, mechanism=mechanism, stores=fresh.stores, **wish)
             assert made.done < len(made.steps)
             assert made.finding_counts == {"right-lacking": 1}, right
 
@@ -262,7 +262,7 @@ def test_what_is_lacking_or_not_there(lake: ProtectedLake, tmp_path: Path, monke
         lake.enable("soft-delete", days=7)
     assert refused.value.code == "protection-unsupported"
     with pytest.raises(RefusedError) as refused:
-        canvasback.protect_enable(str(tmp_path), "versioning")
+        canvasback.protect_enable(str(tmp_path), mechanism="versioning")
     assert refused.value.code == "not-in-a-bucket"
     monkeypatch.delenv("AWS_ENDPOINT_URL_BACKUP")
     with pytest.raises(RefusedError) as refused:

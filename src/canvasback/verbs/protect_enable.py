@@ -19,8 +19,8 @@ from canvasback.storage.run import Run
 @translates_errors
 def protect_enable(
     lake: str,
-    mechanism: Mechanism | str,
     *,
+    mechanism: Mechanism | str,
     days: int | None = None,
     to: str = "",
     role: str = "",

@@ -68,7 +68,7 @@ def enable(
         named = settings.lake(lake)
         return canvasback.protect_enable(
             named.lake,
-            mechanism,
+            mechanism=mechanism,
             days=days,
             to=to,
             role=role,
