@@ -46,8 +46,10 @@ def fetch() -> None:
         content = _get(repository, system, file)
         if content is None:
             sys.exit(NOT_THERE)
+        from canvasback.repository.wal_object import write_content  # noqa: PLC0415 - _get has loaded it
+
         with open(path, "wb") as written:
-            written.write(content)
+            write_content(written, content)
     except (Refusal, OSError, ValueError) as error:
         _say("canvasback-wal-fetch", error)
         sys.exit(STOP)
