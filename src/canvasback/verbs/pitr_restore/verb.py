@@ -257,7 +257,7 @@ class _Restoring(msgspec.Struct, kw_only=True):
             shutil.rmtree(scratch_beside(data), ignore_errors=True)
         feeding = os.path.join(ours, "feed")
         os.mkdir(feeding, 0o700)
-        with WalFeed(feeding, goal.fetch, goal.segment_size, account) as feed:
+        with WalFeed(feeding, goal.fetch, goal.segment_size, data, account) as feed:
             recovering = Recovering(
                 programs, data, ours, self.lake, feed, target=goal.lsn, timeline=goal.timeline, lasting=lasting
             )
