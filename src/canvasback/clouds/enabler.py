@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from canvasback.clouds.opening import load_cloud
 from canvasback.model.plans.protect_enable import ProtectPlan, Step, Wish
-from canvasback.storage.bucket.place import BucketPlace, load_for
+from canvasback.storage.bucket.place import BucketPlace
 from canvasback.storage.locations import Stores
 
 
@@ -48,9 +49,9 @@ def open_enabler(place: BucketPlace, stores: Stores) -> Enabler:
         stores: Knows how to reach others.
 
     Raises:
+        RefusedError: Nothing adds to buckets of its cloud (``protection-unsupported``).
         UsageError: The extra for its cloud is not installed (``extra-missing``).
         StorageError: There are no credentials.
     """
-    module = load_for(f"canvasback.clouds.{place.kind}_enabler", place.kind, place.root)
-    enabler: Enabler = module.open_bucket(place, stores)
+    enabler: Enabler = load_cloud(place, "enable").open_bucket(place, stores)
     return enabler

@@ -8,9 +8,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from canvasback.clouds.opening import load_cloud
 from canvasback.errors import CanvasbackError
 from canvasback.model.protection.bucket import BucketProtection, Part, Unseen
-from canvasback.storage.bucket.place import BucketPlace, load_for
+from canvasback.storage.bucket.place import BucketPlace
 
 CopyState = Literal["arrived", "pending", "failed", "never", "gone", "untold"]
 
@@ -74,10 +75,11 @@ def open_guard(place: BucketPlace) -> Guard:
     """What looks at a bucket.
 
     Raises:
+        RefusedError: Nothing looks at buckets of its cloud (``protection-unsupported``).
         UsageError: The extra for its cloud is not installed (``extra-missing``).
         StorageError: There are no credentials.
     """
-    guard: Guard = load_for(f"canvasback.clouds.{place.kind}", place.kind, place.root).open_bucket(place)
+    guard: Guard = load_cloud(place, "status").open_bucket(place)
     return guard
 
 
