@@ -30,6 +30,26 @@ from canvasback.storage.store import Copied, Source, Stat
 PART = 16 * 1024 * 1024
 
 
+def client_for(url: str, options: StoreOptions) -> Any:
+    """Google's own client, with the application default credentials. Whoever asks closes it.
+
+    Args:
+        url: The bucket, to say so.
+        options: What the user says; with an endpoint that is spelled ``http://`` no credentials are looked for.
+
+    Raises:
+        StorageError: There are no credentials.
+    """
+    endpoint = options.endpoint
+    try:
+        if endpoint and endpoint.startswith("http://"):
+            return storage.Client("none", AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+        return storage.Client(client_options={"api_endpoint": endpoint} if endpoint else None)
+    except (DefaultCredentialsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise credentials_missing(url, f"no application default credentials: {reason}") from None
+
+
 class GcsBucket:
     """See `canvasback.storage.bucket.service.Bucket`.
 
@@ -49,16 +69,8 @@ class GcsBucket:
             "timeout": options.timeout,
             "retry": DEFAULT_RETRY.with_timeout(options.timeout),
         }
-        endpoint = options.endpoint
-        self.service = f"gcs {endpoint or ''}"
-        try:
-            if endpoint and endpoint.startswith("http://"):
-                self._client = storage.Client("none", AnonymousCredentials(), client_options={"api_endpoint": endpoint})
-            else:
-                self._client = storage.Client(client_options={"api_endpoint": endpoint} if endpoint else None)
-        except (DefaultCredentialsError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise credentials_missing(self.url, f"no application default credentials: {reason}") from None
+        self.service = f"gcs {options.endpoint or ''}"
+        self._client = client_for(self.url, options)
         weakref.finalize(self, self._client.close)
         self._bucket = self._client.bucket(name)
         self.versions = GcsVersions(self._bucket, self.url, self._limits, self.head, self._copy)
