@@ -1,4 +1,4 @@
-"""gcp-storage-emulator with what it lacks of soft delete: a program that listens on the port that it is given.
+"""gcp-storage-emulator with what it lacks of soft delete and of protection: a program that listens on a given port.
 
 Overwritten objects are soft-deleted too, conditions are heeded, listings have pages, and many come back by one request.
 What the service documents of that request is what is checked: https://cloud.google.com/storage/docs/json_api/v1/objects
@@ -15,7 +15,7 @@ from typing import Any
 
 from gcp_storage_emulator import server
 from gcp_storage_emulator.gcs_glob import gcs_glob_match
-from gcp_storage_emulator.handlers import objects
+from gcp_storage_emulator.handlers import buckets, objects
 from gcp_storage_emulator.storage import Storage
 
 from tests.object_servers import HOST
@@ -30,6 +30,14 @@ WISHES = {
     "allowOverwrite": bool,
     "copySourceAcl": bool,
 }
+RIGHTS = {
+    buckets.get: "storage.buckets.get",
+    buckets.patch: "storage.buckets.update",
+    buckets.get_iam_policy: "storage.buckets.getIamPolicy",
+    buckets.default_object_acl_list: "storage.buckets.getIamPolicy",
+}
+"""What requests about a bucket itself take."""
+
 _NUMBERS = itertools.count(1)
 _OPERATIONS: dict[str, tuple[str, dict[str, Any], int]] = {}
 """By its id: the bucket, what was asked for, and how often somebody looked."""
@@ -114,6 +122,54 @@ def restore_many(storage: Storage, bucket: str, wish: dict[str, Any]) -> None:
                 storage.restore_soft_deleted_file(bucket, name, generation)
 
 
+def of_bucket(handler: Any, right: str) -> Any:
+    """Heed that a bucket is changed only as it was seen, and the rights that its label says nobody has."""
+
+    def handle(request: Any, response: Any, storage: Storage, *_: Any) -> None:
+        bucket = dict(storage.buckets.get(request.params["bucket_name"]) or {})  # as it was before
+        wanted = request.query.get("ifMetagenerationMatch", [bucket.get("metageneration")])[0]
+        body = request.data if isinstance(request.data, dict) else {}
+        shorter = seconds(body) < seconds(bucket) and bucket.get("retentionPolicy", {}).get("isLocked")
+        if right in (bucket.get("labels") or {}).get("denied", "").split():
+            refuse(response, HTTPStatus.FORBIDDEN, f"no {right}")
+        elif wanted != bucket.get("metageneration"):
+            refuse(response, HTTPStatus.PRECONDITION_FAILED, "conditionNotMet")
+        elif "retentionPolicy" in body and shorter:
+            refuse(response, HTTPStatus.FORBIDDEN, "the retention policy is locked")
+        else:
+            handler(request, response, storage)
+            if handler is buckets.patch and response.status == HTTPStatus.OK:
+                keep_more(storage.buckets[bucket["name"]], bucket, body)
+                response.json(storage.buckets[bucket["name"]])
+
+    return handle
+
+
+def keep_more(bucket: dict[str, Any], before: dict[str, Any], body: dict[str, Any]) -> None:
+    """Keep what the emulator drops: that a retention policy is locked, and that objects can be."""
+    if before.get("retentionPolicy", {}).get("isLocked"):
+        bucket["retentionPolicy"]["isLocked"] = True
+    if "objectRetention" in {**before, **body}:
+        bucket["objectRetention"] = {**before, **body}["objectRetention"]
+
+
+def seconds(bucket: dict[str, Any]) -> int:
+    return int((bucket.get("retentionPolicy") or {}).get("retentionPeriod", 0))
+
+
+def refuse(response: Any, status: HTTPStatus, message: str) -> None:
+    response.status = status
+    response.json({"error": {"code": int(status), "message": message}})
+
+
+def lock_retention(request: Any, response: Any, storage: Storage, *_: Any) -> None:
+    """Lock the retention policy of a bucket, for good."""
+    bucket = storage.buckets[request.params["bucket_name"]]
+    bucket["retentionPolicy"] = {**bucket["retentionPolicy"], "isLocked": True}
+    bucket["metageneration"] = str(int(bucket["metageneration"]) + 1)
+    response.json(bucket)
+
+
 class KeepingAll(Storage):
     """What is overwritten is kept as well, and nothing is written for another start."""
 
@@ -133,9 +189,12 @@ def main() -> None:
                 methods[method] = conditional(handler)
             elif handler is objects.ls:
                 methods[method] = in_pages
+            elif handler in RIGHTS:
+                methods[method] = of_bucket(handler, RIGHTS[handler])
     place = r"^/storage/v1/b/(?P<bucket_name>[-.\w]+)"
     ours = (
         (rf"{place}/o/bulkRestore$", {server.POST: bulk_restore}),
+        (rf"{place}/lockRetentionPolicy$", {server.POST: of_bucket(lock_retention, RIGHTS[buckets.patch])}),
         (rf"{place}/operations/(?P<operation>\w+)$", {server.GET: operation}),
     )
     server.HANDLERS = (*ours, *server.HANDLERS)
