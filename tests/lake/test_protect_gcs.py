@@ -74,7 +74,7 @@ class Bucket:
         return canvasback.protect_status(self.url, stores=self.stores)
 
     def enable(self, mechanism: str, **more: Any) -> ProtectEnableResult:
-        return canvasback.protect_enable(self.url, mechanism, stores=self.stores, **more)
+        return canvasback.protect_enable(self.url, mechanism=mechanism, stores=self.stores, **more)
 
     def plan(self, mechanism: Mechanism, **more: Any) -> tuple[Any, ProtectPlan]:
         place = self.stores.place(self.url)
@@ -245,11 +245,14 @@ def test_without_the_right_nothing_changes_and_it_is_told(bucket: Bucket, mechan
     assert (result.done, [finding.code for finding in result.findings]) == (0, ["right-lacking"])
     (document,) = result.documents
     assert document.content["includedPermissions"] == [GET, "storage.buckets.update"]
-    assert 'resource "google_storage_bucket" "lake"' in result.terraform
+    assert 'resource "google_storage_bucket" "lake"' in "\n".join(result.terraform)
 
 
 def test_there_is_no_such_bucket(bucket: Bucket) -> None:
-    for ask in (canvasback.protect_status, lambda url, **more: canvasback.protect_enable(url, "versioning", **more)):
+    for ask in (
+        canvasback.protect_status,
+        lambda url, **more: canvasback.protect_enable(url, mechanism="versioning", **more),
+    ):
         with pytest.raises(StorageError) as raised:
             ask("gs://absent-bucket/", stores=bucket.stores)
         assert raised.value.code == "bucket-missing"
@@ -373,7 +376,7 @@ def test_a_lock_is_only_made_longer_and_never_final_unasked(bucket: Bucket) -> N
 
 def test_a_lock_for_good_at_once(bucket: Bucket) -> None:
     planned = bucket.enable("lock", days=30, mode="compliance", dry_run=True)
-    assert "is_locked = true" in planned.terraform
+    assert "is_locked = true" in "\n".join(planned.terraform)
     assert "retentionPolicy" not in bucket.read()
     done(bucket.enable("lock", days=30, mode="compliance"), 2)
     assert bucket.read()["retentionPolicy"]["isLocked"] is True
@@ -467,13 +470,13 @@ def test_replication_is_told_as_roles_and_terraform(bucket: Bucket) -> None:
     assert [document.name for document in told.documents] == ["rights", "role"]
     assert "storagetransfer.jobs.create" in told.documents[0].content["includedPermissions"]
     assert set(told.documents[1].content) == {bucket.name, "other"}
-    assert 'resource "google_storage_transfer_job" "lake"' in told.terraform
-    assert 'include_prefixes = ["files/"]' in told.terraform
+    assert 'resource "google_storage_transfer_job" "lake"' in "\n".join(told.terraform)
+    assert 'include_prefixes = ["files/"]' in "\n".join(told.terraform)
 
 
 def test_terraform_repeats_all_rules(bucket: Bucket) -> None:
     bucket.set(lifecycle={"rule": OTHERS})
-    told = bucket.enable("versioning", days=30, dry_run=True).terraform
+    told = "\n".join(bucket.enable("versioning", days=30, dry_run=True).terraform)
     assert told.count("lifecycle_rule {") == len(OTHERS) + 1
     assert 'storage_class = "ARCHIVE"' in told
     assert "days_since_noncurrent_time = 30" in told

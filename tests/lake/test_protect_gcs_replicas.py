@@ -146,10 +146,10 @@ def test_without_credentials_for_them_neither(copied: Copied, monkeypatch: pytes
 def test_enable_is_content_with_a_job_that_is_there(copied: Copied) -> None:
     url, to = f"gs://{copied.source}/files/", f"gs://{copied.to}/"
     with pytest.raises(RefusedError) as refused:
-        canvasback.protect_enable(url, "replication", to=to, stores=copied.stores)
+        canvasback.protect_enable(url, mechanism="replication", to=to, stores=copied.stores)
     assert refused.value.code == "protection-unsupported"
     copied.replicate()
-    made = canvasback.protect_enable(url, "replication", to=to, stores=copied.stores)
+    made = canvasback.protect_enable(url, mechanism="replication", to=to, stores=copied.stores)
     assert (made.done, made.steps, made.findings) == (0, (), ())
     assert made.kept
-    assert made.terraform == ""
+    assert made.terraform == ()

@@ -143,7 +143,7 @@ class GcsEnabler:
             kept=tuple(draft.kept),
             remarks=tuple(draft.remarks),
             documents=_documents(draft.changes, wish, name),
-            terraform=configuration(blocks) if blocks else "",
+            terraform=configuration(blocks),
         )
 
     def _read(self) -> dict[str, Any]:
