@@ -14,7 +14,7 @@ from canvasback import RefusedError
 from tests.clouds import Cloud, cloud
 from tests.interrupted import Clock
 from tests.lake.builder import Lake, read
-from tests.lake.cloud_lakes import HISTORY
+from tests.lake.cloud_lakes import HISTORY, session
 from tests.lake.lent_lakes import LentLake
 from tests.lake.values import literal
 from tests.object_servers import Ministack
@@ -224,6 +224,27 @@ def test_many_files_are_listed_at_both_ends(s3: Cloud, tmp_path: Path, request: 
 
 
 # Fail-over, and back
+
+
+def test_what_came_after_the_point_is_healed_from_the_replica_itself(lent: Replicated, s3: Cloud) -> None:
+    with session(s3, lent.attach, "DATA_INLINING_ROW_LIMIT 0") as connection:
+        connection.execute("INSERT INTO lake.main.t SELECT range, 'later', NULL FROM range(3000, 3100)")
+        rows = connection.execute("SELECT * FROM lake.main.t ORDER BY ALL").fetchall()
+    store = lent.stores.open(lent.data_path)
+    for name in lent.names():
+        store.delete(name)
+    healed = canvasback.heal(lent.attach, lent.repository, source="replica", stores=lent.stores)
+    assert (healed.findings, healed.lost_files) == ((), 0)
+    assert {file.source.partition(" ")[0] for file in healed.healed} == {
+        "point",
+        *(file.source for file in healed.healed if file.source.startswith(lent.replica)),
+    }
+    assert any(file.source.startswith(lent.replica) for file in healed.healed)
+    with session(s3, lent.attach, "READ_ONLY") as connection:
+        assert connection.execute("SELECT * FROM lake.main.t ORDER BY ALL").fetchall() == rows
+    with pytest.raises(RefusedError) as refused:
+        canvasback.heal(lent.attach, source="replica", stores=lent.stores)
+    assert refused.value.code == "no-replica"
 
 
 def test_fail_over_and_back(lent: Replicated, s3: Cloud) -> None:

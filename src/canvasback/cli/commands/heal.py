@@ -28,7 +28,7 @@ def heal(
         str | None,
         typer.Option(
             "--from",
-            metavar="URL|versions|soft-deleted|aws-backup",
+            metavar="URL|versions|soft-deleted|replica|aws-backup",
             help="A replica of the data path, what its bucket keeps by itself, or what AWS Backup saved, for what the "
             "repository lacks.",
         ),

@@ -11,12 +11,14 @@ from canvasback.checks.copies_in_versions import CopiesInVersions, Kept
 from canvasback.checks.copy_search import CopySource
 from canvasback.errors import RefusedError
 from canvasback.model.aws_choice import AwsChoice
+from canvasback.model.holding import StorageKind
 from canvasback.model.level import CheckLevel
 from canvasback.repository.repository import Repository
 from canvasback.storage.run import Run
 from canvasback.verbs.heal.replica import find_replica
 
 AWS_BACKUP = "aws-backup"
+_REPLICA = "replica"
 
 
 def find_sources(
@@ -34,8 +36,8 @@ def find_sources(
         image: The lake's catalog.
         run: Opens the places.
         repository: The lake's repository, if there is one.
-        source: What else the user names: ``versions``, ``soft-deleted``, ``aws-backup``, or the place of a
-            replica.
+        source: What else the user names: ``versions``, ``soft-deleted``, ``aws-backup``, ``replica``, which the
+            repository knows, or the place of one.
         root: The data path.
         level: How deeply the lake is looked at.
         choice: What the user decides of AWS Backup.
@@ -52,8 +54,25 @@ def find_sources(
     elif source == AWS_BACKUP:
         found.append(_aws_backup(run, root, level, choice))
     elif source is not None:
-        found.append(CopiesInReplica(find_replica(image, run.stores, source, root), level))
+        place = _replica_of(repository) if source == _REPLICA else source
+        found.append(CopiesInReplica(find_replica(image, run.stores, place, root), level))
     return found
+
+
+def _replica_of(repository: Repository | None) -> str:
+    """The replica that a repository knows of: it may have what came after the newest point.
+
+    Raises:
+        RefusedError: It knows of none (``no-replica``).
+    """
+    holding = repository.marker.borrows if repository is not None else None
+    if holding is None or holding.kind is not StorageKind.REPLICA:
+        raise RefusedError(
+            "no-replica",
+            "there is no repository that says where the lake's replica is",
+            hint="Name the replica with --from URL; a folder of that name as ./replica.",
+        )
+    return holding.url
 
 
 def _aws_backup(run: Run, root: str, level: CheckLevel, choice: AwsChoice) -> CopySource:

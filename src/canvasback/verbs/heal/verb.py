@@ -77,7 +77,7 @@ def heal(
             the lake as it is.
         source: Where else copies may be: ``versions`` or ``soft-deleted``, as the lake's bucket keeps them;
             ``aws-backup``, as AWS Backup saved them; or a replica of the data path, as a folder or URL: what a bucket
-            was replicated to, or an old disk.
+            was replicated to, or an old disk; ``replica`` for the one that the repository knows of.
         recovery_point: Of AWS's recovery points the one to take, by its ARN; None for those whose times fit.
         scratch: A bucket into which AWS Backup restores first; it has to keep versions, in the region of the lake's.
             What is damaged, rather than missing, needs one: AWS Backup passes over what is there.
