@@ -30,7 +30,7 @@ class AzureStub(Azurite):
 
     Attributes:
         containers: By their names.
-        forbidden: What nobody may do: ``properties`` of the account.
+        forbidden: What nobody may do: see the ``properties`` of the account, or ``set`` them.
         log: The requests: method, blob and query.
     """
 
@@ -101,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             ("PUT", "container", ""): self._create_container,
             ("GET", "container", "list"): self._list,
             ("GET", "service", "properties"): self._properties,
+            ("PUT", "service", "properties"): self._set_properties,
             ("PUT", "", "block"): self._put_block,
             ("PUT", "", "blocklist"): self._put_blocks,
             ("PUT", "", "snapshot"): self._snapshot,
@@ -217,6 +218,13 @@ class _Handler(BaseHTTPRequestHandler):
         policy = f"<DeleteRetentionPolicy>{policy}</DeleteRetentionPolicy>"
         xml = f"<StorageServiceProperties>{policy}</StorageServiceProperties>"
         return self._answer(200, xml.encode(), {"Content-Type": "application/xml"})
+
+    def _set_properties(self) -> None:
+        """Refuse: containers here keep what they keep, whatever is said of the account."""
+        code, status = (
+            ("AuthorizationPermissionMismatch", 403) if "set" in self.stub.forbidden else ("NotImplemented", 501)
+        )
+        return self._answer(status, code=code)
 
     def _list(self) -> None:
         include = set(self.query.get("include", "").split(",")) - {""}

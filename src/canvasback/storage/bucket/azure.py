@@ -51,7 +51,7 @@ class AzureBucket:
         self.url = f"{scheme}://{name}/"
         self._timeout = options.timeout
         account, container, domain = account_and_container(name)
-        service = _service(account, domain, options, self.url)
+        service = service_for(account, domain, options, self.url)
         self.service = f"azure {service.url}"
         weakref.finalize(self, service.close)
         self._container: ContainerClient = service.get_container_client(container)
@@ -169,8 +169,18 @@ class AzureBucket:
         return self._container.get_blob_client(key)
 
 
-def _service(account: str | None, domain: str, options: StoreOptions, url: str) -> BlobServiceClient:
-    """Azure's own conventions: a connection string, else the account with its key or an identity."""
+def service_for(account: str | None, domain: str, options: StoreOptions, url: str) -> BlobServiceClient:
+    """Microsoft's own client by Azure's own conventions: a connection string, else the account with a key or identity.
+
+    Args:
+        account: The account, where the URL names it.
+        domain: The service's.
+        options: What the user says.
+        url: The container, to say so.
+
+    Raises:
+        StorageError: There are no credentials.
+    """
     limits: dict[str, Any] = {
         "retry_total": options.retries,
         "initial_backoff": 1,  # seconds; and not the library's 15, with somebody waiting
