@@ -82,7 +82,7 @@ class GcsGuard:
         seen.lacks(Part.BACKUP)
         seen.lacks(Part.TIERING)
         bucket = self._bucket(seen)
-        replication = self._replication(seen)
+        replication = self.replication(seen)
         soft_delete_days = soft_delete_seconds(bucket) / DAY
         return BucketProtection(
             url=self.url,
@@ -149,9 +149,29 @@ class GcsGuard:
         answer: dict[str, Any] = ask(path, *data, query_params=query, **self._limits)
         return answer
 
-    def replication(self) -> tuple[ReplicationRule, ...]:
-        """The jobs that copy it to other buckets, as far as they may be seen."""
-        return self._replication(Seen())
+    def replication(self, seen: Seen) -> tuple[ReplicationRule, ...]:
+        """The jobs of the credentials' project that copy it to other buckets.
+
+        Args:
+            seen: Told where they could not be seen, or cannot be.
+        """
+        if self._endpoint:  # what stands there in for Google has no other service
+            seen.lacks(Part.REPLICATION)
+            return ()
+        try:
+            session, project = gcs_transfer.signed_in(self.url)
+            if not project:
+                reason = "the credentials name no project whose replication jobs could be listed"
+                seen.denied(Part.REPLICATION, "the variable GOOGLE_CLOUD_PROJECT", reason)
+                return ()
+            jobs = gcs_transfer.replication_jobs(session, project, self.name, self.url, self._timeout)
+        except AccessDeniedError as error:
+            seen.denied(Part.REPLICATION, gcs_transfer.RIGHT, f"{error.message} ({error.hint})")
+            return ()
+        except StorageError as error:
+            seen.failed(Part.REPLICATION, error)
+            return ()
+        return tuple(replication_rule(job, self._place.scheme) for job in jobs)
 
     def _objects(self) -> GcsBucket:
         return GcsBucket(self._place.scheme, self.name, self._place.options)
@@ -185,22 +205,3 @@ class GcsGuard:
         except Exception as error:  # noqa: BLE001
             translate(error, self.url, "")
         return None
-
-    def _replication(self, seen: Seen) -> tuple[ReplicationRule, ...]:
-        if self._endpoint:  # what stands there in for Google has no other service
-            seen.lacks(Part.REPLICATION)
-            return ()
-        try:
-            session, project = gcs_transfer.signed_in(self.url)
-            if not project:
-                reason = "the credentials name no project whose replication jobs could be listed"
-                seen.denied(Part.REPLICATION, "the variable GOOGLE_CLOUD_PROJECT", reason)
-                return ()
-            jobs = gcs_transfer.replication_jobs(session, project, self.name, self.url, self._timeout)
-        except AccessDeniedError as error:
-            seen.denied(Part.REPLICATION, gcs_transfer.RIGHT, f"{error.message} ({error.hint})")
-            return ()
-        except StorageError as error:
-            seen.failed(Part.REPLICATION, error)
-            return ()
-        return tuple(replication_rule(job, self._place.scheme) for job in jobs)

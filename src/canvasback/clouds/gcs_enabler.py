@@ -12,6 +12,7 @@ from canvasback.clouds.draft import Draft, needed, unsupported
 from canvasback.clouds.gcs import GET, GcsGuard
 from canvasback.clouds.gcs_changes import keep_deleted, keep_versions, lock_objects
 from canvasback.clouds.gcs_terraform import replication_of, terraform_of
+from canvasback.clouds.guard import Seen
 from canvasback.clouds.hcl import configuration
 from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
 from canvasback.model.lock import LockMode
@@ -105,7 +106,8 @@ class GcsEnabler:
                 f"{wish.to} is no other bucket of the same service",
                 hint="Name a bucket, and no folder in it: copies have the keys that the originals have.",
             )
-        for rule in self._guard.replication():
+        seen = Seen()
+        for rule in self._guard.replication(seen):
             if rule.covers(wish.prefix) and rule.destination.partition("://")[2] == f"{place.name}/":
                 draft.kept.append(
                     f"the replication job {rule.id} of {self.url} copies new files to {place.root} already"
@@ -120,7 +122,8 @@ class GcsEnabler:
             "its job is one of the Storage Transfer Service, whose own accounts need roles in both buckets",
             "Run gcloud transfer jobs create "
             f"gs://{self._guard.name} gs://{place.name} --replication{only} as an administrator; --print policy and "
-            "--print terraform tell the roles and the same as Terraform.",
+            "--print terraform tell the roles and the same as Terraform."
+            + (" See before whether there is such a job: it could not be seen from here." if seen.unseen else ""),
         )
 
     def _no_backup(self) -> RefusedError:
