@@ -43,7 +43,7 @@ class Container:
         return canvasback.protect_status(self.url, stores=self.stores)
 
     def enable(self, mechanism: str, **more: Any) -> ProtectEnableResult:
-        return canvasback.protect_enable(self.url, mechanism, stores=self.stores, **more)
+        return canvasback.protect_enable(self.url, mechanism=mechanism, stores=self.stores, **more)
 
     def set(self, **properties: Any) -> None:
         with self.where.server.client() as client:
@@ -195,7 +195,7 @@ def test_without_the_right_nothing_changes_and_it_is_told(keeping: Container, fo
     assert (result.done, [finding.code for finding in result.findings]) == (0, ["right-lacking"])
     assert right in result.findings[0].message
     assert result.documents[0].content["Actions"] == [READ, WRITE]
-    assert "deleteRetentionPolicy = { enabled = true, days = 30 }" in result.terraform
+    assert "deleteRetentionPolicy = { enabled = true, days = 30 }" in "\n".join(result.terraform)
 
 
 def test_a_service_that_does_not_take_it(keeping: Container) -> None:

@@ -151,7 +151,7 @@ def test_enable_is_content_with_a_job_that_is_there(copied: Copied) -> None:
     assert "could not be seen" not in refused.value.hint
     copied.stub.status = 403
     with pytest.raises(RefusedError) as refused:
-        canvasback.protect_enable(url, "replication", to=to, stores=copied.stores)
+        canvasback.protect_enable(url, mechanism="replication", to=to, stores=copied.stores)
     assert "could not be seen" in refused.value.hint
     copied.stub.status = 200
     copied.replicate()

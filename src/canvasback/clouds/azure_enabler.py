@@ -125,7 +125,7 @@ class AzureEnabler:
             kept=tuple(draft.kept),
             remarks=tuple(draft.remarks),
             documents=(self._rights(),),
-            terraform=configuration([self._terraform(days)]) if draft.changes else "",
+            terraform=configuration([self._terraform(days)] if draft.changes else []),
         )
 
     def _rights(self) -> Document:
