@@ -11,7 +11,7 @@ from canvasback.checks.copies_in_versions import CopiesInVersions, Kept
 from canvasback.checks.copy_search import CopySource
 from canvasback.errors import RefusedError
 from canvasback.model.aws_choice import AwsChoice
-from canvasback.model.holding import StorageKind
+from canvasback.model.holding import Holding, StorageKind
 from canvasback.model.level import CheckLevel
 from canvasback.repository.repository import Repository
 from canvasback.storage.run import Run
@@ -54,18 +54,18 @@ def find_sources(
     elif source == AWS_BACKUP:
         found.append(_aws_backup(run, root, level, choice))
     elif source is not None:
-        place = _replica_of(repository) if source == _REPLICA else source
+        lender = None if repository is None else repository.marker.borrows
+        place = _replica_of(lender) if source == _REPLICA else source
         found.append(CopiesInReplica(find_replica(image, run.stores, place, root), level))
     return found
 
 
-def _replica_of(repository: Repository | None) -> str:
-    """The replica that a repository knows of: it may have what came after the newest point.
+def _replica_of(holding: Holding | None) -> str:
+    """The replica that the repository knows of: it may have what came after the newest point.
 
     Raises:
         RefusedError: It knows of none (``no-replica``).
     """
-    holding = repository.marker.borrows if repository is not None else None
     if holding is None or holding.kind is not StorageKind.REPLICA:
         raise RefusedError(
             "no-replica",
