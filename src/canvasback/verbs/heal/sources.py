@@ -11,7 +11,7 @@ from canvasback.checks.copies_in_versions import CopiesInVersions, Kept
 from canvasback.checks.copy_search import CopySource
 from canvasback.errors import RefusedError
 from canvasback.model.aws_choice import AwsChoice
-from canvasback.model.holding import Holding, StorageKind
+from canvasback.model.holding import StorageKind
 from canvasback.model.level import CheckLevel
 from canvasback.repository.repository import Repository
 from canvasback.storage.run import Run
@@ -55,24 +55,10 @@ def find_sources(
         found.append(_aws_backup(run, root, level, choice))
     elif source is not None:
         lender = None if repository is None else repository.marker.borrows
-        place = _replica_of(lender) if source == _REPLICA else source
-        found.append(CopiesInReplica(find_replica(image, run.stores, place, root), level))
+        if source == _REPLICA and lender is not None and lender.kind is StorageKind.REPLICA:
+            source = lender.url  # it may have what came after the newest point; without, it is a folder of that name
+        found.append(CopiesInReplica(find_replica(image, run.stores, source, root), level))
     return found
-
-
-def _replica_of(holding: Holding | None) -> str:
-    """The replica that the repository knows of: it may have what came after the newest point.
-
-    Raises:
-        RefusedError: It knows of none (``no-replica``).
-    """
-    if holding is None or holding.kind is not StorageKind.REPLICA:
-        raise RefusedError(
-            "no-replica",
-            "there is no repository that says where the lake's replica is",
-            hint="Name the replica with --from URL; a folder of that name as ./replica.",
-        )
-    return holding.url
 
 
 def _aws_backup(run: Run, root: str, level: CheckLevel, choice: AwsChoice) -> CopySource:
