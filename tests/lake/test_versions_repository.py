@@ -383,6 +383,18 @@ def test_versions_that_were_switched_off_are_a_finding(lent: LentLake) -> None:
     lent.restored("first", point, first)
 
 
+def test_versions_that_cannot_be_seen_are_known_by_what_they_are_called(
+    lent: LentLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Azure, and where these rights do not tell."""
+    monkeypatch.setattr(S3Versions, "kept", lambda _: None)
+    lent.commit("INSERT INTO lake.main.t VALUES (1, 'x', DATE '2026-01-01')")
+    assert lent.backup().findings == ()
+    lent.suspend()
+    lent.commit("INSERT INTO lake.main.t VALUES (2, 'y', DATE '2026-01-01')")
+    assert lent.backup().finding_counts == {"versioning-off": 1}
+
+
 def test_objects_that_are_older_than_versioning_are_pinned(s3: Cloud, tmp_path: Path) -> None:
     data_path = f"{s3.bucket()}lake/"
     truth = write(s3, tmp_path / "old.ducklake", data_path)

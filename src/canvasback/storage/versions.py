@@ -10,6 +10,9 @@ import msgspec
 
 from canvasback.errors import CanvasbackError
 
+UNNAMED = "null"
+"""The id of a content that has none of its own: it was written where no versions are kept, or before they were."""
+
 
 class Version(msgspec.Struct, frozen=True):
     """One content that an object has or had. A content never changes; the service names it.

@@ -85,7 +85,9 @@ def _versions_of(root: str, stores: Stores) -> tuple[Finding, ...]:
     versions = stores.open(root).versions
     kept = versions.kept() if versions is not None else False
     if kept is None:
-        message = "whether its bucket keeps versions may not be seen with these rights"
+        message = (
+            "whether its bucket keeps versions cannot be seen: the service does not tell, or not with these rights"
+        )
         return (Finding("versions-unseen", "warning", root, message, _UNSEEN),)
     if not kept:
         raise RefusedError(

@@ -14,7 +14,7 @@ from canvasback.storage.checksums import hash_stream
 from canvasback.storage.parallel import Stop, each
 from canvasback.storage.run import Run
 from canvasback.storage.source import UnreadError, open_source
-from canvasback.storage.versions import Version
+from canvasback.storage.versions import UNNAMED, Version
 from canvasback.transfer.copy import Arrived, Copier, of_another_size, unread
 from canvasback.transfer.lake_files import LakeFiles, Task
 from canvasback.transfer.looking import Looker, together
@@ -47,6 +47,7 @@ class Pinner:
         self._store = store
         self._copier = copier
         self._count = count
+        self._unnamed = False
         self._looker = Looker(files.inside)
 
     def copy(self, tasks: Iterable[Task]) -> AbstractContextManager[Iterator[Arrived]]:
@@ -73,7 +74,10 @@ class Pinner:
     def findings(self) -> list[Finding]:
         """See `Keeper.findings`: versions may be kept no longer."""
         versions = self._files.inside.versions
-        if versions is None or versions.kept() is not False:
+        kept = None if versions is None else versions.kept()
+        if kept is None:
+            kept = not self._unnamed  # what has no id of its own was written where no versions are kept
+        if kept:
             return []
         return [
             Finding(
@@ -113,6 +117,7 @@ class Pinner:
             return Arrived(task, "file-missing", "the file is not there")
         if version.size != task.expected:
             return of_another_size(task, version.size)
+        self._unnamed |= version.id == UNNAMED
         name = self._store.pinned_name(version)
         checksum = version.checksum or self._read(name, stop)
         return Arrived(

@@ -11,9 +11,9 @@ from azure.storage.blob import BlobClient
 from canvasback.errors import ObjectMissingError
 from canvasback.storage.bucket.azure import AzureBucket
 from canvasback.storage.bucket.azure_copies import source_of
-from canvasback.storage.bucket.azure_listing import UNNAMED
 from canvasback.storage.bucket.service import StoreOptions, read_only
 from canvasback.storage.store import Source, Stat
+from canvasback.storage.versions import UNNAMED
 
 _ID = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 

@@ -16,9 +16,6 @@ from canvasback.storage.versions import Version, common_prefix
 _FEW = 16
 """So many names are asked for one by one."""
 
-UNNAMED = "null"
-"""What a content is called here that Azure has no version id for: it came before the account kept versions."""
-
 
 def stat_of(found: Any, size: int | None = None) -> Stat:
     """What is known of a blob; its size where the library knows that of a range only."""

@@ -10,10 +10,10 @@ from azure.storage.blob import BlobClient, ContainerClient
 from canvasback.errors import CanvasbackError, ObjectExistsError, ObjectMissingError
 from canvasback.storage.bucket.azure_copies import source_of
 from canvasback.storage.bucket.azure_errors import code_of, translate
-from canvasback.storage.bucket.azure_listing import UNNAMED, found_in, listed, version_of
+from canvasback.storage.bucket.azure_listing import found_in, listed, version_of
 from canvasback.storage.bucket.service import bucket_missing
 from canvasback.storage.store import Copied, Stat
-from canvasback.storage.versions import BroughtBack, Version, has_content
+from canvasback.storage.versions import UNNAMED, BroughtBack, Version, has_content
 
 
 class AzureVersions:
