@@ -95,8 +95,9 @@ def head_of(system: int, file: str, content: bytes) -> Head:
 def encode(head: Head, content: bytes) -> bytes:
     """The object of a file."""
     said = " ".join([*_WORDS, str(head.system), head.file, str(head.size), head.blake3]).encode() + b"\n"
-    packed = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(content)
-    return _SKIPPABLE + len(said).to_bytes(4, "little") + said + packed
+    # As a stream: at once it takes memory for the worst case and gives it back, a quarter of the time for a segment.
+    packing = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj(size=len(content))
+    return b"".join((_SKIPPABLE, len(said).to_bytes(4, "little"), said, packing.compress(content), packing.flush()))
 
 
 def read_head(begin: bytes) -> Head:
