@@ -10,14 +10,14 @@ import google_crc32c
 import pytest
 
 from canvasback import Stores
-from canvasback.errors import ObjectExistsError, ObjectMissingError, RefusedError
+from canvasback.errors import ObjectExistsError, ObjectMissingError, RefusedError, StorageError
 from canvasback.storage.checksums import of_parts
 from canvasback.storage.store import Store
 from canvasback.storage.versions import Version, Versions
 from tests.azure_stub import AzureStub
 from tests.clouds import Cloud, cloud
 from tests.other_servers import Moto
-from tests.proxy import FaultProxy
+from tests.proxy import Fault, FaultProxy, matching, status
 
 MIB = 1024 * 1024
 
@@ -196,15 +196,15 @@ def test_a_content_is_copied_elsewhere_within_the_service(kept: Kept) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "many", "requests"),
-    [("s3", 2500, 3), ("gcs", 250, 1), ("azure", 250, 4)],  # Azure is asked for each
+    # S3 is asked once more for the one that is not there; moto leaves out what is next to a marker, which is seen in
+    # the first page, and then gives all three. Azure is asked for each.
+    [("s3", 2500, 4), ("gcs", 250, 1), ("azure", 250, 4)],
 )
 def test_a_few_of_many_are_found_by_few_requests(
     kind: str, many: int, requests: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages that have nothing of what is wanted are passed over."""
     kept = Kept(cloud(kind, request, monkeypatch, keeping="versions"))
-    if isinstance(kept.cloud.server, Moto):
-        pytest.skip("moto leaves out the first entry behind a marker that has no version")
     names = [f"ä {number:04d}" for number in range(many)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: kept.overwrite(name, b"x"), names))
@@ -226,6 +226,18 @@ def test_a_few_of_many_are_found_by_few_requests(
     ]
     assert found == [version for version in kept.versions.list("") if version.name in wanted]
     assert list(kept.versions.find([])) == []
+
+
+def test_half_an_answer_is_no_listing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(cloud("s3", request, monkeypatch, keeping="versions"))
+    kept.store.put_new("a", b"1")
+    with FaultProxy(kept.cloud.server.endpoint) as proxy:
+        proxy.faults.append(Fault(matching("GET", query="versions"), status(200, b"<ListVersionsResult><Version>")))
+        behind = kept.cloud.stores(endpoint=proxy.endpoint, retries=0).open(kept.url).versions
+        assert behind is not None
+        for listed in (behind.list(""), behind.find(["a"])):
+            with pytest.raises(StorageError):
+                list(listed)
 
 
 def test_a_name_that_others_begin_with_is_found_once(kept: Kept) -> None:

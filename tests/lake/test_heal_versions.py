@@ -19,7 +19,7 @@ from tests.lake.answers import wrong_answers
 from tests.lake.builder import Lake
 from tests.lake.cloud_lakes import Truth, comparable, read, session, write
 from tests.object_servers import Ministack
-from tests.other_servers import keys_of
+from tests.other_servers import Moto, keys_of
 from tests.proxy import Fault, FaultProxy, matching, s3_error, status
 
 
@@ -141,7 +141,8 @@ def test_a_few_of_many_are_asked_for_by_name(bucket: Kept, s3: Cloud) -> None:
     with FaultProxy(str(s3.options.endpoint)) as proxy:
         bucket.heal(stores=s3.stores(endpoint=proxy.endpoint))
         listings = [request.query for request in proxy.requests if "versions" in request.query.split("&")]
-    assert len(listings) == 1
+    # moto leaves out what is next to a marker, and is asked again without one.
+    assert len(listings) == (2 if isinstance(bucket.server, Moto) else 1)
     assert first.rpartition("/")[2] in listings[0]
     bucket.is_whole()
 

@@ -54,34 +54,60 @@ def each_entry(client: Any, bucket: str, prefix: str, wanted: Sequence[str] | No
         wanted: Keys by rising order of their bytes: pages that have none of them are passed over. None for all pages.
     """
     client.meta.events.register(_EVENT, _take_entries, unique_id=__name__)
-    begin = {"KeyMarker": wanted[0][:-1]} if wanted else {}
     with ThreadPoolExecutor(1, thread_name_prefix="canvasback-pages") as ahead:
 
         def ask(marker: dict[str, str]) -> Future[dict[str, Any]]:
             return ahead.submit(client.list_object_versions, Bucket=bucket, Prefix=prefix, **marker)
 
-        coming: Future[dict[str, Any]] | None = ask(begin)
+        next_page: dict[str, str] = {}
+        sought = wanted[0] if wanted else ""
+        coming: Future[dict[str, Any]] | None = ask(_before(sought) if sought else next_page)
         while coming is not None:
             page = coming.result()
-            marker = _next_marker(page, wanted)
-            coming = None if marker is None else ask(marker)
             # Not all services mix contents and markers in one order.
-            yield from sorted(page.get(_FOUND, ()), key=lambda entry: entry.key.encode())
+            entries = sorted(page.get(_FOUND, ()), key=lambda entry: entry.key.encode())
+            if sought and _leaves_out(client, bucket, sought, entries):
+                wanted, sought, coming = None, "", ask(next_page)
+                continue
+            coming = None
+            if page.get("IsTruncated"):
+                next_page = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page.get("NextVersionIdMarker", "")}
+                sought, marker = _place_of_next(next_page, wanted)
+                coming = None if marker is None else ask(marker)
+            yield from entries
 
 
-def _next_marker(page: dict[str, Any], wanted: Sequence[str] | None) -> dict[str, str] | None:
-    """Where to go on after a page: at the next key that is wanted. None at the end."""
-    if not page.get("IsTruncated"):
-        return None
-    key = str(page["NextKeyMarker"])
-    marker = {"KeyMarker": key, "VersionIdMarker": str(page.get("NextVersionIdMarker") or "")}
+def _place_of_next(next_page: dict[str, str], wanted: Sequence[str] | None) -> tuple[str, dict[str, str] | None]:
+    """The next key that is wanted, if pages may be passed over to get there, and the marker to go on at.
+
+    The marker is None where nothing is wanted any more.
+    """
     if wanted is None:
-        return marker
+        return "", next_page
+    key = next_page["KeyMarker"]
     at = bisect_left(wanted, key.encode(), key=str.encode)
     if at == len(wanted):
-        return None
-    # What sorts just before a key is a beginning of it; of this one there may be more contents to come.
-    return marker if wanted[at] == key else {"KeyMarker": max(key, wanted[at][:-1], key=str.encode)}
+        return "", None
+    if wanted[at] == key:  # of which there may be more contents to come
+        return "", next_page
+    return wanted[at], max(_before(wanted[at]), {"KeyMarker": key}, key=lambda marker: marker["KeyMarker"].encode())
+
+
+def _before(key: str) -> dict[str, str]:
+    """The marker behind which a key is: what sorts just before it is a beginning of it."""
+    return {"KeyMarker": key[:-1]}
+
+
+def _leaves_out(client: Any, bucket: str, key: str, entries: Sequence[Entry]) -> bool:
+    """Whether a page that begins at a key lacks something of it: some servers pass over what is next to a marker.
+
+    The newest entry of each key is its latest. Of a key that is not there at all the service is asked by itself.
+    """
+    found = [entry for entry in entries if entry.key == key]
+    if found:
+        return not any(entry.latest for entry in found)
+    page = client.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    return any(entry.key == key for entry in page.get(_FOUND, ()))
 
 
 def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
@@ -89,7 +115,10 @@ def _take_entries(response_dict: dict[str, Any], customized_response_dict: dict[
     if response_dict["status_code"] >= 300:  # noqa: PLR2004 - an error
         return
     body = response_dict["body"]
-    root = ET.fromstring(body)  # noqa: S314 - as botocore itself reads it
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - as botocore itself reads it
+    except ET.ParseError:
+        return  # botocore says so in its own words
     encoded = any(_name(child) == "EncodingType" and child.text == "url" for child in root)
     customized_response_dict[_FOUND] = [
         _entry({_name(field): field.text or "" for field in child}, marker=name == "DeleteMarker", encoded=encoded)
