@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 import canvasback
-from canvasback import HealResult, RefusedError, UsageError
+from canvasback import CanvasbackError, HealResult, RefusedError, UsageError
 from canvasback.storage.versions import Version
 from tests.clouds import Cloud, cloud
 from tests.lake.answers import wrong_answers
@@ -125,6 +125,10 @@ def test_a_service_brings_back_what_a_manifest_lists(bucket: Kept, tmp_path: Pat
     with pytest.raises(RefusedError) as refused:
         bucket.heal(manifest=str(manifest))
     assert refused.value.code == "target-not-empty"
+    for place, code in (("", "empty-argument"), (str(tmp_path / "none" / "m.csv"), "storage-failed")):
+        with pytest.raises(CanvasbackError) as raised:  # before anything is looked at
+            bucket.heal(manifest=place)
+        assert raised.value.code == code
     with manifest.open(newline="") as file, closing(bucket.server.client()) as client:
         for name, key, version in csv.reader(file):
             source = {"Bucket": name, "Key": unquote(key), "VersionId": version}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import canvasback
-from canvasback import RefusedError
+from canvasback import RefusedError, StorageError
 from tests.clouds import Cloud, cloud
 from tests.interrupted import Clock
 from tests.lake.builder import Lake, read
@@ -311,6 +311,20 @@ def test_a_replica_is_apart_from_the_lake(where: str, s3: Cloud, tmp_path: Path)
     with pytest.raises(RefusedError) as refused:
         LentLake(s3, tmp_path, "replica", data_path=data, replica_url=data + where)
     assert refused.value.code == "no-replica"
+
+
+def test_a_bucket_that_is_not_there_is_no_replica(s3: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as raised:
+        LentLake(
+            s3,
+            tmp_path,
+            "replica",
+            at=f"{tmp_path}/repository",
+            data_path=f"{s3.bucket()}lake/",
+            replica_url="s3://misspelled/lake/",
+        )
+    assert raised.value.code == "bucket-missing"
+    assert not (tmp_path / "repository").exists()
 
 
 def test_a_mirror_is_the_same_repository(lent: Replicated) -> None:

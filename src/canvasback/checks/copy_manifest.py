@@ -11,7 +11,6 @@ import csv
 from urllib.parse import quote
 
 from canvasback.checks.copy_search import CopySearch
-from canvasback.errors import RefusedError
 
 _BATCH = 4096
 
@@ -27,8 +26,7 @@ def write_manifest(search: CopySearch, path: str) -> int:
         How many there are.
 
     Raises:
-        RefusedError: There is something already (``target-not-empty``).
-        OSError: It cannot be written.
+        OSError: It cannot be written, or has appeared meanwhile.
     """
     cursor = search.connection.cursor()
     cursor.execute(
@@ -37,18 +35,11 @@ def write_manifest(search: CopySearch, path: str) -> int:
         "WHERE origin IN ('versions', 'replica') AND regexp_matches(place, '^[a-z0-9]+://') ORDER BY url"
     )
     written = 0
-    try:
-        with open(path, "x", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            while rows := cursor.fetchmany(_BATCH):
-                lines.writerows(_row(search, url, id_) for url, id_ in rows)
-                written += len(rows)
-    except FileExistsError:
-        raise RefusedError(
-            "target-not-empty",
-            f"there is something at {path} already",
-            hint="Name another file for the manifest: nothing is overwritten.",
-        ) from None
+    with open(path, "x", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        while rows := cursor.fetchmany(_BATCH):
+            lines.writerows(_row(search, url, id_) for url, id_ in rows)
+            written += len(rows)
     return written
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from canvasback.errors import RefusedError, UsageError
+from canvasback.errors import RefusedError
 from canvasback.model.holding import Holding, StorageKind
 from canvasback.storage.bucket.etags import checksum_of_etag
 from canvasback.storage.keyring import keyring_of, note_keyring
-from canvasback.storage.locations import Stores, is_remote
+from canvasback.storage.locations import Stores, is_remote, no_versions
 from canvasback.storage.store import Copied, Locks, OpenObject, Source, Stat, Store
 from canvasback.storage.versions import Version, Versions
 
@@ -180,9 +180,7 @@ class BorrowingStore:
                 self._lister = self._stores.open(self.holding.url)
             versions = self._lister.versions
         if versions is None:
-            raise UsageError(
-                "no-versions", f"{self.holding.url} keeps no versions of its objects", hint="Only buckets can."
-            )
+            raise no_versions(self.holding.url)
         return versions.list("") if paths is None else versions.find(paths)
 
     def pinned_name(self, version: Version) -> str:

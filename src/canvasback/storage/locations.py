@@ -124,6 +124,15 @@ def refuse_url(path: str) -> None:
         )
 
 
+def no_versions(url: str) -> UsageError:
+    """What to say where versions are asked for that cannot be."""
+    return UsageError(
+        "no-versions",
+        f"{url} keeps no versions of its objects",
+        hint="Only buckets can. Leave out --from versions, or --storage versions.",
+    )
+
+
 def empty_argument(what: str) -> UsageError:
     """What to say where an argument is empty, as an unset variable of a script makes it: it means no default."""
     return UsageError("empty-argument", f"{what} is given as an empty text", hint="Say what is meant, or leave it out.")
@@ -199,7 +208,7 @@ class Stores:
     def _contents_of(self, url: str) -> ObjectStore:
         place = self.place(url)
         if place is None or place.kind not in _CONTENTS:
-            raise UsageError("no-versions", f"{url} keeps no versions of its objects", hint="Only buckets can.")
+            raise no_versions(url)
         module, class_ = _CONTENTS[place.kind]
         from canvasback.storage.bucket.store import ObjectStore  # noqa: PLC0415 - see `_in_bucket`
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from canvasback.datapath.data_root import refuse_nesting
-from canvasback.errors import RefusedError
+from canvasback.errors import AccessDeniedError, ObjectMissingError, RefusedError
 from canvasback.model.finding import Finding
 from canvasback.model.holding import Holding, StorageKind
 from canvasback.repository.repository import Repository
@@ -32,6 +34,7 @@ def choose_holding(
             (``no-versions``).
         RefusedError: Its bucket keeps none (``versions-off``); or the replica is the data path, or lies in it or around
             it (``no-replica``), or in the repository or around it (``repository-in-data-path``).
+        StorageError: The replica's bucket is not there, or does not answer.
     """
     if kind is StorageKind.VERSIONS:
         return Holding(kind, root), _versions_of(root, stores)
@@ -45,6 +48,8 @@ def choose_holding(
             f"{replica} and the lake's own data path {root} are one place, or one lies in the other",
             hint="Name the bucket, or the folder, to which the data path is copied.",
         )
+    with contextlib.suppress(AccessDeniedError, ObjectMissingError):  # to list is no right that a backup needs
+        next(stores.open(replica).list(""), None)  # a misspelled bucket is better noticed now than by a backup
     return Holding(kind, replica), ()
 
 

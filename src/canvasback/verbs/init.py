@@ -74,6 +74,7 @@ def init(
             (``versions-off``), or the replica is none (``no-replica``); or copies are to be sealed where there are none
             (``no-copies``).
         LakeError: The lake cannot be read, so it cannot be told which one it is.
+        StorageError: The replica's bucket is not there (``bucket-missing``), or does not answer.
     """
     wanted, kind = Lock.of(lock, lock_days), storage_kind(storage, replica_url)
     name = parse_lake(lake)

@@ -9,7 +9,7 @@ import typer
 import canvasback
 from canvasback.cli.exit_codes import run_command
 from canvasback.cli.options import AsJson, CheckDepth, DataPath, Jobs, Lake, Quiet, Repo
-from canvasback.cli.page_file import refuse_page, write_page
+from canvasback.cli.page_file import write_page
 from canvasback.cli.progress import progress_for
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
@@ -21,6 +21,7 @@ from canvasback.model.level import CheckLevel
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.results.check import CheckResult, Stretch, TableHealth
+from canvasback.storage.local.new_file import refuse_unwritable
 
 app = typer.Typer()
 
@@ -50,7 +51,7 @@ def check(
         settings = read_settings()
         named = settings.lake(lake)
         if html is not None:
-            refuse_page(html)
+            refuse_unwritable(html, "page")
         result = canvasback.check(
             named.lake,
             settings.look_for_repository(repo, named),

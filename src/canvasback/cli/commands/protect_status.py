@@ -9,13 +9,14 @@ import typer
 import canvasback
 from canvasback.cli.exit_codes import run_command
 from canvasback.cli.options import AsJson, DataPath, Repo
-from canvasback.cli.page_file import refuse_page, write_page
+from canvasback.cli.page_file import write_page
 from canvasback.cli.settings import read_settings
 from canvasback.cli.text.findings import findings_lines
 from canvasback.cli.text.protection import DISASTERS, bucket_lines, cover_words, protection_headline, verdict_words
 from canvasback.model.moment import spelled
 from canvasback.model.plurals import many
 from canvasback.model.results.protect_status import ProtectStatusResult
+from canvasback.storage.local.new_file import refuse_unwritable
 
 app = typer.Typer()
 
@@ -44,7 +45,7 @@ def status(
         settings = read_settings()
         named = settings.lake(lake)
         if html is not None:
-            refuse_page(html)
+            refuse_unwritable(html, "page")
         result = canvasback.protect_status(
             named.lake,
             settings.look_for_repository(repo, named),

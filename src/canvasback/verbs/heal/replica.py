@@ -48,7 +48,8 @@ def find_replica(image: Image, stores: Stores, source: str, root: str) -> str:
         raise RefusedError(
             "no-replica",
             f"there is no file of the lake at {replica}",
-            hint=f"Name the folder or the prefix that has the same names below it as {root} should have.",
+            hint=f"Name the folder or the prefix that has the same names below it as {root} should have, or one of "
+            "versions, soft-deleted, replica and aws-backup.",
         )
     return replica
 

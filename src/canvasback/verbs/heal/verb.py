@@ -31,6 +31,7 @@ from canvasback.model.plans.heal import CatalogChanges, HealPlan
 from canvasback.model.progress import SILENT, Progress
 from canvasback.model.results.heal import CatalogRepair, HealResult, Loss
 from canvasback.storage.foreign_errors import translates_errors
+from canvasback.storage.local.new_file import refuse_unwritable
 from canvasback.storage.locations import Stores
 from canvasback.storage.run import Run
 from canvasback.transfer.safety_point import make_safe
@@ -103,7 +104,8 @@ def heal(
         RefusedError: The repository is of another lake (``other-lake``), there is no replica (``no-replica``), AWS
             Backup has nothing to restore (``not-at-aws``, ``no-recovery-point``, ``no-restore-role``);
             a loss is to be accepted, and nothing of the lake is at the data path (``data-path-empty``); or there is
-            something at the place of the manifest (``target-not-empty``). Nothing was changed.
+            something at the place of the manifest (``target-not-empty``), or that is a URL (``url-not-writable``).
+            Nothing was changed.
         LockedError: The catalog is to be changed, and somebody has it open or changed it meanwhile, or goes on
             writing to the repository; files that were put back stay.
         LakeError: The catalog cannot be read.
@@ -117,6 +119,8 @@ def heal(
             "a recovery point of AWS's, a scratch bucket or a role is named, and copies are not to come from there",
             hint="Add --from aws-backup, or leave it out.",
         )
+    if manifest is not None:
+        refuse_unwritable(manifest, "manifest")
     run = Run.begin(stores=stores, jobs=jobs, progress=progress, clock=clock, sleep=sleep)
     healing = _Heal(run, parse_lake(lake), repository, source, level, data_path, choice)
     return healing.heal(accept_loss=accept_loss, dry_run=dry_run, manifest=manifest)
