@@ -55,10 +55,10 @@ def translate(error: Exception, bucket: str, key: str) -> NoReturn:
         raise ObjectMissingError(where) from None
     if isinstance(error, (AlreadyExistsError, PreconditionError)) or code in {"PreconditionFailed", "412"}:
         raise ObjectExistsError(where) from None
+    if code in _ARCHIVED:  # whose status is that of a right that lacks
+        raise archived(where) from None
     if isinstance(error, PermissionDeniedError) or code == "AccessDenied" or status_of(error) == "403":
         raise AccessDeniedError(where) from None
-    if code in _ARCHIVED:
-        raise archived(where) from None
     if code in _TORN:
         raise TransientError(code) from error
     if code in {"NotImplemented", "501"}:
