@@ -7,12 +7,14 @@ import shutil
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 import canvasback
 from canvasback import CanvasbackError, HealResult, RefusedError, UsageError
+from canvasback.checks.copies_in_versions import CopiesInVersions
 from canvasback.storage.versions import Version
 from tests.clouds import Cloud, cloud
 from tests.lake.answers import wrong_answers
@@ -162,6 +164,47 @@ def test_garbage_is_moved_aside_and_the_last_good_content_copied_back(bucket: Ke
     assert now == before
     assert set(aside.values()) == {b"x" * len(content) for content in before.values()}
     bucket.is_whole()
+
+
+def test_what_cannot_be_copied_back_leaves_what_is_there(bucket: Kept, s3: Cloud) -> None:
+    """A rule may have moved the old version to where nothing can be read at once. Damaged is better than gone."""
+    name = bucket.names()[0]
+    good = bucket.store.get(name)
+    bucket.overwrite(name, b"x" * len(good))
+    with FaultProxy(str(s3.options.endpoint)) as proxy:
+        to_archive = Fault(
+            matching("PUT", header="x-amz-copy-source"), status(403, s3_error("InvalidObjectState")), times=1, skip=1
+        )
+        proxy.faults.append(to_archive)
+        result = bucket.heal(stores=s3.stores(endpoint=proxy.endpoint))
+    assert to_archive.struck == 1
+    assert result.healed_files == 0
+    assert result.finding_counts["copy-failed"] == 1
+    assert "archived" in next(finding.message for finding in result.findings if finding.code == "copy-failed")
+    assert bucket.store.get(name) == b"x" * len(good)
+    assert not [other for other in bucket.names() if ".damaged-" in other]
+    assert bucket.heal().healed_files == 1
+    assert bucket.store.get(name) == good
+
+
+def test_what_appears_meanwhile_stays(bucket: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever put it there after the look may know better."""
+    name = bucket.names()[0]
+    good = bucket.store.get(name)
+    bucket.overwrite(name, b"an older content")
+    bucket.overwrite(name, good)
+    bucket.overwrite(name, b"shorter")
+    bucket.delete([name])
+    put_back = CopiesInVersions.put_back
+
+    def appears(self: CopiesInVersions, *given: Any) -> None:
+        bucket.overwrite(name, b"appeared")
+        put_back(self, *given)
+
+    monkeypatch.setattr(CopiesInVersions, "put_back", appears)
+    assert bucket.heal().finding_counts["file-appeared"] == 1
+    assert bucket.store.get(name) == b"appeared"
+    assert not [other for other in bucket.names() if ".damaged-" in other]
 
 
 def test_garbage_that_was_deleted_is_not_the_last_word(bucket: Kept) -> None:

@@ -9,7 +9,6 @@ from functools import cache
 import msgspec
 
 from canvasback.catalog.reading.file_commits import file_commits
-from canvasback.catalog.reading.files import named_files
 from canvasback.checks.aws_scratch import Scratch, common_folder, stats_of
 from canvasback.checks.copy_search import OF_DAMAGED, CopySearch, not_put_back
 from canvasback.checks.kinds import MISSING
@@ -106,9 +105,9 @@ class CopiesInAwsBackup:
         noted = OwnTable(search.connection, "chosen", _CHOSEN)
         insert_rows(search.connection, str(noted), _CHOSEN, rows)
         search.connection.execute(
-            f"INSERT INTO {search.known.found} SELECT {OF_DAMAGED}, n.expected, c.source, '', '', {literal(_ORIGIN)}, "
+            f"INSERT INTO {search.known.found} SELECT {OF_DAMAGED}, s.size, c.source, '', '', {literal(_ORIGIN)}, "
             f"c.told FROM {sought} d JOIN {noted} c USING (place) "
-            f"JOIN ({named_files(search.image, search.root)}) n ON n.kind = d.file_kind AND n.file_id = d.file_id"
+            f"JOIN ({search.sizes}) s USING (file_kind, file_id)"
         )
         noted.drop()
         sought.drop()
@@ -147,8 +146,8 @@ class CopiesInAwsBackup:
     def _know(self, search: CopySearch, sought: OwnTable) -> set[str]:
         """Find out of the lost files what helps to choose; answer the keys of those that can be restored."""
         rows = search.connection.execute(
-            f"SELECT d.place, d.file_kind, d.file_id, d.code, n.expected, c.time FROM {sought} d "
-            f"JOIN ({named_files(search.image, search.root)}) n ON n.kind = d.file_kind AND n.file_id = d.file_id "
+            f"SELECT d.place, d.file_kind, d.file_id, d.code, s.size, c.time FROM {sought} d "
+            f"JOIN ({search.sizes}) s USING (file_kind, file_id) "
             f"LEFT JOIN ({file_commits(search.image)}) c ON c.first <= d.file_id AND d.file_id < c.next"
         ).fetchall()
         in_the_way = 0

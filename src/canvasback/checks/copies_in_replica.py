@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from canvasback.catalog.reading.files import KINDS
 from canvasback.checks import WantedFiles, check_files
 from canvasback.checks.copy_search import OF_DAMAGED, CopySearch, appeared, not_put_back
 from canvasback.checks.kinds import UNREADABLE
@@ -86,19 +85,13 @@ class CopiesInReplica:
                 search.findings.add(not_put_back(place, damaged.place, damaged.message))
         wanted.drop()
         begin = len(search.root) + 1
-        sizes = " UNION ALL ".join(
-            f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
-            f"FROM ({search.image.tables[table].select})"
-            for kind, (table, key) in KINDS.items()
-            if table in search.image.tables
-        )
         passed_over = OwnTable(search.connection, "unfit", _FILES)
         insert_rows(search.connection, str(passed_over), _FILES, unfit)
         source = f"{literal(self._replica)} || substr(d.place, {begin})"
         search.connection.execute(
             f"INSERT INTO {search.known.found} "
             f"SELECT {OF_DAMAGED}, s.size, {source}, '', '', {literal(_ORIGIN)}, {source} "
-            f"FROM {sought} d JOIN ({sizes}) s USING (file_kind, file_id) "
+            f"FROM {sought} d JOIN ({search.sizes}) s USING (file_kind, file_id) "
             f"ANTI JOIN {passed_over} u USING (file_kind, file_id)"
         )
         passed_over.drop()

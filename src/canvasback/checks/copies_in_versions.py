@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from canvasback.catalog.reading.files import KINDS
 from canvasback.checks.copy_search import OF_DAMAGED, CopySearch, appeared, not_put_back
 from canvasback.checks.kinds import MISSING
 from canvasback.datapath.damaged_file import aside_suffix
@@ -36,6 +35,22 @@ _CONTENTS = {
     "hidden_by": "VARCHAR",
 }
 _TOLD = {"versions": "version", "soft-deleted": "what was deleted, generation"}
+
+
+class _Chosen(msgspec.Struct, frozen=True):
+    """A content that is to come back.
+
+    Attributes:
+        place: Where.
+        version: Which one; its name is that below the data path.
+        missing: Whether nothing was there, so that nothing may be moved aside.
+        by_itself: Whether the bucket shows it again, or restores it, many at a time.
+    """
+
+    place: str
+    version: Version
+    missing: bool
+    by_itself: bool
 
 
 class CopiesInVersions:
@@ -75,16 +90,10 @@ class CopiesInVersions:
         )
         self._list(search, fresh)
         fresh.drop()
-        sizes = " UNION ALL ".join(
-            f"SELECT {literal(kind)} AS file_kind, {key} AS file_id, file_size_bytes AS size "
-            f"FROM ({search.image.tables[table].select})"
-            for kind, (table, key) in KINDS.items()
-            if table in search.image.tables
-        )
         search.connection.execute(
             f"INSERT INTO {search.known.found} SELECT {OF_DAMAGED}, c.size, c.id, '', c.checksum, "
             f"{literal(self._kept)}, {literal(_TOLD[self._kept])} || ' ' || c.id "
-            f"FROM {sought} d JOIN ({sizes}) s USING (file_kind, file_id) "
+            f"FROM {sought} d JOIN ({search.sizes}) s USING (file_kind, file_id) "
             f"JOIN {self._candidates} c ON c.place = d.place AND c.size = s.size "
             f"WHERE {search.known.untried(self._kept, 'source', 'c.id')} "
             "QUALIFY row_number() OVER (PARTITION BY d.file_kind, d.file_id ORDER BY c.age) = 1"
@@ -102,9 +111,8 @@ class CopiesInVersions:
         if not rows:
             return
         search.run.progress.begin("bringing back what the bucket keeps", files=len(rows))
-        shown = [(place, version) for place, version, by_itself in rows if by_itself]
-        copied = [(place, version) for place, version, by_itself in rows if not by_itself]
-        self._copy(search, copied + self._show(search, shown), aside_suffix(moment))
+        copied = [row for row in rows if not row.by_itself]
+        self._copy(search, copied + self._show(search, [row for row in rows if row.by_itself]), aside_suffix(moment))
         search.run.progress.end()
 
     def _list(self, search: CopySearch, places: OwnTable) -> None:
@@ -144,12 +152,7 @@ class CopiesInVersions:
             cure = "Let it keep what is deleted: canvasback protect enable soft-delete."
             search.findings.add(Finding("soft-delete-off", "warning", search.root, message, cure))
 
-    def _chosen(self, search: CopySearch) -> list[tuple[str, Version, bool]]:
-        """The contents to bring back, with their places, and whether they come back by themselves.
-
-        They do where nothing is in their way, and the bucket shows them again, or restores what was deleted; many at a
-        time. Their names are those below the data path.
-        """
+    def _chosen(self, search: CopySearch) -> list[_Chosen]:
         if self._candidates is None:
             return []
         rows = search.connection.execute(
@@ -159,57 +162,59 @@ class CopiesInVersions:
         ).fetchall()
         found = []
         for place, code, id_, size, modified_ns, etag, checksum, hidden_by in rows:
-            name = place.removeprefix(search.root) if place.startswith(search.root) else ""
-            free = code == MISSING.code
-            markers = tuple(hidden_by.split()) if free else ()
+            inside, missing = place.startswith(search.root), code == MISSING.code
+            markers = tuple(hidden_by.split()) if missing else ()
+            name = place.removeprefix(search.root) if inside else ""
             version = Version(name, id_, size, modified_ns, etag, checksum, hidden_by=markers)
-            found.append((place, version, bool(name) and free and (bool(markers) or self._kept == "soft-deleted")))
+            by_itself = inside and missing and (bool(markers) or self._kept == "soft-deleted")
+            found.append(_Chosen(place, version, missing, by_itself))
         return found
 
-    def _show(self, search: CopySearch, rows: list[tuple[str, Version]]) -> list[tuple[str, Version]]:
+    def _show(self, search: CopySearch, rows: list[_Chosen]) -> list[_Chosen]:
         """Show or restore what is gone; answer what is to be tried one by one, as the right to do so is lacking."""
         store = search.run.stores.open(search.root)
         versions = self._of(store)
         assert versions is not None
-        denied: list[tuple[str, Version]] = []
+        denied: list[_Chosen] = []
 
-        def show(batch: list[tuple[str, Version]], _: Stop) -> list[BroughtBack]:
-            return list(versions.bring_back([version for _, version in batch]))
+        def show(batch: list[_Chosen], _: Stop) -> list[BroughtBack]:
+            return list(versions.bring_back([row.version for row in batch]))
 
         def tell(done: Iterable[BroughtBack]) -> None:
             for brought in done:
                 place, version = search.root + brought.version.name, brought.version
                 if isinstance(brought.error, AccessDeniedError):
-                    denied.append((place, msgspec.structs.replace(version, hidden_by=())))
+                    denied.append(_Chosen(place, version, missing=True, by_itself=False))
                 else:
                     self._tell(search, place, version, brought.error)
 
         if len(rows) <= versions.batch:
-            tell(versions.bring_back([version for _, version in rows]))
+            tell(versions.bring_back([row.version for row in rows]))
             return denied
         with search.run.in_parallel(rows, show, store, batch=versions.batch) as done:
             tell(done)
         return denied
 
-    def _copy(self, search: CopySearch, rows: list[tuple[str, Version]], suffix: str) -> None:
-        """Copy contents to their names; what is there is moved aside."""
+    def _copy(self, search: CopySearch, rows: list[_Chosen], suffix: str) -> None:
+        """Copy contents to their names; what is damaged there is moved aside."""
 
-        def copy(row: tuple[str, Version], _: Stop) -> tuple[str, Version, CanvasbackError | None]:
-            place, version = row
-            store, name = search.run.stores.locate(place)
+        def copy(row: _Chosen, _: Stop) -> CanvasbackError | None:
+            store, name = search.run.stores.locate(row.place)
             versions = self._of(store)
+            assert versions is not None  # it was listed
             try:
-                assert versions is not None  # it was listed
-                if store.stat(name) is not None:
+                if not row.missing:
                     store.move_aside(name, suffix)
-                [done] = versions.bring_back([msgspec.structs.replace(version, name=name, hidden_by=())])
+                [done] = versions.bring_back([msgspec.structs.replace(row.version, name=name, hidden_by=())])
+                if done.error is not None and not row.missing:
+                    _move_back(store, name, suffix)
             except CanvasbackError as error:
-                return place, version, error
-            return place, version, done.error
+                return error
+            return done.error
 
         with search.run.in_parallel(rows, each(copy), search.run.stores.open(search.root)) as done:
-            for place, version, error in done:
-                self._tell(search, place, version, error)
+            for row, error in zip(rows, done, strict=True):
+                self._tell(search, row.place, row.version, error)
 
     def _tell(self, search: CopySearch, place: str, version: Version, error: CanvasbackError | None) -> None:
         search.run.progress.advance(files=1, bytes_=version.size)
@@ -220,3 +225,10 @@ class CopiesInVersions:
 
     def _of(self, store: Store) -> Versions | None:
         return store.versions if self._kept == "versions" else store.soft_deleted
+
+
+def _move_back(store: Store, name: str, suffix: str) -> None:
+    """Put back what was moved aside for a content that does not come: damaged is better than gone."""
+    aside = store.stat(name + suffix)
+    if aside is not None and store.copy_from(name, store, name + suffix, aside.size) is not None:
+        store.delete(name + suffix)

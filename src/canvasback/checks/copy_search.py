@@ -8,6 +8,7 @@ from typing import Protocol
 import duckdb
 
 from canvasback.catalog.image import Image
+from canvasback.catalog.reading.files import named_files
 from canvasback.checks.damaged_files import DamagedFiles
 from canvasback.checks.known_copies import KnownCopies
 from canvasback.model.finding import Finding, Findings
@@ -42,6 +43,11 @@ class CopySearch:
         self.run = run
         self.findings = findings
         self.known = KnownCopies(image.connection)
+
+    @property
+    def sizes(self) -> str:
+        """A SELECT of the ``file_kind``, ``file_id`` and ``size`` of all files, as the catalog promises them."""
+        return f"SELECT kind AS file_kind, file_id, expected AS size FROM ({named_files(self.image, self.root)})"
 
     def goes_on(self) -> bool:
         """Whether there are lost files of which no copy was found yet."""
