@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import msgspec
 from azure.storage.blob import BlobClient
@@ -11,14 +10,15 @@ from azure.storage.blob import BlobClient
 from canvasback.errors import ObjectMissingError
 from canvasback.storage.bucket.azure import AzureBucket
 from canvasback.storage.bucket.azure_copies import source_of
-from canvasback.storage.bucket.service import StoreOptions, read_only
-from canvasback.storage.store import Source, Stat
+from canvasback.storage.bucket.only_read import OnlyRead
+from canvasback.storage.bucket.service import StoreOptions
+from canvasback.storage.store import Stat
 from canvasback.storage.versions import UNNAMED
 
 _ID = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
-class AzureContents(AzureBucket):
+class AzureContents(OnlyRead, AzureBucket):
     """A container of Azure's whose keys are ``<version id>/<key below a prefix>``. It is only read.
 
     Args:
@@ -45,22 +45,6 @@ class AzureContents(AzureBucket):
         """See `Bucket.read`."""
         content, stat = super().read(key, start, size, etag)
         return content, msgspec.structs.replace(stat, name=key)
-
-    def put(self, key: str, content: bytes | bytearray) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
-    def upload(self, key: str, source: Source, size: int) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
-    def list(self, prefix: str) -> Iterator[Stat]:  # noqa: ARG002
-        """Nothing: they are listed by `AzureVersions.list`."""
-        return iter(())
-
-    def delete(self, key: str) -> None:
-        """Refuse."""
-        raise read_only(self.url + key)
 
     def _source(self, key: str) -> str:
         id_, _, _ = key.partition("/")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from canvasback.errors import ObjectMissingError
 from canvasback.storage.bucket.gcs import GcsBucket
-from canvasback.storage.bucket.service import StoreOptions, read_only
-from canvasback.storage.store import Source, Stat
+from canvasback.storage.bucket.only_read import OnlyRead
+from canvasback.storage.bucket.service import StoreOptions
+from canvasback.storage.store import Stat
 
 _KEY = re.compile(r"(?P<generation>\d{1,18})/(?P<path>.+)", re.DOTALL)
 
 
-class GcsContents(GcsBucket):
+class GcsContents(OnlyRead, GcsBucket):
     """A bucket of Google's whose keys are ``<generation>/<key below a prefix>``. It is only read.
 
     Args:
@@ -38,22 +38,6 @@ class GcsContents(GcsBucket):
         except ObjectMissingError:
             return None
         return None if found is None else msgspec.structs.replace(found, name=key)
-
-    def put(self, key: str, content: bytes | bytearray) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
-    def upload(self, key: str, source: Source, size: int) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
-    def list(self, prefix: str) -> Iterator[Stat]:  # noqa: ARG002
-        """Nothing: they are listed by `GcsVersions.list`."""
-        return iter(())
-
-    def delete(self, key: str) -> None:
-        """Refuse."""
-        raise read_only(self.url + key)
 
     def _blob(self, key: str, generation: int | None = None) -> Any:  # noqa: ARG002 - the key has it
         found = _KEY.fullmatch(key)

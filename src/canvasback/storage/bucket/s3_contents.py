@@ -9,18 +9,19 @@ import botocore.exceptions
 
 from canvasback.errors import ObjectMissingError
 from canvasback.storage.bucket.etags import checksum_of_etag
+from canvasback.storage.bucket.only_read import OnlyRead
 from canvasback.storage.bucket.s3 import S3Bucket
 from canvasback.storage.bucket.s3_errors import code_of, translate
 from canvasback.storage.bucket.s3_versions import is_encrypted
-from canvasback.storage.bucket.service import StoreOptions, TransientError, read_only
-from canvasback.storage.store import Source, Stat
+from canvasback.storage.bucket.service import StoreOptions, TransientError
+from canvasback.storage.store import Stat
 
 _PIECE = 1024 * 1024
 _MISSING = {"NoSuchVersion", "InvalidArgument", "InvalidVersionId", "400"}
 """What services say of a version that there is not; HEAD says the status only."""
 
 
-class S3Contents(S3Bucket):
+class S3Contents(OnlyRead, S3Bucket):
     """A bucket of S3 whose keys are ``<version id>/<key below a prefix>``. It is only read.
 
     Args:
@@ -54,25 +55,9 @@ class S3Contents(S3Bucket):
         """See `Bucket.stream`, and `read`."""
         return self._stream(key, start, None)
 
-    def put(self, key: str, content: bytes | bytearray) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
-    def upload(self, key: str, source: Source, size: int) -> str:  # noqa: ARG002
-        """Refuse."""
-        raise read_only(self.url + key)
-
     def source(self, key: str) -> dict[str, str]:
         """See `S3Bucket.source`."""
         return {"Bucket": self._name, **self._where(key)}
-
-    def list(self, prefix: str) -> Iterator[Stat]:  # noqa: ARG002
-        """Nothing: they are listed by `S3Versions.list`."""
-        return iter(())
-
-    def delete(self, key: str) -> None:
-        """Refuse."""
-        raise read_only(self.url + key)
 
     def _stream(self, key: str, start: int, size: int | None) -> tuple[Iterator[bytes], Stat]:
         end = "" if size is None else start + size - 1
