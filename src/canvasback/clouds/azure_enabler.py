@@ -12,9 +12,10 @@ from azure.core import exceptions
 from azure.storage.blob import RetentionPolicy
 
 from canvasback.clouds.azure import READ, AzureGuard, soft_delete_days
-from canvasback.clouds.draft import Draft, unsupported
-from canvasback.clouds.hcl import Block, Expression, configuration, resource
-from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
+from canvasback.clouds.draft import Draft
+from canvasback.clouds.hcl import Block, Expression, resource
+from canvasback.clouds.refusals import changed_meanwhile, may_not_do, may_not_see, not_taken, unsupported
+from canvasback.errors import UsageError
 from canvasback.model.plans.protect_enable import Document, Mechanism, ProtectPlan, Step, Wish
 from canvasback.model.protection.lake import shown_days
 from canvasback.storage.bucket.azure_errors import code_of, translate
@@ -27,7 +28,6 @@ USUAL, MOST = 7, 365
 
 _FORBIDDEN, _REFUSED = 403, range(400, 500)
 _SCOPE = "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/"
-_MAY_NOT = "It takes {}. The command prints the rights with --print policy, and --print terraform the same."
 _BY_MANAGERS = {
     Mechanism.VERSIONING: "az storage account blob-service-properties update --account-name {account} "
     "--enable-versioning true",
@@ -68,11 +68,7 @@ class AzureEnabler:
     def carry_out(self, step: Step) -> None:
         """See `Enabler.carry_out`. Azure takes no condition here: what is replaced is looked at just before."""
         if {"days": self._days()} != step.expects:
-            raise RefusedError(
-                "protection-changed",
-                f"somebody changed {self.url} since the plan was made",
-                hint="Run it again: it plans anew, and keeps what they did.",
-            )
+            raise changed_meanwhile(self.url)
         policy = RetentionPolicy(enabled=True, days=step.request["days"])
         try:
             # What is not named stays as it is.
@@ -118,15 +114,8 @@ class AzureEnabler:
                 "It holds for all containers of the account, and for what is deleted from now on. Each file that "
                 "DuckLake deletes is paid for until its time is over."
             )
-        return ProtectPlan(
-            bucket=self.url,
-            mechanism=wish.mechanism,
-            changes=tuple(draft.changes),
-            kept=tuple(draft.kept),
-            remarks=tuple(draft.remarks),
-            documents=(self._rights(),),
-            terraform=configuration([self._terraform(days)] if draft.changes else []),
-        )
+        terraform = [self._terraform(days)] if draft.changes else []
+        return draft.finished(self.url, wish.mechanism, [self._rights()], terraform)
 
     def _rights(self) -> Document:
         content: dict[str, Any] = {
@@ -157,22 +146,15 @@ class AzureEnabler:
             return soft_delete_days(self._guard.service.get_service_properties(timeout=self._guard.seconds))
         except exceptions.AzureError as error:
             if _is_forbidden(error):
-                raise AccessDeniedError(
-                    self.url, to=f"see what there is by {READ} of", hint=_MAY_NOT.format(READ)
-                ) from error
+                raise may_not_see(self.url, READ) from error
             translate(error, self.url, "")
 
     def _refuse(self, error: exceptions.AzureError, step: Step) -> None:
         if _is_forbidden(error):
-            needs = ", ".join(step.needs)
-            raise AccessDeniedError(step.bucket, to=f"use {needs} on", hint=_MAY_NOT.format(needs)) from error
+            raise may_not_do(step) from error
         status = getattr(error, "status_code", 0) or 0
         if status in _REFUSED or status == 501:  # noqa: PLR2004 - it has no such thing
-            raise StorageError(
-                f"{step.bucket} does not take {step.call}: {code_of(error) or status}",
-                code="protection-refused",
-                hint="What was done before stays. Correct what the service says, and run it again.",
-            ) from error
+            raise not_taken(step, code_of(error) or str(status)) from error
         translate(error, step.bucket, "")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from canvasback.errors import RefusedError, UsageError
-from canvasback.model.plans.protect_enable import Mechanism, Step, Wish
+from collections.abc import Iterable
+
+from canvasback.clouds.hcl import Block, configuration
+from canvasback.model.plans.protect_enable import Document, Mechanism, ProtectPlan, Step
 
 
 class Draft:
@@ -20,22 +22,16 @@ class Draft:
         self.kept: list[str] = []
         self.remarks: list[str] = []
 
-
-def needed(value: str, option: str, wish: Wish) -> str:
-    """An option that a mechanism cannot do without.
-
-    Raises:
-        UsageError: It is not given (``option-missing``).
-    """
-    if not value:
-        raise UsageError(
-            "option-missing",
-            f"{wish.mechanism} cannot be planned without --{option}",
-            hint=f"Give --{option}. Run the command with --print policy to see the rights and roles that it takes.",
+    def finished(
+        self, bucket: str, mechanism: Mechanism, documents: Iterable[Document], terraform: Iterable[Block]
+    ) -> ProtectPlan:
+        """The plan, with the rights that it takes and the same as Terraform."""
+        return ProtectPlan(
+            bucket=bucket,
+            mechanism=mechanism,
+            changes=tuple(self.changes),
+            kept=tuple(self.kept),
+            remarks=tuple(self.remarks),
+            documents=tuple(documents),
+            terraform=configuration(terraform),
         )
-    return value
-
-
-def unsupported(mechanism: Mechanism, where: str, why: str, hint: str) -> RefusedError:
-    """What to say where a cloud has no such mechanism."""
-    return RefusedError("protection-unsupported", f"{where} cannot have {mechanism}: {why}", hint=hint)

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from google.api_core import exceptions
 
-from canvasback.clouds.draft import Draft, needed, unsupported
+from canvasback.clouds.draft import Draft
 from canvasback.clouds.gcs import GET, GcsGuard
 from canvasback.clouds.gcs_changes import keep_deleted, keep_versions, lock_objects
 from canvasback.clouds.gcs_terraform import replication_of, terraform_of
 from canvasback.clouds.guard import Seen
-from canvasback.clouds.hcl import configuration
-from canvasback.errors import AccessDeniedError, RefusedError, StorageError, UsageError
+from canvasback.clouds.refusals import changed_meanwhile, may_not_do, may_not_see, needed, not_taken, unsupported
+from canvasback.errors import RefusedError, UsageError
 from canvasback.model.lock import LockMode
 from canvasback.model.plans.protect_enable import Document, Mechanism, ProtectPlan, Step, Wish
 from canvasback.storage.bucket.gcs_errors import translate
@@ -30,8 +30,6 @@ _TRANSFER_RIGHTS = ("storagetransfer.jobs.create", "storagetransfer.jobs.get", "
 _AGENT_ROLES = {"source": "roles/storage.legacyBucketOwner", "destination": "roles/storage.legacyBucketWriter"}
 _TOLD_BY_GOOGLE = {"effectiveTime", "isLocked"}
 """What a part of a bucket says that nobody asked for."""
-
-_MAY_NOT = "It takes {}. The command prints the rights with --print policy, and --print terraform the same."
 
 
 def open_bucket(place: BucketPlace, stores: Stores) -> GcsEnabler:
@@ -85,7 +83,7 @@ class GcsEnabler:
         """See `Enabler.carry_out`."""
         bucket = self._read()
         if any(_asked(bucket.get(part)) != _asked(was) for part, was in (step.expects or {}).items()):
-            raise self._changed()
+            raise changed_meanwhile(self.url)
         unless_changed = {"ifMetagenerationMatch": bucket["metageneration"]}
         try:
             if step.call == "lock_retention_policy":
@@ -93,7 +91,7 @@ class GcsEnabler:
             else:
                 self._guard.call("patch", "", step.request["body"], projection="noAcl", **unless_changed)
         except exceptions.PreconditionFailed as error:
-            raise self._changed() from error
+            raise changed_meanwhile(self.url) from error
         except Exception as error:  # noqa: BLE001 - see `GcsBucket.head`
             self._refuse(error, step)
 
@@ -139,15 +137,7 @@ class GcsEnabler:
         blocks = [*terraform_of(name, location, draft.changes)]
         if wish.mechanism is Mechanism.REPLICATION and not draft.kept:
             blocks = [*replication_of(name, wish)]
-        return ProtectPlan(
-            bucket=self.url,
-            mechanism=wish.mechanism,
-            changes=tuple(draft.changes),
-            kept=tuple(draft.kept),
-            remarks=tuple(draft.remarks),
-            documents=_documents(draft.changes, wish, name),
-            terraform=configuration(blocks),
-        )
+        return draft.finished(self.url, wish.mechanism, _documents(draft.changes, wish, name), blocks)
 
     def _read(self) -> dict[str, Any]:
         """What Google says of the bucket.
@@ -158,28 +148,16 @@ class GcsEnabler:
         try:
             return self._guard.call("get", projection="noAcl")
         except exceptions.Forbidden as error:
-            raise AccessDeniedError(self.url, to=f"see what there is by {GET} of", hint=_MAY_NOT.format(GET)) from error
+            raise may_not_see(self.url, GET) from error
         except Exception as error:  # noqa: BLE001 - see `GcsBucket.head`
             translate(error, self.url, "")
 
     def _refuse(self, error: Exception, step: Step) -> None:
         if isinstance(error, exceptions.Forbidden):
-            needs = ", ".join(step.needs)
-            raise AccessDeniedError(step.bucket, to=f"use {needs} on", hint=_MAY_NOT.format(needs)) from error
+            raise may_not_do(step) from error
         if isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.Unauthorized):
-            raise StorageError(
-                f"{step.bucket} does not take {step.call}: {error.code} {error.message}".rstrip(),
-                code="protection-refused",
-                hint="What was done before stays. Correct what the service says, and run it again.",
-            ) from error
+            raise not_taken(step, f"{error.code} {error.message}") from error
         translate(error, step.bucket, "")
-
-    def _changed(self) -> RefusedError:
-        return RefusedError(
-            "protection-changed",
-            f"somebody changed {self.url} since the plan was made",
-            hint="Run it again: it plans anew, and keeps what they did.",
-        )
 
 
 def _asked(part: Any) -> Any:

@@ -11,14 +11,14 @@ import msgspec
 from canvasback.clouds.aws_backup import RIGHTS as BACKUP_RIGHTS
 from canvasback.clouds.aws_backup import backups_of
 from canvasback.clouds.aws_backup_changes import NEW_PLAN, OwnPlan, back_up, plan_name
-from canvasback.clouds.draft import Draft, needed, unsupported
-from canvasback.clouds.hcl import configuration
+from canvasback.clouds.draft import Draft
 from canvasback.clouds.iam_documents import (
     destination_document,
     replication_role_document,
     rights_document,
     trust_document,
 )
+from canvasback.clouds.refusals import changed_meanwhile, may_not_do, may_not_see, needed, not_taken, unsupported
 from canvasback.clouds.s3 import DENIED, LACKING, QUESTIONS, S3Guard
 from canvasback.clouds.s3_answers import ARN, lifecycle_rules
 from canvasback.clouds.s3_changes import (
@@ -121,11 +121,7 @@ class S3Enabler:
         if reads is not None and step.expects is not None:
             found = self._read(reads) or {}
             if any(found.get(key, type(was)()) != was for key, was in step.expects.items()):
-                raise RefusedError(
-                    "protection-changed",
-                    f"somebody changed {step.bucket} since the plan was made",
-                    hint="Run it again: it plans anew, and keeps what they did.",
-                )
+                raise changed_meanwhile(step.bucket)
         request = {**step.request}
         if request.get("BackupPlanId") == NEW_PLAN:
             request["BackupPlanId"] = self._made
@@ -232,15 +228,7 @@ class S3Enabler:
 
     def _finished(self, draft: Draft, wish: Wish, *, read: bool = True) -> ProtectPlan:
         blocks = terraform_of(self._guard.name, draft.changes, wish, read=read)
-        return ProtectPlan(
-            bucket=self.url,
-            mechanism=wish.mechanism,
-            changes=tuple(draft.changes),
-            kept=tuple(draft.kept),
-            remarks=tuple(draft.remarks),
-            documents=self._documents(draft, wish),
-            terraform=configuration(blocks),
-        )
+        return draft.finished(self.url, wish.mechanism, self._documents(draft, wish), blocks)
 
     def _documents(self, draft: Draft, wish: Wish) -> tuple[Document, ...]:
         name = self._guard.name
@@ -287,23 +275,16 @@ class S3Enabler:
                     hint="Run protect status, which tells what it has; or make points with canvasback backup.",
                 ) from error
             if code in DENIED:
-                raise AccessDeniedError(
-                    self.url, to=f"see what there is by {right} of", hint=_MAY_NOT.format(right)
-                ) from error
+                raise may_not_see(self.url, right) from error
             translate(error, self.url, "")
 
     def _refuse(self, error: Exception, step: Step) -> None:
         code = code_of(error)
         if code in DENIED:
-            needs = ", ".join(step.needs)
-            raise AccessDeniedError(step.bucket, to=f"use {needs} on", hint=_MAY_NOT.format(needs)) from error
+            raise may_not_do(step) from error
         if isinstance(error, botocore.exceptions.ClientError) and not status_of(error).startswith("5"):
             said = error.response.get("Error", {}).get("Message", "")
-            raise StorageError(
-                f"{step.bucket} does not take {step.call}: {code} {said}".rstrip(),
-                code="protection-refused",
-                hint="What was done before stays. Correct what the service says, and run it again.",
-            ) from error
+            raise not_taken(step, f"{code} {said}") from error
         translate(error, step.bucket, "")
 
     def _client_for(self, step: Step) -> Any:
@@ -330,5 +311,3 @@ _READS = {
     Mechanism.SOFT_DELETE: (),
 }
 """What making a plan asks."""
-
-_MAY_NOT = "It takes {}. The command prints the rights and roles with --print policy, and --print terraform the same."
